@@ -1,0 +1,69 @@
+// Bench: the started server and the sessions of the cases.
+#include "cases.h"
+
+namespace kalam::bench {
+namespace {
+
+constexpr std::string_view kUser = "bench_user";
+constexpr std::string_view kUserPassword = "Bench-us3r-passw";
+
+}  // namespace
+
+Bench::Bench(const BenchOptions& options, Report& report, std::string durability)
+    : options_(options),
+      report_(report),
+      durability_(std::move(durability)),
+      folder_(std::make_unique<TemporaryFolder>(options.folder)) {
+  server_ = std::make_unique<ServerProcess>(
+      ServerOptions{.binary = options.server, .folder = folder_->path(), .durability = durability_});
+  Connect();
+  root_->Login("root", kRootPassword);
+  root_->Sql("CREATE NAMESPACE bench");
+  root_->Sql("CREATE USER '" + std::string(kUser) + "' WITH PASSWORD '" + std::string(kUserPassword) +
+             "' ROLE user");
+  user_->Login(kUser, kUserPassword);
+}
+
+void Bench::Connect() {
+  const std::string root_token = root_ ? root_->token() : "";
+  const std::string user_token = user_ ? user_->token() : "";
+  root_ = std::make_unique<Client>(server_->port());
+  user_ = std::make_unique<Client>(server_->port());
+  root_->set_token(root_token);
+  user_->set_token(user_token);
+}
+
+void Bench::KillAndRestart() {
+  server_->Kill();
+  server_.reset();
+  server_ = std::make_unique<ServerProcess>(
+      ServerOptions{.binary = options_.server, .folder = folder_->path(), .durability = durability_});
+  Connect();
+}
+
+std::string Bench::CreateTable(std::string_view name) {
+  const std::string full = "bench." + std::string(name);
+  root_->Sql("CREATE USER TABLE " + full + " (id BIGINT PRIMARY KEY, v BIGINT NOT NULL, name TEXT NOT NULL)");
+  return full;
+}
+
+LoadOptions Bench::Load(double seconds) const {
+  return {.connections = options_.connections, .threads = options_.driver_threads, .seconds = seconds};
+}
+
+LoadResult Bench::Run(const Workload& workload, const LoadOptions& options) {
+  const Endpoint endpoint{.port = server_->port(), .path = "/v1/api/sql", .token = user_->token()};
+  LoadResult result = RunLoad(endpoint, workload, options);
+  if (!result.fault.empty()) throw BenchError(result.fault);
+  return result;
+}
+
+LoadResult Bench::RunNull(const Workload& workload, LoadOptions options) {
+  const Endpoint endpoint{.port = server_->port(), .path = "/v1/api/null", .token = user_->token()};
+  const Workload null{.make = workload.make, .check = [](uint64_t, std::string_view) { return true; }};
+  LoadResult result = RunLoad(endpoint, null, options);
+  if (!result.fault.empty()) throw BenchError("null route: " + result.fault);
+  return result;
+}
+
+}  // namespace kalam::bench

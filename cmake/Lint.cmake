@@ -1,0 +1,10 @@
+# Checks on the sources, ctest label "lint". Each prints file:line and what to change.
+function(app_lint name)
+  add_test(NAME lint_${name} COMMAND ${ARGN} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(lint_${name} PROPERTIES LABELS lint TIMEOUT 60)
+endfunction()
+
+app_lint(layers ${APP_PYTHON} tools/check_layers.py)
+app_lint(tidy ${APP_PYTHON} tools/check_tidy.py)
+app_lint(format bash tools/check_format.sh)
+set_tests_properties(lint_format PROPERTIES SKIP_RETURN_CODE 77)

@@ -1,0 +1,107 @@
+#include "auth/tokens.h"
+
+#include <algorithm>
+
+#include "auth/jwt.h"
+#include "auth/token_cache.h"
+
+namespace kalam::auth {
+namespace {
+
+constexpr size_t kCachedTokensMax = 32'768;
+constexpr size_t kSecretBytesMin = 32;
+constexpr int64_t kRefreshFactor = 7;
+
+constexpr std::string_view kKnownSecrets[] = {
+    "CHANGE_ME_IN_PRODUCTION",
+    "kalamdb-dev-secret-key-change-in-production",
+    "your-secret-key-at-least-32-chars-change-me-in-production",
+    "test",
+    "secret",
+    "password",
+};
+
+std::unexpected<Error> Refuse() { return Fail(ErrorCode::kUnauthenticated, "Invalid credentials"); }
+
+}  // namespace
+
+struct Tokens::Impl {
+  Impl(TokenOptions o, const Users& u, const Clock& c) : options(std::move(o)), users(u), clock(c) {}
+
+  int64_t NowSeconds() const { return clock.WallMicros() / 1'000'000; }
+
+  // The principal of a token that was verified before; nullptr when there is none or it is not valid any more.
+  std::shared_ptr<const Principal> Recall(std::string_view token) {
+    auto known = cache.Find(token);
+    if (!known) return nullptr;
+    if (IsExpired(known->expires_at, NowSeconds())) {
+      cache.Erase(token);
+      return nullptr;
+    }
+    uint64_t version = users.version();
+    if (known->users_version == version) return std::move(known->principal);
+    // Some user changed since: look again at this one, the signature stays good.
+    UserPtr user = users.Find(known->principal->user_id);
+    if (user == nullptr || user->deleted_at_ms || user->role != known->principal->role) {
+      cache.Erase(token);
+      return nullptr;
+    }
+    cache.Put(token, {known->principal, known->expires_at, version});
+    return std::move(known->principal);
+  }
+
+  const TokenOptions options;
+  const Users& users;
+  const Clock& clock;
+  TokenCache cache{kCachedTokensMax};
+};
+
+Tokens::Tokens(TokenOptions options, const Users& users, const Clock& clock)
+    : impl_(std::make_unique<Impl>(std::move(options), users, clock)) {}
+Tokens::~Tokens() = default;
+
+IssuedToken Tokens::Issue(const User& user, TokenType type) const {
+  Claims claims;
+  claims.user_id = user.user_id;
+  claims.issuer = kIssuer;
+  claims.issued_at = impl_->NowSeconds();
+  int64_t hours = impl_->options.access_hours * (type == TokenType::kRefresh ? kRefreshFactor : 1);
+  claims.expires_at = claims.issued_at + hours * 3'600;
+  claims.email = user.email;
+  claims.role = RoleName(user.role);
+  claims.token_type = TokenTypeName(type);
+  return {EncodeJwt(claims, impl_->options.secret), claims.expires_at * 1'000'000};
+}
+
+Result<Claims> Tokens::Verify(std::string_view token) const {
+  KALAM_ASSIGN(Claims claims, DecodeJwt(token, impl_->options.secret));
+  KALAM_TRY(CheckClaims(claims, impl_->NowSeconds()));
+  return claims;
+}
+
+Result<std::shared_ptr<const Principal>> Tokens::Authenticate(std::optional<std::string_view> authorization) const {
+  if (!authorization) return Fail(ErrorCode::kUnauthenticated, "Authentication required");
+  std::string_view token = *authorization;
+  if (!token.starts_with("Bearer")) return Refuse();
+  token.remove_prefix(6);
+  while (token.starts_with(' ')) token.remove_prefix(1);
+  while (token.ends_with(' ')) token.remove_suffix(1);
+  if (token.empty()) return Refuse();
+  if (auto principal = impl_->Recall(token)) return principal;
+
+  KALAM_ASSIGN(Claims claims, Verify(token));
+  if (claims.token_type != TokenTypeName(TokenType::kAccess)) return Refuse();
+  uint64_t version = impl_->users.version();  // before the user: an older version is checked once more, never once less
+  UserPtr user = impl_->users.Find(claims.user_id);
+  if (user == nullptr || user->deleted_at_ms) return Refuse();
+  if (claims.role && *claims.role != RoleName(user->role)) return Refuse();
+  auto principal = std::make_shared<const Principal>(Principal{user->user_id, user->role});
+  impl_->cache.Put(token, {principal, claims.expires_at, version});
+  return principal;
+}
+
+bool IsInsecureSecret(std::string_view secret) {
+  return secret.size() < kSecretBytesMin || std::ranges::find(kKnownSecrets, secret) != std::end(kKnownSecrets);
+}
+
+}  // namespace kalam::auth

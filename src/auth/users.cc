@@ -1,0 +1,156 @@
+#include "auth/users.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <mutex>
+#include <shared_mutex>
+#include <unordered_map>
+#include <utility>
+
+#include "auth/user_record.h"
+#include "base/limits.h"
+
+namespace kalam::auth {
+namespace {
+
+constexpr std::string_view kRootId = "root";
+
+struct TextHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view text) const { return std::hash<std::string_view>{}(text); }
+};
+using UserMap = std::unordered_map<std::string, UserPtr, TextHash, std::equal_to<>>;
+
+std::unexpected<Error> NotFound(std::string_view user_id) {
+  return Fail(ErrorCode::kNotFoundUser, fmt::format("User '{}' not found", user_id));
+}
+
+}  // namespace
+
+struct Users::Impl {
+  Impl(hot::Store& s, const Clock& c) : store(s), clock(c) {}
+
+  UserPtr Find(std::string_view user_id) const {
+    std::shared_lock lock(map_mu);
+    auto it = users.find(user_id);
+    return it == users.end() ? nullptr : it->second;
+  }
+
+  // Stores the record, waits until it is durable, then shows it to readers. Needs change_mu.
+  Status Put(User user) {
+    hot::Batch batch;
+    batch.meta.push_back({.key = std::string(kUserKeyPrefix) + user.user_id, .value = EncodeUser(user)});
+    KALAM_TRY(store.Commit(std::move(batch)).status);
+    auto next = std::make_shared<const User>(std::move(user));
+    UserPtr old;  // destroyed outside the lock
+    {
+      std::unique_lock lock(map_mu);
+      old = std::exchange(users[next->user_id], next);
+    }
+    // After the map: who reads the new version also finds the new user.
+    version.fetch_add(1, std::memory_order_release);
+    return {};
+  }
+
+  Status Load() {
+    auto cursor = store.Scan(hot::Space::kMeta, kUserKeyPrefix, kUserKeyEnd);
+    for (; cursor->Valid(); cursor->Next()) {
+      std::string user_id(cursor->key().substr(kUserKeyPrefix.size()));
+      KALAM_ASSIGN(User user, DecodeUser(user_id, cursor->value()));
+      users[user_id] = std::make_shared<const User>(std::move(user));
+    }
+    return cursor->status();
+  }
+
+  hot::Store& store;
+  const Clock& clock;
+  std::mutex change_mu;  // one change at a time, across its commit
+  mutable std::shared_mutex map_mu;
+  UserMap users;
+  std::atomic<uint64_t> version{1};
+};
+
+Users::Users(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Users::~Users() = default;
+
+Result<std::unique_ptr<Users>> Users::Open(hot::Store& store, const Clock& clock, std::string root_password_hash) {
+  auto impl = std::make_unique<Impl>(store, clock);
+  KALAM_TRY(impl->Load());
+  std::unique_ptr<Users> users(new Users(std::move(impl)));
+  if (users->Find(kRootId) == nullptr) {
+    User root;
+    root.user_id = kRootId;
+    root.password_hash = std::move(root_password_hash);
+    root.role = Role::kSystem;
+    root.email = "root@localhost";
+    root.auth_type = AuthType::kInternal;
+    root.storage_id = "local";
+    KALAM_TRY(users->Create(std::move(root)));
+  }
+  return users;
+}
+
+UserPtr Users::Find(std::string_view user_id) const { return impl_->Find(user_id); }
+
+std::vector<UserPtr> Users::List() const {
+  std::vector<UserPtr> list;
+  {
+    std::shared_lock lock(impl_->map_mu);
+    list.reserve(impl_->users.size());
+    for (const auto& [id, user] : impl_->users) list.push_back(user);
+  }
+  std::ranges::sort(list, {}, [](const UserPtr& user) -> const std::string& { return user->user_id; });
+  return list;
+}
+
+uint64_t Users::version() const { return impl_->version.load(std::memory_order_acquire); }
+
+Status Users::Create(User user) {
+  KALAM_TRY(ValidateUserId(user.user_id));
+  std::lock_guard lock(impl_->change_mu);
+  // A dropped user keeps its id: whoever got it anew would own the old user's rows.
+  if (impl_->Find(user.user_id) != nullptr) {
+    return Fail(ErrorCode::kAlreadyExists, fmt::format("User '{}' already exists", user.user_id));
+  }
+  user.created_at_ms = impl_->clock.WallMillis();
+  user.updated_at_ms = user.created_at_ms;
+  return impl_->Put(std::move(user));
+}
+
+Status Users::Update(std::string_view user_id, const std::function<Status(User&)>& change) {
+  std::lock_guard lock(impl_->change_mu);
+  UserPtr current = impl_->Find(user_id);
+  if (current == nullptr || current->deleted_at_ms) return NotFound(user_id);
+  User next = *current;
+  KALAM_TRY(change(next));
+  next.user_id = current->user_id;
+  next.updated_at_ms = impl_->clock.WallMillis();
+  return impl_->Put(std::move(next));
+}
+
+Status Users::Drop(std::string_view user_id) {
+  // Without root nobody could repair a server whose other administrators are gone.
+  if (user_id == kRootId) return Fail(ErrorCode::kInvalidOperation, "User 'root' cannot be dropped");
+  return Update(user_id, [this](User& user) -> Status {
+    user.deleted_at_ms = impl_->clock.WallMillis();
+    return {};
+  });
+}
+
+Status ValidateUserId(std::string_view user_id) {
+  auto refuse = [](std::string why) { return Fail(ErrorCode::kInvalidInput, "Invalid user id: " + std::move(why)); };
+  if (user_id.find_first_not_of(" \t\r\n") == std::string_view::npos) return refuse("it is empty");
+  if (user_id.size() > limits::kUserIdBytesMax) {
+    return refuse(fmt::format("it has {} bytes, the maximum is {}", user_id.size(), limits::kUserIdBytesMax));
+  }
+  // Ids become path components of stored files.
+  if (user_id.find("..") != std::string_view::npos) return refuse("it contains '..'");
+  if (user_id.find_first_of(std::string_view("/\\\0", 3)) != std::string_view::npos) {
+    return refuse("it contains '/', '\\' or NUL");
+  }
+  return {};
+}
+
+}  // namespace kalam::auth

@@ -1,0 +1,257 @@
+#include "catalog/catalog.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "base/limits.h"
+#include "catalog/load.h"
+#include "catalog/record.h"
+
+namespace kalam::catalog {
+namespace {
+
+QualifiedName KeyOf(const Namespace& ns) { return {ns.name, {}}; }
+QualifiedName KeyOf(const Table& table) { return {table.ns, table.name}; }
+
+std::unexpected<Error> NamespaceNotFound(std::string_view name) {
+  return Fail(Error(ErrorCode::kNotFoundNamespace, fmt::format("Namespace '{}' not found", name))
+                  .With("namespace", std::string(name)));
+}
+
+std::unexpected<Error> TableNotFound(std::string_view ns, std::string_view name) {
+  return Fail(Error(ErrorCode::kNotFoundTable, fmt::format("Table '{}' not found in namespace '{}'", name, ns))
+                  .With("table_name", std::string(name))
+                  .With("namespace", std::string(ns)));
+}
+
+// Columns that are new in the newest version get the next ids; ids are never given twice in a table's life.
+Status AssignColumnIds(Table& table) {
+  if (table.versions.back().columns.size() > limits::kColumnsMax) {
+    return Fail(ErrorCode::kLimitExceeded, fmt::format("Table {} has more than {} columns", table.full_name(), limits::kColumnsMax));
+  }
+  for (Column& column : table.versions.back().columns) {
+    if (column.id.value == 0) column.id = ColumnId(table.next_column_id++);
+  }
+  return {};
+}
+
+void AddRemoval(const Table& table, hot::Batch& batch) {
+  batch.meta.push_back({TableKey(table.id), std::nullopt});
+  for (const TableSchema& schema : table.versions) {
+    batch.meta.push_back({SchemaKey(table.id, schema.version), std::nullopt});
+  }
+  batch.new_versions.push_back({table.id, 0});
+  batch.dropped_tables.push_back(table.id);
+}
+
+}  // namespace
+
+NamespacePtr CatalogSnapshot::FindNamespace(std::string_view name) const { return namespaces_.Find({name, {}}); }
+
+TablePtr CatalogSnapshot::FindTable(std::string_view ns, std::string_view name) const {
+  return tables_.Find({ns, name});
+}
+
+std::vector<NamespacePtr> CatalogSnapshot::Namespaces() const {
+  std::vector<NamespacePtr> all;
+  namespaces_.ForEach([&](const NamespacePtr& ns) { all.push_back(ns); });
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a->name < b->name; });
+  return all;
+}
+
+std::vector<TablePtr> CatalogSnapshot::Tables() const {
+  std::vector<TablePtr> all;
+  tables_.ForEach([&](const TablePtr& table) { all.push_back(table); });
+  std::sort(all.begin(), all.end(),
+            [](const auto& a, const auto& b) { return std::tie(a->ns, a->name) < std::tie(b->ns, b->name); });
+  return all;
+}
+
+std::vector<TablePtr> CatalogSnapshot::TablesIn(std::string_view ns) const {
+  std::vector<TablePtr> all;
+  tables_.ForEach([&](const TablePtr& table) {
+    if (table->ns == ns) all.push_back(table);
+  });
+  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a->name < b->name; });
+  return all;
+}
+
+Catalog::Catalog(hot::Store& store, const Clock& clock, CatalogSnapshot first, uint32_t next_table_id)
+    : store_(store),
+      clock_(clock),
+      next_table_id_(next_table_id),
+      published_(std::make_shared<const CatalogSnapshot>(std::move(first))) {}
+
+Result<std::unique_ptr<Catalog>> Catalog::Open(hot::Store& store, const Clock& clock) {
+  KALAM_TRY(CreateOnEmptyStore(store, clock));
+  KALAM_ASSIGN(Definitions loaded, LoadDefinitions(store));
+  CatalogSnapshot first;
+  first.version_ = 1;
+  std::vector<std::pair<QualifiedName, NamespacePtr>> namespaces;
+  for (NamespacePtr& ns : loaded.namespaces) namespaces.emplace_back(KeyOf(*ns), std::move(ns));
+  first.namespaces_.Fill(namespaces);
+  std::vector<std::pair<QualifiedName, TablePtr>> tables;
+  for (TablePtr& table : loaded.tables) {
+    store.SetSchemaVersion(table->id, table->schema().version);
+    tables.emplace_back(KeyOf(*table), std::move(table));
+  }
+  first.tables_.Fill(tables);
+  return std::unique_ptr<Catalog>(new Catalog(store, clock, std::move(first), loaded.next_table_id));
+}
+
+Status Catalog::CommitAndPublish(hot::Batch batch, CatalogSnapshot next) {
+  const hot::CommitResult result = store_.Commit(std::move(batch));
+  if (!result.status.has_value()) return result.status;
+  next.version_ = published_.version() + 1;
+  published_.Set(std::make_shared<const CatalogSnapshot>(std::move(next)));
+  return {};
+}
+
+Status Catalog::CreateNamespace(std::string_view name) {
+  std::lock_guard lock(write_mu_);
+  const SnapshotPtr current = published_.Get();
+  if (current->FindNamespace(name) != nullptr) {
+    return Fail(ErrorCode::kAlreadyExists, fmt::format("Already exists: Namespace '{}' already exists", name));
+  }
+  auto ns = std::make_shared<Namespace>(Namespace{.name = std::string(name), .created_at_ms = clock_.WallMillis()});
+  hot::Batch batch;
+  batch.meta.push_back({NamespaceKey(name), EncodeNamespace(*ns)});
+  CatalogSnapshot next = *current;
+  next.namespaces_.Set(KeyOf(*ns), ns);
+  return CommitAndPublish(std::move(batch), std::move(next));
+}
+
+Status Catalog::AlterNamespace(std::string_view name, const std::function<Result<std::string>(const std::string&)>& merge) {
+  std::lock_guard lock(write_mu_);
+  const SnapshotPtr current = published_.Get();
+  const NamespacePtr old = current->FindNamespace(name);
+  if (old == nullptr) return NamespaceNotFound(name);
+  auto changed = std::make_shared<Namespace>(*old);
+  KALAM_ASSIGN(changed->options_json, merge(old->options_json));
+  hot::Batch batch;
+  batch.meta.push_back({NamespaceKey(name), EncodeNamespace(*changed)});
+  CatalogSnapshot next = *current;
+  next.namespaces_.Set(KeyOf(*changed), changed);
+  return CommitAndPublish(std::move(batch), std::move(next));
+}
+
+Result<std::vector<TablePtr>> Catalog::DropNamespace(std::string_view name, bool cascade) {
+  std::lock_guard lock(write_mu_);
+  const SnapshotPtr current = published_.Get();
+  if (current->FindNamespace(name) == nullptr) return NamespaceNotFound(name);
+  if (name == "default" || name == "system") {
+    // They could not be created again: their names are reserved.
+    return Fail(ErrorCode::kInvalidOperation, fmt::format("Cannot drop namespace '{}': it is reserved", name));
+  }
+  std::vector<TablePtr> tables = current->TablesIn(name);
+  if (!tables.empty() && !cascade) {
+    return Fail(ErrorCode::kInvalidOperation,
+                fmt::format("Cannot drop namespace '{}': namespace contains {} table(s). Drop all tables first.", name,
+                            tables.size()));
+  }
+  hot::Batch batch;
+  CatalogSnapshot next = *current;
+  batch.meta.push_back({NamespaceKey(name), std::nullopt});
+  next.namespaces_.Erase({name, {}});
+  for (const TablePtr& table : tables) {
+    AddRemoval(*table, batch);
+    next.tables_.Erase(KeyOf(*table));
+  }
+  KALAM_TRY(CommitAndPublish(std::move(batch), std::move(next)));
+  return tables;
+}
+
+Result<TablePtr> Catalog::CreateTable(Table draft) {
+  std::lock_guard lock(write_mu_);
+  const SnapshotPtr current = published_.Get();
+  if (current->FindNamespace(draft.ns) == nullptr) {
+    return Fail(Error(ErrorCode::kNotFoundNamespace,
+                      fmt::format("Namespace '{0}' does not exist. Create it first with CREATE NAMESPACE {0}", draft.ns))
+                    .With("namespace", draft.ns));
+  }
+  if (current->FindTable(draft.ns, draft.name) != nullptr) {
+    return Fail(ErrorCode::kAlreadyExists, fmt::format("Already exists: Table {} already exists", draft.full_name()));
+  }
+  if (draft.versions.size() != 1) return Fail(ErrorCode::kInternal, "CreateTable needs exactly one schema version");
+  if (next_table_id_ == std::numeric_limits<uint32_t>::max()) {
+    return Fail(ErrorCode::kLimitExceeded, "No table id is left");
+  }
+  auto table = std::make_shared<Table>(std::move(draft));
+  table->id = TableId(next_table_id_++);
+  table->created_at_ms = table->updated_at_ms = clock_.WallMillis();
+  table->versions[0].version = 1;
+  table->versions[0].created_at_ms = table->created_at_ms;
+  table->next_column_id = 1;
+  for (Column& column : table->versions[0].columns) column.id = ColumnId();
+  KALAM_TRY(AssignColumnIds(*table));
+  table->codec = std::make_shared<const hot::RowCodec>(table->versions);
+
+  hot::Batch batch;
+  batch.meta.push_back({std::string(kNextTableIdKey), fmt::format("{}", next_table_id_)});
+  batch.meta.push_back({TableKey(table->id), EncodeTable(*table)});
+  batch.meta.push_back({SchemaKey(table->id, 1), EncodeSchema(table->id, table->schema())});
+  batch.new_versions.push_back({table->id, 1});
+  CatalogSnapshot next = *current;
+  next.tables_.Set(KeyOf(*table), table);
+  KALAM_TRY(CommitAndPublish(std::move(batch), std::move(next)));
+  return table;
+}
+
+Result<TablePtr> Catalog::AlterTable(std::string_view ns, std::string_view name,
+                                     const std::function<Result<bool>(Table&)>& change) {
+  std::lock_guard lock(write_mu_);
+  const SnapshotPtr current = published_.Get();
+  TablePtr old = current->FindTable(ns, name);
+  if (old == nullptr) return TableNotFound(ns, name);
+  auto table = std::make_shared<Table>(*old);
+  KALAM_ASSIGN(const bool changed, change(*table));
+  if (!changed) return old;
+
+  const bool version_added = table->versions.size() == old->versions.size() + 1;
+  if (!version_added && table->versions.size() != old->versions.size()) {
+    return Fail(ErrorCode::kInternal, "AlterTable may add one schema version and remove none");
+  }
+  table->id = old->id;
+  table->ns = old->ns;
+  table->name = old->name;
+  table->updated_at_ms = clock_.WallMillis();
+  hot::Batch batch;
+  batch.guards.push_back({table->id, old->schema().version});
+  if (version_added) {
+    TableSchema& schema = table->versions.back();
+    schema.version = old->schema().version + 1;
+    schema.created_at_ms = table->updated_at_ms;
+    KALAM_TRY(AssignColumnIds(*table));
+    table->codec = std::make_shared<const hot::RowCodec>(table->versions);
+    batch.meta.push_back({SchemaKey(table->id, schema.version), EncodeSchema(table->id, schema)});
+    batch.new_versions.push_back({table->id, schema.version});
+  } else {
+    // Stored versions never change: rows and old records depend on them.
+    table->versions = old->versions;
+    table->next_column_id = old->next_column_id;
+    table->codec = old->codec;
+  }
+  batch.meta.push_back({TableKey(table->id), EncodeTable(*table)});
+  CatalogSnapshot next = *current;
+  next.tables_.Set(KeyOf(*table), table);
+  KALAM_TRY(CommitAndPublish(std::move(batch), std::move(next)));
+  return table;
+}
+
+Result<TablePtr> Catalog::DropTable(std::string_view ns, std::string_view name) {
+  std::lock_guard lock(write_mu_);
+  const SnapshotPtr current = published_.Get();
+  TablePtr table = current->FindTable(ns, name);
+  if (table == nullptr) return TableNotFound(ns, name);
+  hot::Batch batch;
+  AddRemoval(*table, batch);
+  CatalogSnapshot next = *current;
+  next.tables_.Erase(KeyOf(*table));
+  KALAM_TRY(CommitAndPublish(std::move(batch), std::move(next)));
+  return table;
+}
+
+}  // namespace kalam::catalog

@@ -1,0 +1,119 @@
+// Catalog: namespaces and tables with their schema versions. Immutable snapshots, O(1) lookup, changes through the commit pipeline.
+//
+// Owner: main(). Threads: every method is thread-safe; changes are serialised by one lock, durable before they return, and visible to every
+// later Snapshot() call. A callback (`merge`, `change`) runs under that lock and must not call the catalog. Records live in the meta space
+// of the store; docs/catalog-format.md describes them.
+// Errors: kNotFoundNamespace, kNotFoundTable, kAlreadyExists, kInvalidOperation, kLimitExceeded (table ids, columns), and the store's; texts are
+// the protocol's.
+// Cost: a change copies a fixed number of pointers and one shard of names, whatever the number of tables.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/ids.h"
+#include "base/published.h"
+#include "catalog/name_map.h"
+#include "hot/row_codec.h"
+#include "hot/store.h"
+#include "model/schema.h"
+
+namespace kalam::catalog {
+
+struct Namespace {
+  std::string name;
+  int64_t created_at_ms = 0;
+  std::string options_json = "{}";  // object
+};
+using NamespacePtr = std::shared_ptr<const Namespace>;
+
+// One table as of one catalog version.
+struct Table {
+  TableId id;
+  std::string ns;
+  std::string name;
+  TableType type = TableType::kShared;
+  AccessLevel access_level = AccessLevel::kPrivate;  // SHARED only
+  TableOptions options;
+  std::vector<TableSchema> versions;  // ascending, never empty
+  uint32_t next_column_id = 1;
+  std::string comment;
+  int64_t created_at_ms = 0;
+  int64_t updated_at_ms = 0;
+  std::shared_ptr<const hot::RowCodec> codec;  // for `versions`
+
+  const TableSchema& schema() const { return versions.back(); }
+  std::string full_name() const { return ns + "." + name; }
+  bool has_private_rows() const { return type == TableType::kUser || type == TableType::kStream; }
+};
+using TablePtr = std::shared_ptr<const Table>;
+
+class CatalogSnapshot {
+ public:
+  uint64_t version() const { return version_; }
+  // Names must be lower case. nullptr when absent. Constant time.
+  NamespacePtr FindNamespace(std::string_view name) const;
+  TablePtr FindTable(std::string_view ns, std::string_view name) const;
+  std::vector<NamespacePtr> Namespaces() const;               // by name
+  std::vector<TablePtr> Tables() const;                       // by (ns, name)
+  std::vector<TablePtr> TablesIn(std::string_view ns) const;  // by name
+
+ private:
+  friend class Catalog;
+  uint64_t version_ = 0;
+  NameMap<NamespacePtr> namespaces_;
+  NameMap<TablePtr> tables_;
+};
+using SnapshotPtr = std::shared_ptr<const CatalogSnapshot>;
+
+class Catalog {
+ public:
+  // Loads everything; on an empty store creates the namespaces `default`, `system` and `dba`.
+  static Result<std::unique_ptr<Catalog>> Open(hot::Store& store, const Clock& clock);
+
+  SnapshotPtr Snapshot() const { return published_.Get(); }
+  uint64_t version() const { return published_.version(); }
+
+  // `Already exists: Namespace 'x' already exists`.
+  Status CreateNamespace(std::string_view name);
+  // Replaces the options object by `merge(current)`.
+  Status AlterNamespace(std::string_view name, const std::function<Result<std::string>(const std::string&)>& merge);
+  // Refuses a non-empty one unless cascade: "Cannot drop namespace 'x': namespace contains 2 table(s). Drop all tables first." Returns the dropped
+  // tables.
+  Result<std::vector<TablePtr>> DropNamespace(std::string_view name, bool cascade);
+
+  // `draft`: everything but ids, times and codec; one version whose columns have no ids yet. Returns the stored table.
+  Result<TablePtr> CreateTable(Table draft);
+  // Gives `change` a copy of the table to modify (columns without id get one, `versions` may get one more entry, whose number is set here). Stored
+  // when `change` returns true, nothing happens on false. Returns the table afterwards.
+  Result<TablePtr> AlterTable(std::string_view ns, std::string_view name, const std::function<Result<bool>(Table&)>& change);
+  // Removes the definition and, in the same batch, all hot rows.
+  Result<TablePtr> DropTable(std::string_view ns, std::string_view name);
+
+ private:
+  Catalog(hot::Store& store, const Clock& clock, CatalogSnapshot first, uint32_t next_table_id);
+
+  // Commits the batch, then makes `next` visible. Nothing is visible when the commit fails.
+  Status CommitAndPublish(hot::Batch batch, CatalogSnapshot next);
+
+  hot::Store& store_;
+  const Clock& clock_;
+  std::mutex write_mu_;     // serialises changes; held while a change commits
+  uint32_t next_table_id_;  // guarded by write_mu_
+  Published<CatalogSnapshot> published_;
+};
+
+// The name rules of namespaces, tables and columns (reference sql 6.2), in the protocol's words and order.
+// kInvalidOperation on failure; the caller adds "Invalid column name 'c': " and the like.
+Status ValidateName(std::string_view name);
+Status ValidateNamespaceName(std::string_view name);  // also reserved namespaces
+Status ValidateColumnName(std::string_view name);     // also reserved column names
+
+}  // namespace kalam::catalog

@@ -1,0 +1,26 @@
+// Load: the stored definitions, read once at start.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "catalog/catalog.h"
+#include "hot/store.h"
+
+namespace kalam::catalog {
+
+struct Definitions {
+  std::vector<NamespacePtr> namespaces;
+  std::vector<TablePtr> tables;
+  uint32_t next_table_id = 1;
+};
+
+// Writes the first records (namespaces `default`, `system`, `dba`) when the store has no catalog yet.
+Status CreateOnEmptyStore(hot::Store& store, const Clock& clock);
+
+// kCorruption names the key of the record that does not decode or does not fit the others.
+Result<Definitions> LoadDefinitions(const hot::Store& store);
+
+}  // namespace kalam::catalog

@@ -1,0 +1,508 @@
+#include "engine/allow_walk.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "duckdb/common/string_util.hpp"
+#include "duckdb/parser/expression/list.hpp"
+#include "duckdb/parser/parsed_data/sample_options.hpp"
+#include "duckdb/parser/query_node/list.hpp"
+#include "duckdb/parser/tableref/list.hpp"
+#include "engine/allowed_functions.h"
+#include "engine/translate.h"
+
+namespace kalam::engine {
+namespace {
+
+using duckdb::ExpressionClass;
+using duckdb::ExpressionType;
+using duckdb::ParsedExpression;
+using duckdb::QueryNode;
+using duckdb::StringUtil;
+using duckdb::TableRef;
+using ExpressionPtr = duckdb::unique_ptr<ParsedExpression>;
+using TableRefPtr = duckdb::unique_ptr<TableRef>;
+
+constexpr uint32_t kParameterMax = 65'535;
+
+std::unexpected<Error> Refuse(std::string message) { return Fail(ErrorCode::kInvalidSql, std::move(message)); }
+
+// The names of the common table expressions that a part of the query can see, innermost last.
+class Scope {
+ public:
+  explicit Scope(const Scope* outer) : outer_(outer) {}
+  void Add(const std::string& name, std::string unique) { names_[StringUtil::Lower(name)] = std::move(unique); }
+  const std::string* Find(const std::string& name) const {
+    const std::string lower = StringUtil::Lower(name);
+    for (const Scope* scope = this; scope != nullptr; scope = scope->outer_) {
+      if (auto it = scope->names_.find(lower); it != scope->names_.end()) return &it->second;
+    }
+    return nullptr;
+  }
+
+ private:
+  const Scope* outer_;
+  std::map<std::string, std::string> names_;
+};
+
+enum class ContextValue : uint8_t { kNone, kTimestamp, kDate, kTime, kUser, kRole };
+
+// Functions (with or without parentheses) whose value is a fact of the running statement.
+ContextValue ContextValueOf(const std::string& lower_name, bool called) {
+  if (lower_name == "current_timestamp" || lower_name == "localtimestamp") return ContextValue::kTimestamp;
+  if (lower_name == "current_date") return ContextValue::kDate;
+  if (lower_name == "current_time" || lower_name == "localtime") return ContextValue::kTime;
+  if (lower_name == "current_user" || lower_name == "session_user" || lower_name == "current_user_id") return ContextValue::kUser;
+  if (lower_name == "current_role") return ContextValue::kRole;
+  if (!called) return ContextValue::kNone;
+  if (lower_name == "now" || lower_name == "get_current_timestamp" || lower_name == "transaction_timestamp" ||
+      lower_name == "current_localtimestamp") {
+    return ContextValue::kTimestamp;
+  }
+  if (lower_name == "today") return ContextValue::kDate;
+  if (lower_name == "get_current_time" || lower_name == "current_localtime") return ContextValue::kTime;
+  return ContextValue::kNone;
+}
+
+bool TakesNoArguments(const std::string& lower_name) {
+  return lower_name == "snowflake_id" || lower_name == "uuid_v7" || lower_name == "ulid" ||
+         ContextValueOf(lower_name, true) != ContextValue::kNone;
+}
+
+ExpressionPtr Hidden(std::string_view name, const duckdb::LogicalType& type) {
+  auto parameter = duckdb::make_uniq<duckdb::ParameterExpression>();
+  parameter->identifier = std::string(name);
+  return duckdb::make_uniq<duckdb::CastExpression>(type, std::move(parameter));
+}
+
+class Walker {
+ public:
+  explicit Walker(WalkFindings& findings) : found_(findings) {}
+
+  Status Node(QueryNode& node, const Scope& outer);
+
+ private:
+  Status Select(duckdb::SelectNode& node, const Scope& scope);
+  Status Ctes(duckdb::CommonTableExpressionMap& ctes, Scope& scope);
+  Status Modifiers(QueryNode& node, const Scope& scope);
+  Status Orders(duckdb::vector<duckdb::OrderByNode>& orders, const Scope& scope);
+  Status SelectItem(ExpressionPtr& item, const Scope& scope);
+  Status From(TableRefPtr& ref, const Scope& scope);
+  Status BaseTable(TableRefPtr& ref, const Scope& scope);
+  Status Join(duckdb::JoinRef& join, const Scope& scope);
+  Status TableFunction(duckdb::TableFunctionRef& ref, const Scope& scope);
+  Status Sample(const duckdb::SampleOptions* sample);
+
+  Status Filter(ExpressionPtr& expression, const Scope& scope);
+  Status Optional(ExpressionPtr& expression, const Scope& scope) {
+    return expression ? Expression(expression, scope) : Status();
+  }
+  Status All(duckdb::vector<ExpressionPtr>& expressions, const Scope& scope);
+  Status Expression(ExpressionPtr& expression, const Scope& scope);
+  Status ColumnRef(ExpressionPtr& expression);
+  Status Function(ExpressionPtr& expression, const Scope& scope);
+  Status Window(duckdb::WindowExpression& window, const Scope& scope);
+  Status Star(duckdb::StarExpression& star, const Scope& scope);
+  Status Operator(duckdb::OperatorExpression& op, const Scope& scope);
+  Status Case(duckdb::CaseExpression& expression, const Scope& scope);
+  Status Between(duckdb::BetweenExpression& expression, const Scope& scope);
+  Status Subquery(duckdb::SubqueryExpression& subquery, const Scope& scope);
+  Status Parameter(const duckdb::ParameterExpression& parameter);
+  void Replace(ExpressionPtr& expression, ContextValue value);
+
+  WalkFindings& found_;
+  std::set<uint32_t> parameters_;
+  size_t cte_count_ = 0;
+  size_t rewrites_ = 0;  // in expressions, so that the name of a result column can be kept
+  bool in_filter_ = false;
+};
+
+Status Walker::Node(QueryNode& node, const Scope& outer) {
+  Scope scope(&outer);
+  KALAM_TRY(Ctes(node.cte_map, scope));
+  switch (node.type) {
+    case duckdb::QueryNodeType::SELECT_NODE: KALAM_TRY(Select(node.Cast<duckdb::SelectNode>(), scope)); break;
+    case duckdb::QueryNodeType::SET_OPERATION_NODE: {
+      auto& set = node.Cast<duckdb::SetOperationNode>();
+      KALAM_TRY(Node(*set.left, scope));
+      KALAM_TRY(Node(*set.right, scope));
+      break;
+    }
+    case duckdb::QueryNodeType::RECURSIVE_CTE_NODE: {
+      // Ctes() has put its name into the scope already.
+      auto& recursive = node.Cast<duckdb::RecursiveCTENode>();
+      if (!recursive.key_targets.empty()) return Refuse("USING KEY is not supported in a recursive query");
+      KALAM_TRY(Node(*recursive.left, scope));
+      KALAM_TRY(Node(*recursive.right, scope));
+      break;
+    }
+    default: return Refuse("This form of query is not supported");
+  }
+  return Modifiers(node, scope);
+}
+
+Status Walker::Ctes(duckdb::CommonTableExpressionMap& ctes, Scope& scope) {
+  if (ctes.map.empty()) return {};
+  found_.has_cte = true;
+  duckdb::CommonTableExpressionMap renamed;
+  for (auto& [name, info] : ctes.map) {
+    if (!info->key_targets.empty()) return Refuse("USING KEY is not supported in a recursive query");
+    // '#' cannot be part of a name that DuckDB's catalog knows; the number keeps shadowed names apart.
+    std::string unique = fmt::format("{}#{}", name, ++cte_count_);
+    QueryNode& body = *info->query->node;
+    if (body.type == duckdb::QueryNodeType::RECURSIVE_CTE_NODE) {
+      body.Cast<duckdb::RecursiveCTENode>().ctename = unique;
+      scope.Add(name, unique);
+      KALAM_TRY(Node(body, scope));
+    } else {
+      KALAM_TRY(Node(body, scope));
+      scope.Add(name, unique);
+    }
+    renamed.map.insert(unique, std::move(info));
+  }
+  ctes = std::move(renamed);
+  return {};
+}
+
+Status Walker::Select(duckdb::SelectNode& node, const Scope& scope) {
+  // FROM first: column references are shortened against the tables seen so far.
+  if (node.from_table) KALAM_TRY(From(node.from_table, scope));
+  KALAM_TRY(Sample(node.sample.get()));
+  for (ExpressionPtr& item : node.select_list) KALAM_TRY(SelectItem(item, scope));
+  KALAM_TRY(Filter(node.where_clause, scope));
+  KALAM_TRY(All(node.groups.group_expressions, scope));
+  KALAM_TRY(Filter(node.having, scope));
+  return Filter(node.qualify, scope);
+}
+
+Status Walker::SelectItem(ExpressionPtr& item, const Scope& scope) {
+  const ExpressionClass kind = item->GetExpressionClass();
+  const bool plain = kind == ExpressionClass::CONSTANT || kind == ExpressionClass::STAR;
+  std::string name;
+  if (!plain && item->GetAlias().empty()) name = item->GetName();
+  if (name == "count_star()") item->SetAlias("count(*)");
+  const size_t before = rewrites_;
+  KALAM_TRY(Expression(item, scope));
+  // The result column is called after what the user wrote, not after what it was replaced by.
+  if (rewrites_ != before && !name.empty()) item->SetAlias(std::move(name));
+  return {};
+}
+
+Status Walker::Modifiers(QueryNode& node, const Scope& scope) {
+  for (auto& modifier : node.modifiers) {
+    switch (modifier->type) {
+      case duckdb::ResultModifierType::LIMIT_MODIFIER: {
+        auto& limit = modifier->Cast<duckdb::LimitModifier>();
+        KALAM_TRY(Optional(limit.limit, scope));
+        KALAM_TRY(Optional(limit.offset, scope));
+        break;
+      }
+      case duckdb::ResultModifierType::LIMIT_PERCENT_MODIFIER: {
+        auto& limit = modifier->Cast<duckdb::LimitPercentModifier>();
+        KALAM_TRY(Optional(limit.limit, scope));
+        KALAM_TRY(Optional(limit.offset, scope));
+        break;
+      }
+      case duckdb::ResultModifierType::ORDER_MODIFIER:
+        KALAM_TRY(Orders(modifier->Cast<duckdb::OrderModifier>().orders, scope));
+        break;
+      case duckdb::ResultModifierType::DISTINCT_MODIFIER:
+        KALAM_TRY(All(modifier->Cast<duckdb::DistinctModifier>().distinct_on_targets, scope));
+        break;
+      default: return Refuse("This clause is not supported");
+    }
+  }
+  return {};
+}
+
+Status Walker::Orders(duckdb::vector<duckdb::OrderByNode>& orders, const Scope& scope) {
+  for (auto& order : orders) KALAM_TRY(Expression(order.expression, scope));
+  return {};
+}
+
+Status Walker::Sample(const duckdb::SampleOptions*) { return {}; }  // holds numbers only
+
+Status Walker::From(TableRefPtr& ref, const Scope& scope) {
+  KALAM_TRY(Sample(ref->sample.get()));
+  switch (ref->type) {
+    case duckdb::TableReferenceType::BASE_TABLE: return BaseTable(ref, scope);
+    case duckdb::TableReferenceType::SUBQUERY: return Node(*ref->Cast<duckdb::SubqueryRef>().subquery->node, scope);
+    case duckdb::TableReferenceType::JOIN: return Join(ref->Cast<duckdb::JoinRef>(), scope);
+    case duckdb::TableReferenceType::TABLE_FUNCTION: return TableFunction(ref->Cast<duckdb::TableFunctionRef>(), scope);
+    case duckdb::TableReferenceType::EMPTY_FROM: return {};
+    case duckdb::TableReferenceType::EXPRESSION_LIST:
+      for (auto& row : ref->Cast<duckdb::ExpressionListRef>().values) KALAM_TRY(All(row, scope));
+      return {};
+    case duckdb::TableReferenceType::SHOW_REF:
+      return Refuse("DESCRIBE, SHOW and SUMMARIZE are not supported inside a query");
+    case duckdb::TableReferenceType::PIVOT: return Fail(ErrorCode::kUnsupported, "PIVOT and UNPIVOT are not supported");
+    default: return Refuse("This form of table reference is not supported");
+  }
+}
+
+Status Walker::BaseTable(TableRefPtr& ref, const Scope& scope) {
+  auto& base = ref->Cast<duckdb::BaseTableRef>();
+  if (base.at_clause) return Refuse("AT (VERSION | TIMESTAMP) is not supported");
+  if (base.catalog_name.empty() && base.schema_name.empty()) {
+    if (const std::string* unique = scope.Find(base.table_name)) {
+      if (base.alias.empty()) base.alias = base.table_name;
+      base.table_name = *unique;
+      return {};
+    }
+  }
+  KALAM_ASSIGN(TableName name, ToTableName(base.catalog_name, base.schema_name, base.table_name));
+  const size_t slot = found_.tables.size();
+  found_.tables.push_back(std::move(name));
+  ref = MakeScan(slot, base, base.table_name);
+  return {};
+}
+
+Status Walker::Join(duckdb::JoinRef& join, const Scope& scope) {
+  KALAM_TRY(From(join.left, scope));
+  KALAM_TRY(From(join.right, scope));
+  if (!join.duplicate_eliminated_columns.empty()) return Refuse("This form of join is not supported");
+  return Filter(join.condition, scope);
+}
+
+Status Walker::TableFunction(duckdb::TableFunctionRef& ref, const Scope& scope) {
+  if (!ref.function || ref.function->GetExpressionClass() != ExpressionClass::FUNCTION) {
+    return Refuse("Only a function call can stand here in FROM");
+  }
+  auto& function = ref.function->Cast<duckdb::FunctionExpression>();
+  const std::string name = StringUtil::Lower(function.function_name);
+  if (!function.schema.empty() || !function.catalog.empty() || !IsAllowedTableFunction(name)) {
+    return Refuse(fmt::format("Table function '{}' is not available", name));
+  }
+  if (ref.subquery) KALAM_TRY(Node(*ref.subquery->node, scope));
+  return All(function.children, scope);
+}
+
+Status Walker::Filter(ExpressionPtr& expression, const Scope& scope) {
+  if (!expression) return {};
+  const bool outer = std::exchange(in_filter_, true);
+  Status status = Expression(expression, scope);
+  in_filter_ = outer;
+  return status;
+}
+
+Status Walker::All(duckdb::vector<ExpressionPtr>& expressions, const Scope& scope) {
+  for (ExpressionPtr& expression : expressions) KALAM_TRY(Expression(expression, scope));
+  return {};
+}
+
+Status Walker::Expression(ExpressionPtr& expression, const Scope& scope) {
+  switch (expression->GetExpressionClass()) {
+    case ExpressionClass::CONSTANT: return {};
+    case ExpressionClass::COLUMN_REF: return ColumnRef(expression);
+    case ExpressionClass::FUNCTION: return Function(expression, scope);
+    case ExpressionClass::PARAMETER: return Parameter(expression->Cast<duckdb::ParameterExpression>());
+    case ExpressionClass::SUBQUERY: return Subquery(expression->Cast<duckdb::SubqueryExpression>(), scope);
+    case ExpressionClass::WINDOW: return Window(expression->Cast<duckdb::WindowExpression>(), scope);
+    case ExpressionClass::STAR: return Star(expression->Cast<duckdb::StarExpression>(), scope);
+    case ExpressionClass::OPERATOR: return Operator(expression->Cast<duckdb::OperatorExpression>(), scope);
+    case ExpressionClass::CASE: return Case(expression->Cast<duckdb::CaseExpression>(), scope);
+    case ExpressionClass::BETWEEN: return Between(expression->Cast<duckdb::BetweenExpression>(), scope);
+    case ExpressionClass::CAST: {
+      auto& cast = expression->Cast<duckdb::CastExpression>();
+      KALAM_ASSIGN(cast.cast_type, ResolveType(cast.cast_type));
+      return Expression(cast.child, scope);
+    }
+    case ExpressionClass::COMPARISON: {
+      auto& comparison = expression->Cast<duckdb::ComparisonExpression>();
+      KALAM_TRY(Expression(comparison.left, scope));
+      return Expression(comparison.right, scope);
+    }
+    case ExpressionClass::CONJUNCTION: return All(expression->Cast<duckdb::ConjunctionExpression>().children, scope);
+    case ExpressionClass::COLLATE: return Expression(expression->Cast<duckdb::CollateExpression>().child, scope);
+    case ExpressionClass::LAMBDA: {
+      auto& lambda = expression->Cast<duckdb::LambdaExpression>();
+      if (lambda.lhs) KALAM_TRY(Expression(lambda.lhs, scope));
+      return Optional(lambda.expr, scope);
+    }
+    case ExpressionClass::DEFAULT: found_.has_default = true; return {};
+    case ExpressionClass::POSITIONAL_REFERENCE: return Refuse("Positional references (#1) are not supported");
+    default: return Refuse("This form of expression is not supported");
+  }
+}
+
+Status Walker::ColumnRef(ExpressionPtr& expression) {
+  auto& names = expression->Cast<duckdb::ColumnRefExpression>().column_names;
+  const std::string column = StringUtil::Lower(names.back());
+  if (in_filter_ && column == "_deleted") found_.mentions_deleted = true;
+  if (names.size() == 1) {
+    if (column == "current_schema" || column == "current_catalog") {
+      return Refuse(fmt::format("Function '{}' is not available", column));
+    }
+    if (const ContextValue value = ContextValueOf(column, false); value != ContextValue::kNone) Replace(expression, value);
+    return {};
+  }
+  if (names.size() < 3) return {};
+  // DuckDB knows a scanned table by its last name only.
+  const size_t first = StringUtil::Lower(names[0]) == "kalam" && names.size() > 3 ? 1 : 0;
+  const TableName written{StringUtil::Lower(names[first]), StringUtil::Lower(names[first + 1])};
+  if (std::ranges::find(found_.tables, written) != found_.tables.end()) {
+    names.erase(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(first + 1));
+    ++rewrites_;
+  }
+  return {};
+}
+
+void Walker::Replace(ExpressionPtr& expression, ContextValue value) {
+  ++rewrites_;
+  // An alias inside a select list stays.
+  const std::string alias = expression->GetAlias();
+  switch (value) {
+    case ContextValue::kNone: return;
+    case ContextValue::kTimestamp:
+    case ContextValue::kDate:
+    case ContextValue::kTime:
+      found_.hidden.now = true;
+      expression = Hidden(kNowParameter, duckdb::LogicalType::TIMESTAMP);
+      if (value == ContextValue::kDate) {
+        expression = duckdb::make_uniq<duckdb::CastExpression>(duckdb::LogicalType::DATE, std::move(expression));
+      } else if (value == ContextValue::kTime) {
+        expression = duckdb::make_uniq<duckdb::CastExpression>(duckdb::LogicalType::TIME, std::move(expression));
+      }
+      break;
+    case ContextValue::kUser:
+      found_.hidden.user = true;
+      expression = Hidden(kUserParameter, duckdb::LogicalType::VARCHAR);
+      break;
+    case ContextValue::kRole:
+      found_.hidden.role = true;
+      expression = Hidden(kRoleParameter, duckdb::LogicalType::VARCHAR);
+      break;
+  }
+  expression->SetAlias(alias);
+}
+
+Status Walker::Function(ExpressionPtr& expression, const Scope& scope) {
+  auto& function = expression->Cast<duckdb::FunctionExpression>();
+  const std::string name = StringUtil::Lower(function.function_name);
+  const bool qualified = !function.schema.empty() || !function.catalog.empty();
+  if (TakesNoArguments(name) && !qualified) {
+    if (!function.children.empty() || function.filter || function.distinct) {
+      return Fail(ErrorCode::kInvalidOperation, fmt::format("{}() takes no arguments", StringUtil::Upper(name)));
+    }
+    if (const ContextValue value = ContextValueOf(name, true); value != ContextValue::kNone) {
+      Replace(expression, value);
+      return {};
+    }
+  }
+  // A qualified name may also be a column before the dot: x.lower(). Either way the last part is the function.
+  if (!IsAllowedFunction(name)) {
+    return Fail(ErrorCode::kInvalidOperation, fmt::format("Invalid function '{}': it does not exist or is not available", name));
+  }
+  if (function.export_state) return Refuse("EXPORT_STATE is not supported");
+  KALAM_TRY(All(function.children, scope));
+  KALAM_TRY(Filter(function.filter, scope));
+  if (function.order_bys) KALAM_TRY(Orders(function.order_bys->orders, scope));
+  return {};
+}
+
+Status Walker::Window(duckdb::WindowExpression& window, const Scope& scope) {
+  const std::string name = StringUtil::Lower(window.function_name);
+  if (!IsAllowedFunction(name)) {
+    return Fail(ErrorCode::kInvalidOperation, fmt::format("Invalid function '{}': it does not exist or is not available", name));
+  }
+  KALAM_TRY(All(window.children, scope));
+  KALAM_TRY(All(window.partitions, scope));
+  KALAM_TRY(Orders(window.orders, scope));
+  KALAM_TRY(Filter(window.filter_expr, scope));
+  KALAM_TRY(Optional(window.start_expr, scope));
+  KALAM_TRY(Optional(window.end_expr, scope));
+  KALAM_TRY(Optional(window.offset_expr, scope));
+  KALAM_TRY(Optional(window.default_expr, scope));
+  return Orders(window.arg_orders, scope);
+}
+
+Status Walker::Star(duckdb::StarExpression& star, const Scope& scope) {
+  for (auto& [name, replacement] : star.replace_list) KALAM_TRY(Expression(replacement, scope));
+  return Optional(star.expr, scope);
+}
+
+Status Walker::Operator(duckdb::OperatorExpression& op, const Scope& scope) {
+  switch (op.GetExpressionType()) {
+    case ExpressionType::OPERATOR_NOT:
+    case ExpressionType::OPERATOR_IS_NULL:
+    case ExpressionType::OPERATOR_IS_NOT_NULL:
+    case ExpressionType::OPERATOR_UNPACK:
+    case ExpressionType::OPERATOR_NULLIF:
+    case ExpressionType::OPERATOR_COALESCE:
+    case ExpressionType::OPERATOR_TRY:
+    case ExpressionType::COMPARE_IN:
+    case ExpressionType::COMPARE_NOT_IN:
+    case ExpressionType::ARRAY_EXTRACT:
+    case ExpressionType::ARRAY_SLICE:
+    case ExpressionType::STRUCT_EXTRACT:
+    case ExpressionType::ARRAY_CONSTRUCTOR:
+    case ExpressionType::GROUPING_FUNCTION: return All(op.children, scope);
+    default: return Refuse("This operator is not supported");
+  }
+}
+
+Status Walker::Case(duckdb::CaseExpression& expression, const Scope& scope) {
+  for (auto& check : expression.case_checks) {
+    KALAM_TRY(Expression(check.when_expr, scope));
+    KALAM_TRY(Expression(check.then_expr, scope));
+  }
+  return Optional(expression.else_expr, scope);
+}
+
+Status Walker::Between(duckdb::BetweenExpression& expression, const Scope& scope) {
+  KALAM_TRY(Expression(expression.input, scope));
+  KALAM_TRY(Expression(expression.lower, scope));
+  return Expression(expression.upper, scope);
+}
+
+Status Walker::Subquery(duckdb::SubqueryExpression& subquery, const Scope& scope) {
+  KALAM_TRY(Optional(subquery.child, scope));
+  // A filter inside has its own context, and inside a filter the whole subquery filters.
+  return Node(*subquery.subquery->node, scope);
+}
+
+Status Walker::Parameter(const duckdb::ParameterExpression& parameter) {
+  const std::string& name = parameter.identifier;
+  if (name.empty() || !std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; })) {
+    return Fail(ErrorCode::kUnsupported, fmt::format("Named parameter ${} is not supported: use $1, $2, ...", name));
+  }
+  const unsigned long long number = name.size() > 6 ? kParameterMax + 1ULL : std::stoull(name);
+  if (number == 0 || number > kParameterMax) return Refuse(fmt::format("Parameter ${} is out of range", name));
+  ++rewrites_;  // Run may put a cast around it
+  if (parameters_.insert(static_cast<uint32_t>(number)).second) {
+    found_.parameters.assign(parameters_.begin(), parameters_.end());
+  }
+  return {};
+}
+
+}  // namespace
+
+Status AllowAndRewrite(QueryNode& node, WalkFindings& findings) {
+  const Scope outermost(nullptr);
+  return Walker(findings).Node(node, outermost);
+}
+
+Result<TableName> ToTableName(const std::string& catalog, const std::string& schema, const std::string& table) {
+  TableName name{StringUtil::Lower(schema), StringUtil::Lower(table)};
+  if (!catalog.empty() && StringUtil::Lower(catalog) != "kalam") {
+    return Refuse(fmt::format("Unknown catalog '{}': tables are named namespace.table", catalog));
+  }
+  return name;
+}
+
+duckdb::unique_ptr<TableRef> MakeScan(size_t slot, const TableRef& table, const std::string& alias) {
+  duckdb::vector<ExpressionPtr> arguments;
+  arguments.push_back(duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value::INTEGER(static_cast<int32_t>(slot))));
+  auto scan = duckdb::make_uniq<duckdb::TableFunctionRef>();
+  scan->function = duckdb::make_uniq<duckdb::FunctionExpression>(kScanFunction, std::move(arguments));
+  scan->alias = table.alias.empty() ? alias : table.alias;
+  scan->column_name_alias = table.column_name_alias;
+  scan->query_location = table.query_location;
+  if (table.sample) scan->sample = table.sample->Copy();
+  return scan;
+}
+
+}  // namespace kalam::engine

@@ -1,0 +1,285 @@
+#include "engine/parse.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "duckdb/common/string_util.hpp"
+#include "duckdb/parser/expression/constant_expression.hpp"
+#include "duckdb/parser/expression/star_expression.hpp"
+#include "duckdb/parser/parser.hpp"
+#include "duckdb/parser/query_node/select_node.hpp"
+#include "duckdb/parser/statement/delete_statement.hpp"
+#include "duckdb/parser/statement/insert_statement.hpp"
+#include "duckdb/parser/statement/update_statement.hpp"
+#include "duckdb/parser/tableref/basetableref.hpp"
+#include "duckdb/parser/tableref/emptytableref.hpp"
+#include "duckdb/parser/tableref/expressionlistref.hpp"
+#include "duckdb/parser/tableref/subqueryref.hpp"
+#include "engine/allow_walk.h"
+#include "engine/simple_forms.h"
+#include "engine/translate.h"
+
+namespace kalam::engine {
+namespace {
+
+using duckdb::SelectNode;
+using duckdb::SelectStatement;
+using duckdb::SQLStatement;
+using duckdb::StatementType;
+using duckdb::StringUtil;
+
+duckdb::ParserOptions OurParserOptions() {
+  duckdb::ParserOptions options;
+  options.preserve_identifier_case = false;  // unquoted names are lower case, as in the reference
+  options.integer_division = true;           // 7 / 2 = 3
+  return options;
+}
+
+// `?` and $0 take the next number silently, which the tree does not show.
+Status CheckPlaceholders(const std::string& sql) {
+  if (sql.find('?') == std::string::npos && sql.find("$0") == std::string::npos) return {};
+  for (const duckdb::SimplifiedToken& token : duckdb::Parser::Tokenize(sql)) {
+    if (sql[token.start] == '?') {
+      return Fail(ErrorCode::kInvalidSql, "'?' is not a placeholder: use $1, $2, ...");
+    }
+    if (sql.compare(token.start, 2, "$0") == 0) return Fail(ErrorCode::kInvalidSql, "Parameters are numbered from $1");
+  }
+  return {};
+}
+
+std::string KindWord(StatementType type) {
+  const std::string name = duckdb::StatementTypeToString(type);
+  return type == StatementType::MULTI_STATEMENT ? "PIVOT" : StringUtil::Replace(name, "_", " ");
+}
+
+// --- each kind to a SELECT
+
+duckdb::unique_ptr<SelectStatement> Wrap(duckdb::unique_ptr<SelectNode> node) {
+  auto select = duckdb::make_uniq<SelectStatement>();
+  select->node = std::move(node);
+  return select;
+}
+
+std::string AliasOf(const duckdb::TableRef& table) {
+  return table.alias.empty() ? table.Cast<duckdb::BaseTableRef>().table_name : table.alias;
+}
+
+// SELECT alias.* WHERE condition, still without its FROM.
+duckdb::unique_ptr<SelectNode> MatchingRows(const std::string& alias, duckdb::unique_ptr<duckdb::ParsedExpression> condition,
+                                            duckdb::CommonTableExpressionMap ctes) {
+  auto node = duckdb::make_uniq<SelectNode>();
+  node->select_list.push_back(duckdb::make_uniq<duckdb::StarExpression>(alias));
+  node->from_table = duckdb::make_uniq<duckdb::EmptyTableRef>();
+  node->where_clause = std::move(condition);
+  node->cte_map = std::move(ctes);
+  return node;
+}
+
+Status CheckTarget(const duckdb::TableRef& table) {
+  if (table.type != duckdb::TableReferenceType::BASE_TABLE || table.sample || !table.column_name_alias.empty()) {
+    return Fail(ErrorCode::kInvalidSql, "Only a plain table can be written to");
+  }
+  return {};
+}
+
+Status NoReturning(bool returning, std::string_view kind) {
+  if (!returning) return {};
+  return Fail(ErrorCode::kUnsupported, fmt::format("RETURNING is not supported in {}", kind));
+}
+
+class Builder {
+ public:
+  explicit Builder(Statement& out) : out_(out) {}
+
+  Status Build(duckdb::unique_ptr<SQLStatement> statement) {
+    switch (statement->type) {
+      case StatementType::SELECT_STATEMENT: return Select(std::move(statement));
+      case StatementType::INSERT_STATEMENT: return Insert(statement->Cast<duckdb::InsertStatement>());
+      case StatementType::UPDATE_STATEMENT: return Update(statement->Cast<duckdb::UpdateStatement>());
+      case StatementType::DELETE_STATEMENT: return Delete(statement->Cast<duckdb::DeleteStatement>());
+      default:
+        return Fail(ErrorCode::kInvalidSql, fmt::format("{} is not supported", KindWord(statement->type)));
+    }
+  }
+
+  // After the walk.
+  void AddTarget() {
+    if (target_scan_) out_.select_->node->Cast<SelectNode>().from_table = std::move(target_scan_);
+  }
+
+ private:
+  Status Select(duckdb::unique_ptr<SQLStatement> statement) {
+    out_.inner_kind_ = StatementKind::kSelect;
+    out_.select_ = duckdb::unique_ptr_cast<SQLStatement, SelectStatement>(std::move(statement));
+    return {};
+  }
+
+  Status Insert(duckdb::InsertStatement& insert) {
+    out_.inner_kind_ = StatementKind::kInsert;
+    if (insert.on_conflict_info) return Conflict(*insert.on_conflict_info);
+    KALAM_TRY(NoReturning(!insert.returning_list.empty(), "INSERT"));
+    if (insert.default_values || !insert.select_statement) {
+      return Fail(ErrorCode::kUnsupported, "INSERT ... DEFAULT VALUES is not supported: name a column and use DEFAULT");
+    }
+    if (insert.column_order != duckdb::InsertColumnOrder::INSERT_BY_POSITION) {
+      return Fail(ErrorCode::kUnsupported, "INSERT BY NAME is not supported: name the columns after the table");
+    }
+    KALAM_ASSIGN(out_.target_, ToTableName(insert.catalog, insert.schema, insert.table));
+    KALAM_TRY(Columns(insert.columns));
+    const auto values = insert.GetValuesList();
+    out_.values_insert_ = values && insert.cte_map.map.empty() && insert.select_statement->node->modifiers.empty() &&
+                          insert.select_statement->node->cte_map.map.empty();
+    if (insert.cte_map.map.empty()) {
+      out_.select_ = std::move(insert.select_statement);
+      return {};
+    }
+    auto node = duckdb::make_uniq<SelectNode>();
+    node->select_list.push_back(duckdb::make_uniq<duckdb::StarExpression>());
+    node->from_table = duckdb::make_uniq<duckdb::SubqueryRef>(std::move(insert.select_statement));
+    node->cte_map = std::move(insert.cte_map);
+    out_.select_ = Wrap(std::move(node));
+    return {};
+  }
+
+  Status Conflict(const duckdb::OnConflictInfo& info) {
+    const char* op = info.action_type == duckdb::OnConflictAction::REPLACE ? "INSERT OR REPLACE" : "ON CONFLICT";
+    return Fail(ErrorCode::kUnsupported, fmt::format("{} is not supported for user, shared and stream tables", op));
+  }
+
+  Status Update(duckdb::UpdateStatement& update) {
+    out_.inner_kind_ = StatementKind::kUpdate;
+    KALAM_TRY(NoReturning(!update.returning_list.empty(), "UPDATE"));
+    if (update.from_table) {
+      return Fail(ErrorCode::kUnsupported, "UPDATE ... FROM is not supported: use a subquery in SET or WHERE");
+    }
+    KALAM_TRY(CheckTarget(*update.table));
+    if (!update.set_info->condition) return Fail(ErrorCode::kInvalidOperation, "UPDATE requires a WHERE clause");
+    KALAM_TRY(Target(*update.table));
+    KALAM_TRY(Columns(update.set_info->columns));
+    auto node = MatchingRows(AliasOf(*update.table), std::move(update.set_info->condition), std::move(update.cte_map));
+    for (auto& expression : update.set_info->expressions) node->select_list.push_back(std::move(expression));
+    out_.select_ = Wrap(std::move(node));
+    return {};
+  }
+
+  Status Delete(duckdb::DeleteStatement& statement) {
+    out_.inner_kind_ = StatementKind::kDelete;
+    KALAM_TRY(NoReturning(!statement.returning_list.empty(), "DELETE"));
+    if (!statement.using_clauses.empty()) {
+      return Fail(ErrorCode::kUnsupported, "DELETE ... USING is not supported: use a subquery in WHERE");
+    }
+    KALAM_TRY(CheckTarget(*statement.table));
+    if (!statement.condition) return Fail(ErrorCode::kInvalidOperation, "DELETE requires a WHERE clause");
+    KALAM_TRY(Target(*statement.table));
+    out_.select_ = Wrap(MatchingRows(AliasOf(*statement.table), std::move(statement.condition), std::move(statement.cte_map)));
+    return {};
+  }
+
+  Status Target(const duckdb::TableRef& table) {
+    const auto& base = table.Cast<duckdb::BaseTableRef>();
+    KALAM_ASSIGN(out_.target_, ToTableName(base.catalog_name, base.schema_name, base.table_name));
+    // The written table is slot 0 whatever names the statement's CTEs have, so the walk must not look it up.
+    out_.found_.tables.push_back(out_.target_);
+    target_scan_ = MakeScan(0, table, base.table_name);
+    return {};
+  }
+
+  Status Columns(const duckdb::vector<std::string>& columns) {
+    for (const std::string& column : columns) {
+      std::string lower = StringUtil::Lower(column);
+      if (std::ranges::find(out_.written_, lower) != out_.written_.end()) {
+        return Fail(ErrorCode::kInvalidOperation, fmt::format("Column '{}' is named twice", lower));
+      }
+      out_.written_.push_back(std::move(lower));
+    }
+    return {};
+  }
+
+  Statement& out_;
+  duckdb::unique_ptr<duckdb::TableRef> target_scan_;
+};
+
+StatementKind KindOf(const SQLStatement& statement) {
+  switch (statement.type) {
+    case StatementType::INSERT_STATEMENT: return StatementKind::kInsert;
+    case StatementType::UPDATE_STATEMENT: return StatementKind::kUpdate;
+    case StatementType::DELETE_STATEMENT: return StatementKind::kDelete;
+    case StatementType::EXPLAIN_STATEMENT: return StatementKind::kExplain;
+    default: return StatementKind::kSelect;
+  }
+}
+
+Result<std::shared_ptr<const Statement>> FromTree(duckdb::unique_ptr<SQLStatement> tree, std::string_view sql, bool offsets_hold) {
+  auto out = std::make_shared<Statement>();
+  out->kind_ = KindOf(*tree);
+  if (tree->type == StatementType::EXPLAIN_STATEMENT) {
+    auto& explain = tree->Cast<duckdb::ExplainStatement>();
+    if (explain.explain_format != duckdb::ExplainFormat::DEFAULT && explain.explain_format != duckdb::ExplainFormat::TEXT) {
+      return Fail(ErrorCode::kUnsupported, "EXPLAIN has the text format only");
+    }
+    out->explain_type_ = explain.explain_type;
+    duckdb::unique_ptr<SQLStatement> inner = std::move(explain.stmt);
+    tree = std::move(inner);
+  } else if (offsets_hold) {
+    out->simple_ = RecogniseSimpleForm(*tree, sql);
+  }
+  Builder builder(*out);
+  KALAM_TRY(builder.Build(std::move(tree)));
+  if (out->kind_ != StatementKind::kExplain) out->kind_ = out->inner_kind_;
+  KALAM_TRY(AllowAndRewrite(*out->select_->node, out->found_));
+  builder.AddTarget();
+  if (out->found_.has_default && std::holds_alternative<std::monostate>(out->simple_)) {
+    return Fail(ErrorCode::kUnsupported, "DEFAULT is supported in INSERT and UPDATE with plain values only, not beside expressions");
+  }
+  return out;
+}
+
+Result<std::shared_ptr<const Statement>> Parse(const std::string& sql) {
+  // Unusual white space is replaced before parsing, which moves every offset after it.
+  std::string replaced;
+  const bool offsets_hold = !duckdb::Parser::StripUnicodeSpaces(sql, replaced);
+  duckdb::Parser parser(OurParserOptions());
+  parser.ParseQuery(sql);
+  if (parser.statements.size() > 1) return Fail(ErrorCode::kInvalidSql, "Expected one statement, found several");
+  if (parser.statements.empty()) return Fail(ErrorCode::kEmptySql, "No SQL statement");
+  KALAM_TRY(CheckPlaceholders(sql));
+  return FromTree(std::move(parser.statements[0]), sql, offsets_hold);
+}
+
+Status CheckText(std::string_view sql) {
+  if (sql.find('\0') != std::string_view::npos) return Fail(ErrorCode::kSyntax, "SQL syntax error: the text contains a NUL byte");
+  return {};
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const Statement>> ParseStatement(std::string_view sql) {
+  KALAM_TRY(CheckText(sql));
+  try {
+    return Parse(std::string(sql));
+  } catch (const std::exception& exception) {
+    return Fail(Translate(duckdb::ErrorData(exception), Stage::kParse, sql));
+  }
+}
+
+Result<std::shared_ptr<const Statement>> ParseExpression(std::string_view expression) {
+  KALAM_TRY(CheckText(expression));
+  try {
+    const std::string sql = "SELECT " + std::string(expression);
+    KALAM_ASSIGN(auto statement, Parse(sql));
+    const auto* node = statement->select_->node->type == duckdb::QueryNodeType::SELECT_NODE
+                           ? &statement->select_->node->Cast<SelectNode>()
+                           : nullptr;
+    const WalkFindings& found = statement->found_;
+    if (node == nullptr || node->select_list.size() != 1 || node->from_table->type != duckdb::TableReferenceType::EMPTY_FROM ||
+        node->where_clause || !node->modifiers.empty() || !found.parameters.empty() || !found.tables.empty() || found.has_cte) {
+      return Fail(ErrorCode::kInvalidSql, "Expected a constant expression");
+    }
+    return statement;
+  } catch (const std::exception& exception) {
+    return Fail(Translate(duckdb::ErrorData(exception), Stage::kParse, expression));
+  }
+}
+
+}  // namespace kalam::engine

@@ -1,0 +1,72 @@
+// The parsed statement with DuckDB's tree inside, as the files of this module see it. Not for other modules.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "duckdb/parser/statement/explain_statement.hpp"
+#include "duckdb/parser/statement/select_statement.hpp"
+#include "engine/statement.h"
+
+namespace kalam::engine {
+
+// Values that the engine adds to the parameters of a statement. They are named, so they never meet a user's $1.
+inline constexpr std::string_view kNowParameter = "now";
+inline constexpr std::string_view kUserParameter = "user";
+inline constexpr std::string_view kRoleParameter = "role";
+// The table function that stands for tables()[slot] in the tree: scan(slot). The name shows in EXPLAIN.
+inline constexpr const char* kScanFunction = "scan";
+
+struct HiddenParameters {
+  bool now = false;
+  bool user = false;
+  bool role = false;
+  bool any() const { return now || user || role; }
+};
+
+// What the allow-list walk finds out about a statement.
+struct WalkFindings {
+  std::vector<TableName> tables;  // one per scan(slot) in the tree
+  std::vector<uint32_t> parameters;
+  HiddenParameters hidden;
+  bool mentions_deleted = false;
+  bool has_default = false;  // DEFAULT as a value
+  bool has_cte = false;
+};
+
+using SimpleForm = std::variant<std::monostate, SimpleSelect, SimpleInsert, SimpleUpdate, SimpleDelete>;
+
+// Immutable after Parse, but for the run counter.
+class Statement final : public ParsedStatement {
+ public:
+  StatementKind kind() const override { return kind_; }
+  const std::vector<TableName>& tables() const override { return found_.tables; }
+  const TableName& target() const override { return target_; }
+  const std::vector<uint32_t>& parameters() const override { return found_.parameters; }
+  bool mentions_deleted() const override { return found_.mentions_deleted; }
+  const std::vector<std::string>& written_columns() const override { return written_; }
+  const SimpleForm& simple() const override { return simple_; }
+
+  StatementKind kind_ = StatementKind::kSelect;
+  StatementKind inner_kind_ = StatementKind::kSelect;  // of the explained statement; else the same as kind_
+  WalkFindings found_;
+  TableName target_;
+  std::vector<std::string> written_;
+  SimpleForm simple_;
+
+  // Every statement as a SELECT: tables replaced by scan(slot), functions of the statement's context by hidden parameters.
+  // INSERT: its rows. UPDATE: target.*, then the new values. DELETE: target.*.
+  std::unique_ptr<duckdb::SelectStatement> select_;
+  bool values_insert_ = false;  // INSERT ... VALUES: select_ is SELECT * FROM (VALUES ...)
+  duckdb::ExplainType explain_type_ = duckdb::ExplainType::EXPLAIN_STANDARD;
+
+  // The second run of a statement is worth a prepared plan, a single run is not.
+  mutable std::atomic<uint32_t> runs_{0};
+};
+
+}  // namespace kalam::engine

@@ -1,0 +1,58 @@
+#include <array>
+
+#include "auth/tokens.h"
+#include "front/route.h"
+#include "front/routes/handlers.h"
+#include "front/sql_call.h"
+
+namespace kalam::front {
+namespace {
+
+constexpr Methods kGet = {Method::kGet, Method::kHead};
+constexpr Methods kPost = {Method::kPost};
+constexpr std::string_view kAllowGet = "GET, HEAD";
+constexpr std::string_view kAllowPost = "POST";
+
+// The whole HTTP surface. The busiest first: the list is searched from its start.
+constexpr auto kRoutes = std::to_array<Route>({
+    {"/v1/api/sql", kPost, "", &AdmitSql, &HandleSql},
+    {"/v1/api/null", kPost, "", &AdmitNull, &HandleNull},
+    {"/health", kGet, kAllowGet, nullptr, &HandleHealth},
+    {"/v1/api/healthcheck", kGet, kAllowGet, nullptr, &HandleHealth},
+    {"/v1/api/cluster/health", kGet, kAllowGet, nullptr, &HandleClusterHealth},
+    {"/v1/api/auth/login", kPost, kAllowPost, nullptr, &HandleLogin},
+    {"/v1/api/auth/refresh", kPost, kAllowPost, nullptr, &HandleRefresh},
+    {"/v1/api/auth/logout", kPost, kAllowPost, nullptr, &HandleLogout},
+    {"/v1/api/auth/me", kGet, kAllowGet, nullptr, &HandleMe},
+    {"/v1/api/auth/setup", kPost, kAllowPost, nullptr, &HandleSetup},
+    {"/v1/api/auth/status", kGet, kAllowGet, nullptr, &HandleSetupStatus},
+});
+
+}  // namespace
+
+RouteContext::RouteContext(const FrontServices& front_services)
+    : services(front_services),
+      auth_limit(services.settings.rate_limit.max_auth_requests_per_ip_per_sec, services.settings.rate_limit),
+      user_limit(services.settings.rate_limit.max_queries_per_sec, services.settings.rate_limit),
+      sql_calls(std::make_unique<SqlCalls>(*this)),
+      started_at_nanos(services.clock.MonotonicNanos()) {}
+RouteContext::~RouteContext() = default;
+
+std::span<const Route> Routes() { return kRoutes; }
+
+RouteMatch FindRoute(std::string_view path, Method method) {
+  for (const Route& route : kRoutes) {
+    if (route.path != path) continue;
+    if (route.methods.Has(method)) return {&route, std::nullopt};
+    if (route.allow.empty()) break;
+    HttpResponse refusal;
+    refusal.status = 405;
+    refusal.headers.emplace_back("Allow", route.allow);
+    return {nullptr, std::move(refusal)};
+  }
+  HttpResponse refusal;
+  refusal.status = 404;
+  return {nullptr, std::move(refusal)};
+}
+
+}  // namespace kalam::front

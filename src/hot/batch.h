@@ -1,0 +1,87 @@
+// Batch: one atomic change of the database, before it is committed.
+//
+// A batch is a plain value: what to write and under which preconditions. The committer validates it against the newest state,
+// assigns every row its _seq and applies the whole batch or nothing.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "base/ids.h"
+
+namespace kalam::hot {
+
+// Computes a row's next version from its newest one. Lets many writers of one hot row share a commit group: the committer applies
+// the transform to the version that it is about to write instead of refusing a stale one. Pure, fast (microseconds), thread-safe.
+class RowTransform {
+ public:
+  virtual ~RowTransform() = default;
+  enum class Effect : uint8_t {
+    kWrite,      // `next` holds the new row image (deleted flag set for a delete); _seq is assigned later
+    kUnchanged,  // nothing to do: no live row, or the values are the same; the operation does not count
+  };
+  // `current`: stored bytes of the newest version, live or deleted, or nullopt when the key has no entry.
+  virtual Result<Effect> Apply(std::optional<std::string_view> current, std::string& next) const = 0;
+};
+
+enum class RowOpKind : uint8_t {
+  kInsert,  // the key must have no live row; refused with kAlreadyExists otherwise
+  kUpdate,  // the newest version must be `seen`; otherwise `transform` decides, or kConflict
+  kDelete,  // as kUpdate; `value` is the tombstone (RowDeleted is set)
+};
+
+struct RowOp {
+  RowOpKind kind = RowOpKind::kInsert;
+  uint32_t prefix_size = 0;  // bytes of `key` before the primary key
+  std::string key;           // key in `rows`
+  std::string value;         // row image; ignored and computed by `transform` when that is set and `seen` is stale
+  Seq seen;                  // _seq of the entry (live or tombstone) that the writer saw; 0 = it saw none
+  // May be set with an empty `value`: then the committer always computes the row with it, whatever was seen.
+  std::shared_ptr<const RowTransform> transform;
+};
+
+// Catalog, users and everything else that is not a row: an ordered key space of its own (column family `meta`).
+struct MetaOp {
+  std::string key;
+  std::optional<std::string> value;  // nullopt = delete
+};
+
+// The batch is refused with kConflict unless the table's schema version is still this one (0 = dropped).
+struct SchemaGuard {
+  TableId table;
+  uint32_t version = 0;
+};
+
+struct Batch {
+  std::vector<RowOp> rows;
+  std::vector<MetaOp> meta;
+  std::vector<SchemaGuard> guards;
+  // What this batch makes of table versions (DDL). Later batches are checked against it.
+  std::vector<SchemaGuard> new_versions;
+  // Tables whose rows disappear with this batch.
+  std::vector<TableId> dropped_tables;
+
+  size_t ApproximateBytes() const;
+};
+
+struct CommitResult {
+  Status status;
+  // The row operation that was refused (kAlreadyExists, kConflict or the transform's error).
+  std::optional<size_t> failed_op;
+  std::string failed_key;  // its key, when failed_op is set
+  // Row operations that wrote something; kUnchanged ones do not count.
+  int64_t applied = 0;
+  Seq last_seq;  // of the last row written, 0 when none
+};
+
+// Called exactly once, after the batch is durable as configured or refused; on the committer thread, so it must be short and must
+// not call Store::Commit.
+using CommitDone = std::move_only_function<void(CommitResult)>;
+
+}  // namespace kalam::hot

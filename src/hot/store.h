@@ -1,0 +1,135 @@
+// Store: the hot tier. RocksDB behind one class.
+//
+// Purpose: point and range reads of rows, the incremental-sync index, a meta key space, and the only way to change any of them:
+// the commit pipeline. RocksDB's types and error texts stop here.
+// Owner and lifetime: main() opens one; cursors, snapshots and pinned values must die before it.
+// Threads: every method is thread-safe; cursors and snapshots belong to one thread at a time.
+// Errors: kIo, kCorruption from reads; after a failed sync every later commit answers kUnavailable until restart, reads stay up.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/ids.h"
+#include "hot/batch.h"
+
+namespace rocksdb {
+class Env;
+class Iterator;
+class PinnableSlice;
+class Snapshot;
+}  // namespace rocksdb
+
+namespace kalam::hot {
+
+enum class Durability : uint8_t {
+  kSync,  // acknowledged = survives power loss
+  kOs,    // acknowledged = survives a killed process
+};
+
+struct StoreOptions {
+  std::string path;
+  Durability durability = Durability::kSync;
+  size_t block_cache_bytes = 64u << 20;
+  size_t write_buffer_bytes = 32u << 20;
+  int background_jobs = 2;
+  int open_files_max = 512;
+  uint16_t worker_id = 1;
+  rocksdb::Env* env = nullptr;  // not owned; nullptr = the operating system's. The seam for fault and power-cut tests
+};
+
+// Bytes read from the store; reusable. Views from bytes() are valid until the next read into it or its death.
+class PinnedBytes {
+ public:
+  PinnedBytes();
+  ~PinnedBytes();
+  PinnedBytes(const PinnedBytes&) = delete;
+  PinnedBytes& operator=(const PinnedBytes&) = delete;
+  std::string_view bytes() const;
+
+ private:
+  friend class Store;
+  std::unique_ptr<rocksdb::PinnableSlice> slice_;
+};
+
+class Store;
+
+// A consistent view of everything as of one commit. Move-only; releases itself.
+class Snapshot {
+ public:
+  Snapshot() = default;
+  Snapshot(Snapshot&& other) noexcept;
+  Snapshot& operator=(Snapshot&& other) noexcept;
+  ~Snapshot();
+
+ private:
+  friend class Store;
+  Store* store_ = nullptr;
+  const rocksdb::Snapshot* snapshot_ = nullptr;
+};
+
+// Walks keys of [begin, end) in order, forwards or backwards.
+//   for (; cursor->Valid(); cursor->Next()) use(cursor->key(), cursor->value());  KALAM_TRY(cursor->status());
+class Cursor {
+ public:
+  ~Cursor();
+  bool Valid() const;
+  void Next();
+  // Positions at the first key >= `key` inside the range (forward cursors only).
+  void Seek(std::string_view key);
+  std::string_view key() const;    // valid until Next
+  std::string_view value() const;  // valid until Next
+  Status status() const;
+
+ private:
+  friend class Store;
+  Cursor() = default;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+enum class Space : uint8_t { kRows, kBySeq, kMeta };
+enum class Direction : uint8_t { kForward, kBackward };
+
+class Store {
+ public:
+  static Result<std::unique_ptr<Store>> Open(const StoreOptions& options, const Clock& clock);
+  ~Store();
+
+  // Refuses new batches, completes those that wait, stops the committer. Idempotent; call before destruction.
+  void Stop();
+
+  // True when the key exists. Without a snapshot it reads the newest durable state.
+  Result<bool> Get(Space space, std::string_view key, PinnedBytes& out, const Snapshot* snapshot = nullptr) const;
+  // `end` empty = no upper bound.
+  std::unique_ptr<Cursor> Scan(Space space, std::string_view begin, std::string_view end,
+                               Direction direction = Direction::kForward, const Snapshot* snapshot = nullptr) const;
+  Snapshot TakeSnapshot() const;
+
+  // Queues the batch and returns; `done` tells the outcome. Answers kLimitExceeded through `done` at once when too much waits.
+  void Submit(Batch batch, CommitDone done);
+  // Submit and wait. Not from the committer thread.
+  CommitResult Commit(Batch batch);
+
+  // Tells the committer a table's schema version outside a batch: at start, for tables that exist already.
+  void SetSchemaVersion(TableId table, uint32_t version);
+
+  // The last sequence that was assigned and is durable.
+  Seq last_seq() const;
+  Durability durability() const;
+  // Microseconds of recent syncs (median of the last 128), 0 when none; for benchmarks and metrics.
+  int64_t sync_micros() const;
+
+ private:
+  friend class Snapshot;
+  struct Impl;
+  explicit Store(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace kalam::hot

@@ -1,0 +1,69 @@
+// Instance: one database, opened bottom-up and stopped in reverse. Everything but the network.
+#pragma once
+
+#include <memory>
+
+#include "auth/login.h"
+#include "auth/passwords.h"
+#include "auth/tokens.h"
+#include "auth/users.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "catalog/catalog.h"
+#include "config/settings.h"
+#include "engine/engine.h"
+#include "hot/store.h"
+#include "sql/executor.h"
+#include "sql/services.h"
+#include "tables/snowflake.h"
+
+namespace rocksdb {
+class Env;
+}
+
+namespace kalam::server {
+
+// Owner: main() or a test. Members are in the order of their construction; each uses only those above it. Stop() ends work in reverse
+// order; the destructor calls it.
+class Instance {
+ public:
+  // Opens or creates the database under settings.storage.data_path. `env` (not owned) replaces the operating system's files in tests.
+  static Result<std::unique_ptr<Instance>> Open(const config::Settings& settings, rocksdb::Env* env = nullptr);
+  ~Instance();
+  Instance(const Instance&) = delete;
+  Instance& operator=(const Instance&) = delete;
+
+  void Stop();
+
+  const config::Settings& settings() const { return settings_; }
+  const Clock& clock() const { return clock_; }
+  Random& random() { return random_; }
+  hot::Store& store() { return *store_; }
+  catalog::Catalog& catalog() { return *catalog_; }
+  auth::Users& users() { return *users_; }
+  auth::Tokens& tokens() { return *tokens_; }
+  auth::Login& login() { return *login_; }
+  auth::HashingThread& hashing() { return *hashing_; }
+  sql::Executor& executor() { return *executor_; }
+
+ private:
+  explicit Instance(const config::Settings& settings);
+
+  const config::Settings settings_;
+  SystemClock clock_;
+  SystemRandom random_;
+  std::unique_ptr<hot::Store> store_;
+  std::unique_ptr<catalog::Catalog> catalog_;
+  std::unique_ptr<auth::Users> users_;
+  std::unique_ptr<auth::Tokens> tokens_;
+  std::unique_ptr<auth::HashingThread> hashing_;
+  std::unique_ptr<auth::Login> login_;
+  std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<tables::SnowflakeIds> snowflake_;
+  std::unique_ptr<sql::Services> services_;
+  std::unique_ptr<sql::Executor> executor_;
+  bool stopped_ = false;
+};
+
+}  // namespace kalam::server

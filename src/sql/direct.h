@@ -1,0 +1,67 @@
+// Direct plans at work: reads straight from the hot tier into the answer, writes into a commit batch.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/error.h"
+#include "hot/batch.h"
+#include "model/result.h"
+#include "sql/bind.h"
+#include "sql/plan.h"
+#include "sql/services.h"
+#include "tables/key_range.h"
+#include "wire/sql_response.h"
+
+namespace kalam::sql {
+
+// How long a direct plan may keep its thread.
+enum class DirectCost : uint8_t {
+  kShort,   // a point lookup or a few rows: runs on the I/O thread
+  kScan,    // unbounded: belongs on the worker pool
+  kEngine,  // these values need the engine
+};
+
+// A direct SELECT with its values bound. Built on the stack, used once.
+class BoundSelect {
+ public:
+  // kEngine in cost() when the values cannot be bound. Errors: none but corruption of the plan.
+  BoundSelect(const Plan& plan, const BindContext& context, std::optional<int64_t> row_cap);
+
+  DirectCost cost() const { return cost_; }
+  // Runs it. Errors: storage, kDeadline (checked every 1024 rows), response limits. Returns the rows; `capped` tells that row_cap cut the result.
+  Result<int64_t> Run(wire::SqlResponse& response, int64_t deadline_nanos, bool& capped);
+
+ private:
+  Result<int64_t> RunPoint(std::string_view key, wire::SqlResponse& response);
+  Result<int64_t> RunScan(wire::SqlResponse& response, int64_t deadline_nanos, bool& capped);
+
+  const catalog::Table& table_;
+  const DirectSelect& select_;
+  const BindContext& context_;
+  DirectCost cost_ = DirectCost::kEngine;
+  std::vector<tables::Condition> conditions_;
+  std::optional<tables::KeyRange> range_;
+  std::optional<int64_t> limit_;
+  std::optional<int64_t> row_cap_;
+  int64_t offset_ = 0;
+};
+
+// A write that is ready to commit.
+struct PreparedWrite {
+  hot::Batch batch;
+  OutcomeKind kind = OutcomeKind::kInserted;
+  catalog::TablePtr table;
+};
+
+// The cost of a direct INSERT, UPDATE or DELETE: kShort when it needs no scan.
+DirectCost CostOfWrite(const Plan& plan);
+
+// Fills the batch. An empty optional = run through the engine. Reads rows only for UPDATE and DELETE that are not by key.
+Result<std::optional<PreparedWrite>> PrepareWrite(const Plan& plan, const BindContext& context, int64_t deadline_nanos);
+
+// The statement's outcome from the commit's. A kConflict without failed_key means that the table changed: plan again.
+Result<Outcome> FinishWrite(const catalog::Table& table, OutcomeKind kind, hot::CommitResult result);
+
+}  // namespace kalam::sql

@@ -1,0 +1,20 @@
+// SELECT, INSERT, UPDATE and DELETE through the engine. Blocking: worker pool only.
+#pragma once
+
+#include "base/error.h"
+#include "model/result.h"
+#include "sql/request.h"
+#include "sql/services.h"
+
+namespace kalam::sql {
+
+// SELECT and EXPLAIN: rows into the request's response.
+Result<Outcome> RunEngineQuery(Request& request, Services& services);
+// INSERT, UPDATE, DELETE: the engine computes the rows, one batch commits them. An UPDATE or DELETE whose rows another writer changed
+// meanwhile runs again on a newer snapshot until the deadline (last write wins, no conflict errors for plain DML).
+Result<Outcome> RunEngineWrite(Request& request, Services& services);
+
+// The row cap of a SELECT from `[limits]`, or nullopt.
+std::optional<int64_t> RowCap(const Plan& plan, const config::Settings& settings);
+
+}  // namespace kalam::sql

@@ -1,0 +1,3 @@
+#include "sql/parse/lexer.h"
+
+#include <gtest/gtest.h>

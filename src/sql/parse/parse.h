@@ -1,0 +1,22 @@
+// Parse: one statement's tokens to its kind and, for Kalam statements, its struct.
+#pragma once
+
+#include <string_view>
+
+#include "base/error.h"
+#include "sql/parse/lexer.h"
+#include "sql/parse/statement.h"
+
+namespace kalam::sql {
+
+// Classifies by leading keywords (case-insensitive) and parses Kalam statements completely. SELECT/WITH/VALUES..., INSERT, UPDATE, DELETE and EXPLAIN get
+// their kind only; the engine parses them. `EXECUTE AS USER name ( statement )` is unwrapped: execute_as is set and `text` is the inner statement.
+// Errors: kInvalidSql with the protocol's texts (reference sql 1.x), kSyntax with line, column and token where a Kalam statement is malformed,
+// kInvalidInput for the EXECUTE AS envelope, kUnsupported for known statements that are not built yet (details feature).
+Result<Statement> ParseStatement(const StatementText& text);
+
+// "CREATE NAMESPACE", "SELECT", ... for messages; "CreateNamespace" for details.statement_type.
+std::string_view StatementName(StatementKind kind);
+std::string_view StatementTypeName(StatementKind kind);
+
+}  // namespace kalam::sql

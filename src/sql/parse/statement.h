@@ -1,0 +1,148 @@
+// Statements as the handlers get them: the kinds, and one struct per Kalam statement.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "engine/statement.h"
+#include "model/principal.h"
+#include "model/schema.h"
+
+namespace kalam::sql {
+
+enum class StatementKind : uint8_t {
+  kSelect,
+  kInsert,
+  kUpdate,
+  kDelete,
+  kExplain,
+  kCreateNamespace,
+  kAlterNamespace,
+  kDropNamespace,
+  kShowNamespaces,
+  kUseNamespace,
+  kCreateTable,
+  kAlterTable,
+  kDropTable,
+  kShowTables,
+  kDescribeTable,
+  kCreateUser,
+  kAlterUser,
+  kDropUser,
+  kBegin,
+  kCommit,
+  kRollback,
+  kCount,  // not a kind
+};
+
+struct CreateNamespace {
+  std::string name;
+  bool if_not_exists = false;
+};
+struct AlterNamespace {
+  std::string name;
+  std::vector<std::pair<std::string, std::string>> options;  // key, value as JSON text
+};
+struct DropNamespace {
+  std::string name;
+  bool if_exists = false;
+  bool cascade = false;
+};
+struct ShowNamespaces {};
+struct UseNamespace {
+  std::string name;
+};
+
+// A table name in a Kalam statement; parts folded to lower case, ns empty when not given.
+using TableRef = engine::TableName;
+
+// A DEFAULT as written. The handler casts it to the column's type.
+struct DefaultClause {
+  DefaultKind kind = DefaultKind::kNone;
+  std::string expression;  // kLiteral: the SQL text
+};
+struct ColumnDefinition {
+  std::string name;  // lower case
+  DataType type;
+  std::optional<bool> nullable;  // as written; nullopt = not mentioned
+  bool primary_key = false;
+  DefaultClause default_value;
+  bool auto_increment = false;  // AUTO_INCREMENT, IDENTITY or a SERIAL type
+};
+struct CreateTable {
+  TableRef table;
+  TableType type = TableType::kShared;
+  bool type_given = false;
+  bool if_not_exists = false;
+  std::vector<ColumnDefinition> columns;
+  TableOptions options;
+  std::optional<AccessLevel> access_level;
+};
+struct AlterTable {
+  TableRef table;
+  enum class Op : uint8_t {
+    kAddColumn,
+    kDropColumn,
+    kModifyColumn,  // type and, when given, nullability
+    kSetNotNull,
+    kDropNotNull,
+    kSetDefault,
+    kDropDefault,
+    kRenameColumn,
+    kSetAccessLevel,
+  } op = Op::kAddColumn;
+  ColumnDefinition column;  // kAddColumn, kModifyColumn; name for the other column ops; default_value for kSetDefault
+  std::string new_name;     // kRenameColumn
+  AccessLevel access_level = AccessLevel::kPrivate;
+};
+struct DropTable {
+  TableRef table;
+  bool if_exists = false;
+};
+struct ShowTables {
+  std::optional<std::string> ns;
+};
+struct DescribeTable {
+  TableRef table;
+  bool history = false;
+};
+
+struct CreateUser {
+  std::string user_id;
+  enum class Auth : uint8_t { kPassword, kOauth, kInternal } auth = Auth::kPassword;
+  std::string secret;  // the password, or the OAuth JSON
+  Role role = Role::kUser;
+  std::optional<std::string> email;
+  bool if_not_exists = false;
+};
+struct AlterUser {
+  std::string user_id;
+  enum class Op : uint8_t { kPassword, kRole, kEmail } op = Op::kPassword;
+  std::string text;  // password or e-mail
+  Role role = Role::kUser;
+};
+struct DropUser {
+  std::string user_id;
+  bool if_exists = false;
+};
+struct TransactionControl {};  // BEGIN, COMMIT, ROLLBACK: the kind says which
+
+using StatementBody = std::variant<std::monostate,  // SELECT, INSERT, UPDATE, DELETE, EXPLAIN: see `parsed`
+                                   CreateNamespace, AlterNamespace, DropNamespace, ShowNamespaces, UseNamespace, CreateTable, AlterTable,
+                                   DropTable, ShowTables, DescribeTable, CreateUser, AlterUser, DropUser, TransactionControl>;
+
+// One classified statement of a payload.
+struct Statement {
+  StatementKind kind = StatementKind::kSelect;
+  std::string_view text;  // into the payload, inside EXECUTE AS USER the inner statement
+  std::optional<std::string> execute_as;
+  StatementBody body;
+};
+
+}  // namespace kalam::sql

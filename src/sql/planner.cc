@@ -1,0 +1,52 @@
+#include "sql/planner.h"
+
+#include <utility>
+
+namespace kalam::sql {
+namespace {
+
+// Statements with more literals are bulk loads whose texts rarely repeat; they are planned each time.
+constexpr size_t kCachedLiteralsMax = 4'096;
+
+}  // namespace
+
+Result<PlanPtr> Planner::Plan(const StatementText& text, std::string_view name_space, std::vector<Literal>& literals) {
+  thread_local std::string key;
+  key.assign(name_space);
+  key.push_back('\x1f');
+  literals.clear();
+  AppendNormalForm(text.tokens, key, literals);
+  const uint64_t version = services_.catalog.version();
+  if (PlanPtr plan = cache_.Find(key, version)) return plan;
+  const std::string exact_key = std::string("=").append(name_space).append("\x1f").append(text.text);
+  if (PlanPtr plan = cache_.Find(exact_key, version)) return plan;
+  KALAM_ASSIGN(auto parsed, services_.engine.Parse(text.text));
+  KALAM_ASSIGN(PlanPtr plan, MakePlan(std::move(parsed), *services_.catalog.Snapshot(), version, name_space, literals));
+  if (literals.size() <= kCachedLiteralsMax) cache_.Insert(plan->has_direct() ? key : exact_key, plan);
+  return plan;
+}
+
+Result<PlanPtr> Planner::ExactPlan(std::string_view text, std::string_view name_space) {
+  const std::string key = std::string("=").append(name_space).append("\x1f").append(text);
+  const uint64_t version = services_.catalog.version();
+  if (PlanPtr plan = cache_.Find(key, version)) return plan;
+  KALAM_ASSIGN(auto parsed, services_.engine.Parse(text));
+  KALAM_ASSIGN(PlanPtr plan, MakePlan(std::move(parsed), *services_.catalog.Snapshot(), version, name_space, {}));
+  cache_.Insert(key, plan);
+  return plan;
+}
+
+Status AuthorizePlan(const Plan& plan, const Principal& principal) {
+  for (const catalog::TablePtr& table : plan.tables) {
+    // The target of UPDATE and DELETE is among the tables; writing it is checked below and needs no read right of its own.
+    if (table == plan.target) continue;
+    KALAM_TRY(auth::Allow(principal, auth::Access::kRead, table->type, table->access_level, table->full_name()));
+  }
+  if (plan.target) {
+    KALAM_TRY(auth::Allow(principal, auth::Access::kWrite, plan.target->type, plan.target->access_level,
+                          plan.target->full_name()));
+  }
+  return {};
+}
+
+}  // namespace kalam::sql

@@ -1,0 +1,26 @@
+// Services: what statements work with. A struct of references without methods, filled once in server/instance.cc.
+#pragma once
+
+#include "auth/users.h"
+#include "base/clock.h"
+#include "base/random.h"
+#include "catalog/catalog.h"
+#include "config/settings.h"
+#include "engine/engine.h"
+#include "hot/store.h"
+#include "tables/snowflake.h"
+
+namespace kalam::sql {
+
+struct Services {
+  const config::Settings& settings;
+  const Clock& clock;
+  Random& random;
+  hot::Store& store;
+  catalog::Catalog& catalog;
+  auth::Users& users;
+  engine::Engine& engine;
+  tables::SnowflakeIds& snowflake;
+};
+
+}  // namespace kalam::sql

@@ -1,0 +1,47 @@
+// Every statement's functions, in the order of the handler table. Each is defined in the file of its name.
+#pragma once
+
+#include "base/error.h"
+#include "model/principal.h"
+#include "model/result.h"
+#include "sql/parse/statement.h"
+#include "sql/services.h"
+
+namespace kalam::sql {
+
+struct Request;
+
+// dml/
+Result<Outcome> RunSelect(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunInsert(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunUpdate(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunDelete(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunExplain(const Statement& statement, Request& request, Services& services);
+
+// namespace/
+Result<Outcome> RunCreateNamespace(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunAlterNamespace(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunDropNamespace(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunShowNamespaces(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunUseNamespace(const Statement& statement, Request& request, Services& services);
+
+// table/
+Status AuthorizeCreateTable(const Statement& statement, const Principal& caller, const Services& services);
+Result<Outcome> RunCreateTable(const Statement& statement, Request& request, Services& services);
+Status AuthorizeAlterTable(const Statement& statement, const Principal& caller, const Services& services);
+Result<Outcome> RunAlterTable(const Statement& statement, Request& request, Services& services);
+Status AuthorizeDropTable(const Statement& statement, const Principal& caller, const Services& services);
+Result<Outcome> RunDropTable(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunShowTables(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunDescribeTable(const Statement& statement, Request& request, Services& services);
+
+// user/
+Result<Outcome> RunCreateUser(const Statement& statement, Request& request, Services& services);
+Status AuthorizeAlterUser(const Statement& statement, const Principal& caller, const Services& services);
+Result<Outcome> RunAlterUser(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunDropUser(const Statement& statement, Request& request, Services& services);
+
+// transaction/
+Result<Outcome> RunTransactionControl(const Statement& statement, Request& request, Services& services);
+
+}  // namespace kalam::sql

@@ -1,0 +1,61 @@
+// ALTER USER name SET PASSWORD | ROLE | EMAIL. Everyone may change the own password; everything else is for administrators.
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "sql/handlers.h"
+#include "sql/request.h"
+#include "sql/statements/statements.h"
+#include "sql/statements/user/password_policy.h"
+
+namespace kalam::sql {
+
+Status AuthorizeAlterUser(const Statement& statement, const Principal& caller, const Services&) {
+  const auto& alter = std::get<AlterUser>(statement.body);
+  if (caller.is_admin()) {
+    if (alter.op == AlterUser::Op::kRole && alter.role == Role::kSystem && caller.role != Role::kSystem) {
+      return Fail(InsufficientRole("DBA cannot grant System role", "ALTER USER", caller, "System"));
+    }
+    return {};
+  }
+  const bool self = alter.user_id == caller.user_id;
+  switch (alter.op) {
+    case AlterUser::Op::kPassword:
+      if (self) return {};
+      return Fail(InsufficientRole("Only admins can change other users' passwords", "ALTER USER", caller));
+    case AlterUser::Op::kRole: return Fail(InsufficientRole("Only admins can change roles", "ALTER USER", caller));
+    case AlterUser::Op::kEmail:
+      if (self) return {};
+      return Fail(InsufficientRole("Only admins can update other users' emails", "ALTER USER", caller));
+  }
+  return {};
+}
+
+Result<Outcome> RunAlterUser(const Statement& statement, Request& request, Services& services) {
+  const auto& alter = std::get<AlterUser>(statement.body);
+  const auth::UserPtr current = services.users.Find(alter.user_id);
+  // A dba must not take over the accounts above it.
+  if (current && current->role == Role::kSystem && request.principal->role != Role::kSystem &&
+      alter.user_id != request.principal->user_id) {
+    return Fail(InsufficientRole("DBA cannot change a System user", "ALTER USER", *request.principal, "System"));
+  }
+  std::string hash;
+  if (alter.op == AlterUser::Op::kPassword) {
+    KALAM_ASSIGN(hash, HashForStorage(alter.text, services));
+  }
+  KALAM_TRY(services.users.Update(alter.user_id, [&](auth::User& user) -> Status {
+    switch (alter.op) {
+      case AlterUser::Op::kPassword:
+        user.password_hash = std::move(hash);
+        user.failed_login_attempts = 0;
+        user.locked_until_ms.reset();
+        break;
+      case AlterUser::Op::kRole: user.role = alter.role; break;
+      case AlterUser::Op::kEmail: user.email = alter.text; break;
+    }
+    return {};
+  }));
+  return MessageOutcome(fmt::format("User '{}' updated", alter.user_id));
+}
+
+}  // namespace kalam::sql

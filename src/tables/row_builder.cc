@@ -1,0 +1,107 @@
+#include "tables/row_builder.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "hot/key_codec.h"
+#include "hot/row_codec.h"
+
+namespace kalam::tables {
+namespace {
+
+// A tag for duplicate messages: the value as the user wrote it, without quotes.
+std::string KeyText(const catalog::Table& table, const hot::RowOp& op) {
+  const auto ordinal = table.schema().primary_key();
+  if (!ordinal) return "?";
+  const auto key = hot::DecodePrimaryKey(table.schema().columns[*ordinal].type,
+                                         std::string_view(op.key).substr(op.prefix_size));
+  if (!key) return "?";
+  std::string shown = ToDisplay(*key);
+  if (shown.size() >= 2 && shown.front() == '\'') shown = shown.substr(1, shown.size() - 2);
+  return shown;
+}
+
+}  // namespace
+
+Value ComputeDefault(DefaultKind kind, const DefaultSources& sources, TypeKind column_kind, Arena& arena) {
+  constexpr int64_t kMicrosPerDay = 86'400'000'000;
+  switch (kind) {
+    case DefaultKind::kNow: {
+      const int64_t now = sources.now_micros;
+      if (column_kind == TypeKind::kDate) return Value::Integer(TypeKind::kDate, now / kMicrosPerDay);
+      if (column_kind == TypeKind::kTime) return Value::Integer(TypeKind::kTime, now % kMicrosPerDay);
+      return Value::Integer(column_kind == TypeKind::kDateTime ? TypeKind::kDateTime : TypeKind::kTimestamp, now);
+    }
+    case DefaultKind::kSnowflakeId: return Value::BigInt(sources.snowflake.Next());
+    case DefaultKind::kUuidV7: return Value::Text(arena.Copy(UuidV7(sources.random, sources.now_micros / 1000)));
+    case DefaultKind::kUlid: return Value::Text(arena.Copy(Ulid(sources.random, sources.now_micros / 1000)));
+    case DefaultKind::kCurrentUser: return Value::Text(sources.user_id);
+    case DefaultKind::kNone:
+    case DefaultKind::kLiteral: break;
+  }
+  return Value::Null(column_kind);
+}
+
+RowBuilder::RowBuilder(const catalog::Table& table, std::span<const size_t> columns, std::string prefix,
+                       DefaultSources sources)
+    : table_(table),
+      columns_(columns),
+      prefix_(std::move(prefix)),
+      sources_(sources),
+      primary_key_(table.schema().primary_key().value_or(0)),
+      given_(table.schema().columns.size(), -1),
+      row_(table.schema().columns.size()) {
+  for (size_t i = 0; i < columns.size(); ++i) given_[columns[i]] = static_cast<int>(i);
+}
+
+Status RowBuilder::Add(std::span<const Value> values, hot::Batch& batch) {
+  ++row_number_;
+  Arena arena;
+  const TableSchema& schema = table_.schema();
+  for (size_t ordinal = 0; ordinal < row_.size(); ++ordinal) {
+    const Column& column = schema.columns[ordinal];
+    Value& cell = row_[ordinal];
+    if (given_[ordinal] >= 0) {
+      cell = values[static_cast<size_t>(given_[ordinal])];
+    } else if (column.default_value.kind == DefaultKind::kLiteral) {
+      cell = column.default_value.literal.view();
+    } else {
+      cell = ComputeDefault(column.default_value.kind, sources_, column.type.kind, arena);
+      if (!cell.is_null && IsInteger(column.type.kind)) cell.kind = column.type.kind;
+      if (!cell.is_null && IsVariable(cell.kind)) cell.kind = column.type.kind;
+    }
+    if (cell.is_null && !column.nullable) {
+      return Fail(ErrorCode::kConstraint,
+                  given_[ordinal] >= 0
+                      ? fmt::format("NOT NULL constraint violation: column '{}' cannot be NULL (row {})", column.name,
+                                    row_number_)
+                      : fmt::format("NOT NULL constraint violation: column '{}' has no default and is missing in row {}",
+                                    column.name, row_number_));
+    }
+  }
+  hot::RowOp op;
+  op.kind = hot::RowOpKind::kInsert;
+  op.prefix_size = static_cast<uint32_t>(prefix_.size());
+  op.key.reserve(prefix_.size() + 24);
+  op.key = prefix_;
+  KALAM_TRY(hot::AppendPrimaryKey(row_[primary_key_], op.key));
+  KALAM_TRY(table_.codec->Encode(row_, op.value));
+  batch.rows.push_back(std::move(op));
+  return {};
+}
+
+Error DuplicateKeyError(const catalog::Table& table, const hot::RowOp& op, bool within_statement) {
+  const auto ordinal = table.schema().primary_key();
+  const std::string column = ordinal ? table.schema().columns[*ordinal].name : std::string("?");
+  const std::string value = KeyText(table, op);
+  return Error(ErrorCode::kAlreadyExists,
+               within_statement
+                   ? fmt::format("Already exists: Primary key violation: value '{}' appears multiple times in the insert batch "
+                                 "for column '{}'",
+                                 value, column)
+                   : fmt::format("Already exists: Primary key violation: value '{}' already exists in column '{}'", value,
+                                 column));
+}
+
+}  // namespace kalam::tables

@@ -1,0 +1,96 @@
+#include "tables/row_change.h"
+
+#include <fmt/format.h>
+
+#include <limits>
+#include <utility>
+
+#include "hot/row_codec.h"
+
+namespace kalam::tables {
+namespace {
+
+struct IntegerRange {
+  int64_t min;
+  int64_t max;
+};
+
+IntegerRange RangeOf(TypeKind kind) {
+  switch (kind) {
+    case TypeKind::kSmallInt: return {std::numeric_limits<int16_t>::min(), std::numeric_limits<int16_t>::max()};
+    case TypeKind::kInt: return {std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max()};
+    default: return {std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()};
+  }
+}
+
+}  // namespace
+
+bool Matches(const std::vector<OwnedCondition>& conditions, const hot::RowView& row) {
+  for (const OwnedCondition& condition : conditions) {
+    const Condition one{condition.ordinal, condition.op, condition.constant.view()};
+    if (!Matches(std::span<const Condition>(&one, 1), row)) return false;
+  }
+  return true;
+}
+
+UpdateChange::UpdateChange(catalog::TablePtr table, std::vector<Assignment> assignments, std::vector<OwnedCondition> where)
+    : table_(std::move(table)), assignments_(std::move(assignments)), where_(std::move(where)) {}
+
+Result<Value> UpdateChange::NewValue(const Assignment& assignment, const hot::RowView& row) const {
+  const Column& column = table_->schema().columns[assignment.ordinal];
+  Value value = assignment.constant.view();
+  if (assignment.form != Assignment::Form::kConstant) {
+    const Value source = row.Get(assignment.source_ordinal);
+    if (source.is_null) {
+      value = Value::Null(column.type.kind);
+    } else {
+      int64_t sum = 0;
+      const bool overflow = assignment.form == Assignment::Form::kPlus
+                                ? __builtin_add_overflow(source.integer, value.integer, &sum)
+                                : __builtin_sub_overflow(source.integer, value.integer, &sum);
+      const IntegerRange range = RangeOf(column.type.kind);
+      if (overflow || sum < range.min || sum > range.max) {
+        return Fail(ErrorCode::kConstraint, fmt::format("Value out of range for column '{}' of type {}", column.name,
+                                                        SqlName(column.type)));
+      }
+      value = Value::Integer(column.type.kind, sum);
+    }
+  }
+  if (value.is_null && !column.nullable) {
+    return Fail(ErrorCode::kConstraint,
+                fmt::format("NOT NULL constraint violation: column '{}' cannot be NULL (row 1)", column.name));
+  }
+  return value;
+}
+
+Result<hot::RowTransform::Effect> UpdateChange::Apply(std::optional<std::string_view> current, std::string& next) const {
+  if (!current) return Effect::kUnchanged;
+  KALAM_ASSIGN(const hot::RowView row, table_->codec->Open(*current));
+  if (row.deleted() || !Matches(where_, row)) return Effect::kUnchanged;
+  std::vector<Value> values(table_->schema().columns.size());
+  for (size_t i = 0; i < values.size(); ++i) values[i] = row.Get(i);
+  bool changed = false;
+  for (const Assignment& assignment : assignments_) {
+    KALAM_ASSIGN(const Value value, NewValue(assignment, row));
+    if (!Identical(value, values[assignment.ordinal])) changed = true;
+    values[assignment.ordinal] = value;
+  }
+  if (!changed) return Effect::kUnchanged;
+  next.clear();
+  KALAM_TRY(table_->codec->Encode(values, next));
+  return Effect::kWrite;
+}
+
+DeleteChange::DeleteChange(catalog::TablePtr table, std::vector<OwnedCondition> where)
+    : table_(std::move(table)), where_(std::move(where)) {}
+
+Result<hot::RowTransform::Effect> DeleteChange::Apply(std::optional<std::string_view> current, std::string& next) const {
+  if (!current) return Effect::kUnchanged;
+  KALAM_ASSIGN(const hot::RowView row, table_->codec->Open(*current));
+  if (row.deleted() || !Matches(where_, row)) return Effect::kUnchanged;
+  next.assign(*current);
+  hot::PatchDeleted(true, next);
+  return Effect::kWrite;
+}
+
+}  // namespace kalam::tables

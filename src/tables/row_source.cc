@@ -1,0 +1,91 @@
+#include "tables/row_source.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "tables/key_range.h"
+#include "tables/table_scope.h"
+
+namespace kalam::tables {
+namespace {
+
+using engine::CompareOp;
+using engine::ScanBound;
+
+CompareOp ToCompareOp(ScanBound::Op op) {
+  switch (op) {
+    case ScanBound::Op::kEqual: return CompareOp::kEqual;
+    case ScanBound::Op::kLess: return CompareOp::kLess;
+    case ScanBound::Op::kLessEqual: return CompareOp::kLessEqual;
+    case ScanBound::Op::kGreater: return CompareOp::kGreater;
+    case ScanBound::Op::kGreaterEqual: return CompareOp::kGreaterEqual;
+  }
+  return CompareOp::kIsNotNull;
+}
+
+class RowScan final : public engine::SourceScan {
+ public:
+  RowScan(catalog::TablePtr table, std::shared_ptr<const hot::Snapshot> snapshot, std::unique_ptr<hot::Cursor> cursor,
+          std::vector<size_t> columns, bool include_deleted)
+      : table_(std::move(table)),
+        snapshot_(std::move(snapshot)),
+        cursor_(std::move(cursor)),
+        columns_(std::move(columns)),
+        include_deleted_(include_deleted) {}
+
+  Result<size_t> Next(engine::BatchWriter& out) override {
+    size_t rows = 0;
+    const TableSchema& schema = table_->schema();
+    for (; rows < out.capacity() && cursor_->Valid(); cursor_->Next()) {
+      KALAM_ASSIGN(const hot::RowView row, table_->codec->Open(cursor_->value()));
+      if (row.deleted() && !include_deleted_) continue;
+      for (size_t i = 0; i < columns_.size(); ++i) out.Set(i, rows, CellOf(row, schema, columns_[i]));
+      ++rows;
+    }
+    KALAM_TRY(cursor_->status());
+    return rows;
+  }
+
+ private:
+  catalog::TablePtr table_;
+  std::shared_ptr<const hot::Snapshot> snapshot_;  // outlives the cursor
+  std::unique_ptr<hot::Cursor> cursor_;
+  std::vector<size_t> columns_;
+  bool include_deleted_;
+};
+
+}  // namespace
+
+RowSource::RowSource(const hot::Store& store, catalog::TablePtr table, std::string_view user_id,
+                     std::shared_ptr<const hot::Snapshot> snapshot, bool include_deleted)
+    : store_(store),
+      table_(std::move(table)),
+      prefix_(ScopePrefix(*table_, user_id)),
+      snapshot_(std::move(snapshot)),
+      include_deleted_(include_deleted) {
+  const TableSchema& schema = table_->schema();
+  for (size_t i = 0; i < schema.columns.size() + 2; ++i) columns_.push_back(ResultColumnOf(schema, i));
+}
+
+Result<std::unique_ptr<engine::SourceScan>> RowSource::Scan(const engine::ScanRequest& request) const {
+  KeyRange range(prefix_);
+  const auto key = table_->schema().primary_key();
+  for (const ScanBound& bound : request.bounds) {
+    // A bound that has no key form (an over-long text) only means that the engine filters alone.
+    if (key && bound.column == *key && !bound.value.is_null) {
+      const Status narrowed = range.Narrow(ToCompareOp(bound.op), bound.value);
+      if (!narrowed) continue;
+    }
+  }
+  auto cursor = store_.Scan(hot::Space::kRows, range.begin(), range.empty() ? range.begin() : range.end(),
+                            hot::Direction::kForward, snapshot_.get());
+  return std::make_unique<RowScan>(table_, snapshot_, std::move(cursor),
+                                   std::vector<size_t>(request.columns.begin(), request.columns.end()), include_deleted_);
+}
+
+std::string RowSource::Describe() const {
+  return fmt::format("{} table {} (hot)", TableTypeName(table_->type), table_->full_name());
+}
+
+}  // namespace kalam::tables

@@ -1,0 +1,46 @@
+// TableScope: one table's rows as one principal owns or shares them.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "catalog/catalog.h"
+#include "hot/key_codec.h"
+
+namespace kalam::tables {
+
+// The key prefix of every row that a statement of `user_id` may see in `table`: its own for USER and STREAM tables, all of them for SHARED
+// ones. There is no other way to form a row key, so privacy does not depend on the statement.
+inline std::string ScopePrefix(const catalog::Table& table, std::string_view user_id) {
+  return table.has_private_rows() ? hot::UserPrefix(table.id, user_id) : hot::SharedPrefix(table.id);
+}
+
+// Position of the system columns behind the table's own ones, as in SELECT *.
+inline size_t SeqOrdinal(const TableSchema& schema) { return schema.columns.size(); }
+inline size_t DeletedOrdinal(const TableSchema& schema) { return schema.columns.size() + 1; }
+
+// The value of a column by its SELECT * position, system columns included.
+inline Value CellOf(const hot::RowView& row, const TableSchema& schema, size_t ordinal) {
+  if (ordinal < schema.columns.size()) return row.Get(ordinal);
+  if (ordinal == SeqOrdinal(schema)) return Value::BigInt(row.seq().value);
+  return Value::Boolean(row.deleted());
+}
+
+// Position by lower-case name, system columns included.
+inline std::optional<size_t> FindColumn(const TableSchema& schema, std::string_view name) {
+  if (const auto ordinal = schema.Find(name)) return ordinal;
+  if (name == kSeqColumn) return SeqOrdinal(schema);
+  if (name == kDeletedColumn) return DeletedOrdinal(schema);
+  return std::nullopt;
+}
+
+inline ResultColumn ResultColumnOf(const TableSchema& schema, size_t ordinal) {
+  if (ordinal < schema.columns.size()) {
+    const Column& column = schema.columns[ordinal];
+    return {column.name, column.type, column.primary_key, !column.nullable};
+  }
+  if (ordinal == SeqOrdinal(schema)) return {std::string(kSeqColumn), Type(TypeKind::kBigInt), false, true};
+  return {std::string(kDeletedColumn), Type(TypeKind::kBoolean), false, true};
+}
+
+}  // namespace kalam::tables
