@@ -1,6 +1,7 @@
 #include "auth/tokens.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "auth/jwt.h"
 #include "auth/token_cache.h"
@@ -8,7 +9,6 @@
 namespace kalam::auth {
 namespace {
 
-constexpr size_t kCachedTokensMax = 32'768;
 constexpr size_t kSecretBytesMin = 32;
 constexpr int64_t kRefreshFactor = 7;
 
@@ -21,39 +21,41 @@ constexpr std::string_view kKnownSecrets[] = {
     "password",
 };
 
+constinit std::atomic<uint64_t> next_number{1};
+
+TokenCache& ThisThreadsCache() {
+  thread_local TokenCache cache;
+  return cache;
+}
+
 std::unexpected<Error> Refuse() { return Fail(ErrorCode::kUnauthenticated, "Invalid credentials"); }
 
 }  // namespace
 
 struct Tokens::Impl {
-  Impl(TokenOptions o, const Users& u, const Clock& c) : options(std::move(o)), users(u), clock(c) {}
+  Impl(TokenOptions o, const Users& u, const Clock& c)
+      : options(std::move(o)), users(u), clock(c), number(next_number.fetch_add(1)) {}
 
   int64_t NowSeconds() const { return clock.WallMicros() / 1'000'000; }
 
-  // The principal of a token that was verified before; nullptr when there is none or it is not valid any more.
-  std::shared_ptr<const Principal> Recall(std::string_view token) {
-    auto known = cache.Find(token);
-    if (!known) return nullptr;
-    if (IsExpired(known->expires_at, NowSeconds())) {
-      cache.Erase(token);
-      return nullptr;
-    }
+  // The principal of a token that this thread verified before; nullptr when there is none or it is not valid any more.
+  std::shared_ptr<const Principal> Recall(std::string_view token) const {
+    VerifiedToken* known = ThisThreadsCache().Find(number, token);
+    if (known == nullptr || IsExpired(known->expires_at, NowSeconds())) return nullptr;
     uint64_t version = users.version();
-    if (known->users_version == version) return std::move(known->principal);
-    // Some user changed since: look again at this one, the signature stays good.
-    UserPtr user = users.Find(known->principal->user_id);
-    if (user == nullptr || user->deleted_at_ms || user->role != known->principal->role) {
-      cache.Erase(token);
-      return nullptr;
+    if (known->users_version != version) {
+      // Some user changed since: look again at this one, the signature stays good.
+      UserPtr user = users.Find(known->principal->user_id);
+      if (user == nullptr || user->deleted_at_ms || user->role != known->principal->role) return nullptr;
+      known->users_version = version;
     }
-    cache.Put(token, {known->principal, known->expires_at, version});
-    return std::move(known->principal);
+    return known->principal;
   }
 
   const TokenOptions options;
   const Users& users;
   const Clock& clock;
-  TokenCache cache{kCachedTokensMax};
+  const uint64_t number;  // marks our entries in the caches
 };
 
 Tokens::Tokens(TokenOptions options, const Users& users, const Clock& clock)
@@ -96,7 +98,7 @@ Result<std::shared_ptr<const Principal>> Tokens::Authenticate(std::optional<std:
   if (user == nullptr || user->deleted_at_ms) return Refuse();
   if (claims.role && *claims.role != RoleName(user->role)) return Refuse();
   auto principal = std::make_shared<const Principal>(Principal{user->user_id, user->role});
-  impl_->cache.Put(token, {principal, claims.expires_at, version});
+  ThisThreadsCache().Put({impl_->number, std::string(token), principal, claims.expires_at, version});
   return principal;
 }
 

@@ -37,8 +37,8 @@ struct TokenOptions {
   int64_t access_hours = 24;  // a refresh token lives 7 times as long
 };
 
-// Thread-safe. Verified access tokens are remembered (bounded) so that a request with a known token costs a lookup; the memory of one
-// is dropped when it expires or any user changes.
+// Thread-safe. Each thread remembers the access tokens that it verified (bounded), so that a request with a known token costs a lookup.
+// What it remembers ends with the token's life, and is checked against the user again after any change of a user.
 class Tokens {
  public:
   Tokens(TokenOptions options, const Users& users, const Clock& clock);

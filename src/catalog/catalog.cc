@@ -220,6 +220,8 @@ Result<TablePtr> Catalog::AlterTable(std::string_view ns, std::string_view name,
   table->updated_at_ms = clock_.WallMillis();
   hot::Batch batch;
   batch.guards.push_back({table->id, old->schema().version});
+  // Stored versions never change: rows refer to them.
+  std::copy(old->versions.begin(), old->versions.end(), table->versions.begin());
   if (version_added) {
     TableSchema& schema = table->versions.back();
     schema.version = old->schema().version + 1;
@@ -229,8 +231,6 @@ Result<TablePtr> Catalog::AlterTable(std::string_view ns, std::string_view name,
     batch.meta.push_back({SchemaKey(table->id, schema.version), EncodeSchema(table->id, schema)});
     batch.new_versions.push_back({table->id, schema.version});
   } else {
-    // Stored versions never change: rows and old records depend on them.
-    table->versions = old->versions;
     table->next_column_id = old->next_column_id;
     table->codec = old->codec;
   }

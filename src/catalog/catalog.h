@@ -85,14 +85,14 @@ class Catalog {
   Status CreateNamespace(std::string_view name);
   // Replaces the options object by `merge(current)`.
   Status AlterNamespace(std::string_view name, const std::function<Result<std::string>(const std::string&)>& merge);
-  // Refuses a non-empty one unless cascade: "Cannot drop namespace 'x': namespace contains 2 table(s). Drop all tables first." Returns the dropped
-  // tables.
+  // Refuses a non-empty one unless cascade: "Cannot drop namespace 'x': namespace contains 2 table(s). Drop all tables first." `default` and `system` stay. Returns
+  // the dropped tables.
   Result<std::vector<TablePtr>> DropNamespace(std::string_view name, bool cascade);
 
   // `draft`: everything but ids, times and codec; one version whose columns have no ids yet. Returns the stored table.
   Result<TablePtr> CreateTable(Table draft);
   // Gives `change` a copy of the table to modify (columns without id get one, `versions` may get one more entry, whose number is set here). Stored
-  // when `change` returns true, nothing happens on false. Returns the table afterwards.
+  // when `change` returns true, nothing happens on false; edits of `versions` that are stored already are undone. Returns the table afterwards.
   Result<TablePtr> AlterTable(std::string_view ns, std::string_view name, const std::function<Result<bool>(Table&)>& change);
   // Removes the definition and, in the same batch, all hot rows.
   Result<TablePtr> DropTable(std::string_view ns, std::string_view name);

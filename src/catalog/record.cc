@@ -237,7 +237,8 @@ std::string EncodeTable(const Table& table) {
 Result<TableRecord> DecodeTable(std::string_view text) {
   KALAM_ASSIGN(const json::value value, Parse(text));
   Reader reader(value, "table");
-  TableRecord record{.last_version = reader.UInt32("version", 1)};
+  TableRecord record;
+  record.last_version = reader.UInt32("version", 1);
   Table& table = record.table;
   table.id = TableId(reader.UInt32("id", 1));
   table.ns = reader.Text("namespace");

@@ -50,8 +50,8 @@ std::string_view Leaf(std::string_view name) { return name.substr(name.rfind('.'
 
 std::string Allowed(const SettingRow& row) {
   if (!std::holds_alternative<IntegerField>(row.field)) return {};
-  if (row.max == INT64_MAX) return fmt::format(" At least {}.", row.min);
-  return fmt::format(" {} to {}.", row.min, row.max);
+  if (row.max == INT64_MAX) return fmt::format(" Allowed: at least {}.", row.min);
+  return fmt::format(" Allowed: {} to {}.", row.min, row.max);
 }
 
 }  // namespace
@@ -84,7 +84,8 @@ std::vector<SettingInfo> DescribeSettings(const Settings& settings) {
 
 std::string ExampleToml() {
   std::string text =
-      "# Settings of a KalamDB server. Every key is here with its default value; leave out what you do not change.\n"
+      "# Settings of a KalamDB server. Every key is here with its default value; leave out what you do not "
+      "change.\n"
       "# Order of precedence: environment variable, this file, default.\n";
   Settings defaults;
   std::string_view section;

@@ -31,8 +31,8 @@ struct SettingRow {
   std::string_view env_alias = {};  // used when `env` is unset
   int64_t min = 0;                  // integers
   int64_t max = INT64_MAX;
-  std::string_view choices = {};  // texts: allowed values separated by '|'; empty = any
-  std::string_view alias = {};    // another spelling of the key in files
+  std::string_view choices = {};       // texts: allowed values separated by '|'; empty = any
+  std::string_view alias = {};         // another spelling of the key in files
   bool secret = false;                 // never shown
   bool env_true_unless_false = false;  // booleans: in the environment, all but false, 0 and no is true
 };
@@ -41,8 +41,8 @@ std::span<const SettingRow> SettingRows();
 // nullptr when there is none. Finds aliases too.
 const SettingRow* FindSetting(std::string_view name);
 
-// Keys and environment variables that files written for other versions may hold: accepted, without effect here. A name that ends in '.'
-// stands for everything below it.
+// Keys and environment variables that files written for other versions may hold: accepted, without effect
+// here. A name that ends in '.' stands for everything below it.
 std::span<const std::string_view> KeysWithoutEffect();
 std::span<const std::string_view> EnvWithoutEffect();
 

@@ -1,8 +1,9 @@
 // The server's settings: one struct to read from, one table that describes every key.
 //
-// Purpose: values with defaults for code (Settings), and one row per key for loading, validation, environment overrides, the example
-// file and the settings system table (kSettingRows in settings.cc). A new setting = one field here and one row there.
-// Owner: main() loads one and passes references; immutable afterwards, so thread-safe.
+// Purpose: values with defaults for code (Settings), and one row per key for loading, validation, environment
+// overrides, the example file and the settings system table (kSettingRows in settings.cc). A new setting =
+// one field here and one row there. Owner: main() loads one and passes references; immutable afterwards, so
+// thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -52,7 +53,7 @@ struct Settings {
     int64_t slow_query_threshold_ms = 1200;
   } logging;
   struct Performance {
-    int64_t keepalive_timeout = 75;      // seconds
+    int64_t keepalive_timeout = 75;  // seconds
     int64_t max_connections = 25'000;
     int64_t backlog = 4096;
     int64_t client_request_timeout = 5;  // seconds to receive a request head
@@ -63,7 +64,7 @@ struct Settings {
   struct Engine {
     int64_t memory_limit = 256 << 20;
     int64_t query_parallelism = 0;  // 0 = cores
-  } engine;  // [engine], also spelled [datafusion]
+  } engine;                         // [engine], also spelled [datafusion]
   struct Execution {
     int64_t handler_timeout_seconds = 30;
     int64_t max_parameters = 50;
@@ -86,7 +87,8 @@ struct Settings {
     struct Cors {
       std::vector<std::string> allowed_origins;
       std::vector<std::string> allowed_methods = {"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"};
-      std::vector<std::string> allowed_headers = {"Authorization", "Content-Type", "Accept", "Origin", "X-Requested-With"};
+      std::vector<std::string> allowed_headers = {"Authorization", "Content-Type", "Accept", "Origin",
+                                                  "X-Requested-With"};
       std::vector<std::string> expose_headers;
       bool allow_credentials = false;
       int64_t max_age = 3600;
@@ -112,9 +114,10 @@ struct LoadedSettings {
 // Reads an environment variable; nullptr when unset. A parameter so that tests need no process environment.
 using EnvLookup = std::function<const char*(const char*)>;
 
-// Defaults, then the file (`toml_text` empty = no file), then the environment; then validation. Errors name the key, the value and
-// what is allowed. `file_name` appears in messages.
-Result<LoadedSettings> LoadSettings(std::string_view toml_text, std::string_view file_name, const EnvLookup& env);
+// Defaults, then the file (`toml_text` empty = no file), then the environment; then validation. Errors name
+// the key, the value and what is allowed. `file_name` appears in messages.
+Result<LoadedSettings> LoadSettings(std::string_view toml_text, std::string_view file_name,
+                                    const EnvLookup& env);
 
 // One row per key, for system.settings and documentation. Secrets show as "***".
 struct SettingInfo {

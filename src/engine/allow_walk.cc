@@ -471,7 +471,6 @@ Status Walker::Parameter(const duckdb::ParameterExpression& parameter) {
   }
   const unsigned long long number = name.size() > 6 ? kParameterMax + 1ULL : std::stoull(name);
   if (number == 0 || number > kParameterMax) return Refuse(fmt::format("Parameter ${} is out of range", name));
-  ++rewrites_;  // Run may put a cast around it
   if (parameters_.insert(static_cast<uint32_t>(number)).second) {
     found_.parameters.assign(parameters_.begin(), parameters_.end());
   }

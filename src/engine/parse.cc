@@ -229,6 +229,9 @@ Result<std::shared_ptr<const Statement>> FromTree(duckdb::unique_ptr<SQLStatemen
   if (out->kind_ != StatementKind::kExplain) out->kind_ = out->inner_kind_;
   KALAM_TRY(AllowAndRewrite(*out->select_->node, out->found_));
   builder.AddTarget();
+  out->has_limit_ = std::ranges::any_of(out->select_->node->modifiers, [](const auto& modifier) {
+    return modifier->type == duckdb::ResultModifierType::LIMIT_MODIFIER || modifier->type == duckdb::ResultModifierType::LIMIT_PERCENT_MODIFIER;
+  });
   if (out->found_.has_default && std::holds_alternative<std::monostate>(out->simple_)) {
     return Fail(ErrorCode::kUnsupported, "DEFAULT is supported in INSERT and UPDATE with plain values only, not beside expressions");
   }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -58,6 +59,8 @@ class Source {
   virtual Result<std::unique_ptr<SourceScan>> Scan(const ScanRequest& request) const = 0;
   // Rows, for join order; an estimate.
   virtual std::optional<uint64_t> EstimatedRows() const { return std::nullopt; }
+  // The column by which scans deliver their rows in ascending order (unique, no NULLs), if any: saves the default sort.
+  virtual std::optional<size_t> SortedBy() const { return std::nullopt; }
   // For EXPLAIN: "user table app.notes (hot)".
   virtual std::string Describe() const = 0;
 };

@@ -49,6 +49,7 @@ class Statement final : public ParsedStatement {
   const TableName& target() const override { return target_; }
   const std::vector<uint32_t>& parameters() const override { return found_.parameters; }
   bool mentions_deleted() const override { return found_.mentions_deleted; }
+  bool has_limit() const override { return has_limit_; }
   const std::vector<std::string>& written_columns() const override { return written_; }
   const SimpleForm& simple() const override { return simple_; }
 
@@ -58,6 +59,7 @@ class Statement final : public ParsedStatement {
   TableName target_;
   std::vector<std::string> written_;
   SimpleForm simple_;
+  bool has_limit_ = false;
 
   // Every statement as a SELECT: tables replaced by scan(slot), functions of the statement's context by hidden parameters.
   // INSERT: its rows. UPDATE: target.*, then the new values. DELETE: target.*.

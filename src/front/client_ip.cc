@@ -49,7 +49,8 @@ std::string_view WithoutPort(std::string_view text) {
     return close == std::string_view::npos ? std::string_view() : text.substr(1, close - 1);
   }
   const size_t colon = text.find(':');
-  const bool one_colon = colon != std::string_view::npos && text.find(':', colon + 1) == std::string_view::npos;
+  const bool one_colon =
+      colon != std::string_view::npos && text.find(':', colon + 1) == std::string_view::npos;
   return one_colon ? text.substr(0, colon) : text;
 }
 

@@ -16,17 +16,20 @@ std::string CanonicalIp(std::string_view text);
 // True for 127.0.0.1, ::1 and localhost only: 127.0.0.2 is not "localhost" to clients of this protocol.
 bool IsLocalhost(std::string_view ip);
 
-// Immutable, thread-safe. A peer is trusted to name the client when it is loopback or inside a configured range.
+// Immutable, thread-safe. A peer is trusted to name the client when it is loopback or inside a configured
+// range.
 class ClientIpRule {
  public:
-  // `ranges`: addresses or CIDR blocks; what does not parse is refused by the settings' validation and ignored here.
+  // `ranges`: addresses or CIDR blocks; what does not parse is refused by the settings' validation and
+  // ignored here.
   explicit ClientIpRule(std::span<const std::string> ranges);
 
   bool IsTrusted(std::string_view peer_ip) const;
 
-  // The client behind a trusted peer: the first entry of X-Forwarded-For, else X-Real-IP, else the peer. A header that names no address
-  // or the proxy's own host is passed over.
-  static std::string ForwardedClient(std::string_view forwarded_for, std::string_view real_ip, std::string_view peer_ip);
+  // The client behind a trusted peer: the first entry of X-Forwarded-For, else X-Real-IP, else the peer. A
+  // header that names no address or the proxy's own host is passed over.
+  static std::string ForwardedClient(std::string_view forwarded_for, std::string_view real_ip,
+                                     std::string_view peer_ip);
 
  private:
   struct Range {

@@ -62,7 +62,8 @@ void Cors::AppendHeaders(std::string_view origin, std::string& out) const {
   out.append("Access-Control-Allow-Origin: ").append(origin);
   out += "\r\nVary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers\r\n";
   if (credentials_) out += "Access-Control-Allow-Credentials: true\r\n";
-  if (!expose_text_.empty()) out.append("Access-Control-Expose-Headers: ").append(expose_text_).append("\r\n");
+  if (!expose_text_.empty())
+    out.append("Access-Control-Expose-Headers: ").append(expose_text_).append("\r\n");
 }
 
 bool Cors::IsPreflight(const HttpRequest& request) {

@@ -10,7 +10,8 @@
 
 namespace kalam::front {
 
-// Immutable, thread-safe. An origin that is not allowed is not refused: its answers only lack the headers that let a page read them.
+// Immutable, thread-safe. An origin that is not allowed is not refused: its answers only lack the headers
+// that let a page read them.
 class Cors {
  public:
   explicit Cors(const config::Settings::Security::Cors& settings);

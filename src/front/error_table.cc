@@ -25,7 +25,8 @@ constexpr auto kRows = std::to_array<ErrorRow>({
     {ErrorCode::kEmptySql, "EMPTY_SQL", 400, kForEveryone},
     {ErrorCode::kBatchParse, "BATCH_PARSE_ERROR", 400, kNotSplit},
     {ErrorCode::kInvalidSql, "INVALID_SQL", 400, kNotAllowed},
-    {ErrorCode::kSyntax, "INVALID_SQL_SYNTAX", 400, kForEveryone},  // the text quotes only what the caller sent
+    {ErrorCode::kSyntax, "INVALID_SQL_SYNTAX", 400,
+     kForEveryone},  // the text quotes only what the caller sent
     {ErrorCode::kInvalidParameter, "INVALID_PARAMETER", 400, kForEveryone},
     {ErrorCode::kParamsWithBatch, "PARAMS_WITH_BATCH", 400, kForEveryone},
     {ErrorCode::kParamCountMismatch, "PARAM_COUNT_MISMATCH", 400, kForEveryone},

@@ -12,7 +12,8 @@ struct ErrorRow {
   ErrorCode code;
   std::string_view wire;
   int status;
-  // What callers other than dba and system read instead of message and details; empty = the message is for everyone.
+  // What callers other than dba and system read instead of message and details; empty = the message is for
+  // everyone.
   std::string_view public_text;
 };
 

@@ -28,8 +28,8 @@ class HttpRequest {
   virtual std::string_view body() const = 0;
   virtual std::string_view peer_ip() const = 0;    // of the socket; IPv4-mapped addresses as IPv4
   virtual std::string_view client_ip() const = 0;  // after the trusted-proxy rule
-  virtual bool is_https() const = 0;  // as the client sees it: a trusted proxy may have ended TLS
-  virtual int64_t received_at_nanos() const = 0;   // Clock::MonotonicNanos when the head was complete
+  virtual bool is_https() const = 0;              // as the client sees it: a trusted proxy may have ended TLS
+  virtual int64_t received_at_nanos() const = 0;  // Clock::MonotonicNanos when the head was complete
   // Stopped when the client has gone away or the server no longer waits: nobody will read the answer.
   virtual std::stop_token stop() = 0;
 
@@ -44,7 +44,7 @@ class HttpRequest {
 struct HttpResponse {
   int status = 200;
   std::string body;
-  std::string_view content_type = "application/json";  // static storage
+  std::string_view content_type = "application/json";        // static storage
   std::vector<std::pair<std::string, std::string>> headers;  // extra ones (cookies, Retry-After)
 };
 

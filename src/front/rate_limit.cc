@@ -9,7 +9,8 @@ namespace kalam::front {
 namespace {
 
 constexpr int64_t kNanosPerSecond = 1'000'000'000;
-// From this many refused requests on, each further one bans; longer with every multiple of it, up to the factor.
+// From this many refused requests on, each further one bans; longer with every multiple of it, up to the
+// factor.
 constexpr int64_t kViolationsPerBan = 10;
 constexpr int64_t kBanFactorMax = 6;
 
@@ -42,7 +43,8 @@ std::optional<HttpResponse> IpGuard::Check(std::string_view client_ip, int64_t n
   if (client.bucket.Take(per_second_, now_nanos)) return std::nullopt;
   ++client.violations;
   if (client.violations >= kViolationsPerBan) {
-    client.banned_until_nanos = now_nanos + ban_nanos_ * std::min(client.violations / kViolationsPerBan, kBanFactorMax);
+    client.banned_until_nanos =
+        now_nanos + ban_nanos_ * std::min(client.violations / kViolationsPerBan, kBanFactorMax);
   }
   return TooManyRequestsReply();
 }

@@ -18,7 +18,8 @@ namespace kalam::front {
 template <typename Entry>
 class RecentEntries {
  public:
-  RecentEntries(size_t entries_max, int64_t idle_nanos) : entries_max_(entries_max), idle_nanos_(idle_nanos) {}
+  RecentEntries(size_t entries_max, int64_t idle_nanos)
+      : entries_max_(entries_max), idle_nanos_(idle_nanos) {}
 
   // The entry of `key`, fresh when there was none. Valid until the next call.
   Entry& Use(std::string_view key, int64_t now_nanos) {

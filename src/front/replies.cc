@@ -37,7 +37,8 @@ void AppendMember(std::string_view name, int64_t number, std::string& out) {
   wire::AppendInteger(number, out);
 }
 
-HttpResponse FinishSqlError(int status, const wire::SqlResponse::ErrorInfo& info, const SqlReplyContext& context) {
+HttpResponse FinishSqlError(int status, const wire::SqlResponse::ErrorInfo& info,
+                            const SqlReplyContext& context) {
   HttpResponse response;
   response.status = status;
   response.body = wire::SqlResponse::FinishError(info, context.request_id, context.elapsed_ms);
@@ -98,7 +99,8 @@ HttpResponse BodyTooLargeReply(uint64_t size_bytes, uint64_t max_bytes) {
 }
 
 HttpResponse BannedReply() {
-  return RetryReply("IP_BANNED", "Your IP has been temporarily banned due to excessive requests", kBanRetrySeconds);
+  return RetryReply("IP_BANNED", "Your IP has been temporarily banned due to excessive requests",
+                    kBanRetrySeconds);
 }
 
 HttpResponse TooManyRequestsReply() {

@@ -45,6 +45,7 @@ struct SqlFailure {
 // By the error table: wire code, status, and what this caller may read.
 HttpResponse SqlErrorReply(const SqlFailure& failure, const SqlReplyContext& context);
 // For failures with a code of their own that no module raises.
-HttpResponse SqlErrorReply(int status, std::string_view code, std::string_view message, const SqlReplyContext& context);
+HttpResponse SqlErrorReply(int status, std::string_view code, std::string_view message,
+                           const SqlReplyContext& context);
 
 }  // namespace kalam::front

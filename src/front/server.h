@@ -1,7 +1,8 @@
 // HttpServer: sockets, HTTP/1.1, connection limits and the route table.
 //
-// Owner: main(). Start binds and accepts; Stop refuses new connections, lets running requests answer, closes. Threads: one event loop per
-// I/O thread; a connection stays on its thread. Routes are called on the connection's thread and must not block it.
+// Owner: main(). Start binds and accepts; Stop refuses new connections, lets running requests answer, closes.
+// Threads: one event loop per I/O thread; a connection stays on its thread. Routes are called on the
+// connection's thread and must not block it.
 #pragma once
 
 #include <cstdint>

@@ -73,8 +73,8 @@ HttpResponse SessionReply(const auth::User& user, const RouteContext& context, b
   AppendMoment("refresh_expires_at", refresh.expires_at_micros, 6, body);
   body.push_back('}');
   const bool secure = SecureCookies(context, is_https);
-  response.headers.emplace_back("Set-Cookie",
-                                CookieText(kAuthCookie, access.token, access.expires_at_micros / 1'000'000, secure));
+  response.headers.emplace_back(
+      "Set-Cookie", CookieText(kAuthCookie, access.token, access.expires_at_micros / 1'000'000, secure));
   response.headers.emplace_back(
       "Set-Cookie", CookieText(kRefreshCookie, refresh.token, refresh.expires_at_micros / 1'000'000, secure));
   response.headers.emplace_back("Cache-Control", "no-store");
@@ -103,9 +103,9 @@ std::optional<std::string_view> CookieOf(const HttpRequest& request, std::string
 
 Result<std::string_view> BearerTokenOf(std::string_view authorization) {
   constexpr std::string_view kScheme = "bearer";
-  const bool bearer =
-      authorization.size() >= kScheme.size() &&
-      std::equal(kScheme.begin(), kScheme.end(), authorization.begin(), [](char a, char b) { return a == Lower(b); });
+  const bool bearer = authorization.size() >= kScheme.size() &&
+                      std::equal(kScheme.begin(), kScheme.end(), authorization.begin(),
+                                 [](char a, char b) { return a == Lower(b); });
   if (!bearer) return Fail(ErrorCode::kUnauthenticated, "Authorization header must use Bearer token");
   authorization.remove_prefix(kScheme.size());
   while (authorization.starts_with(' ')) authorization.remove_prefix(1);
@@ -118,7 +118,8 @@ std::optional<HttpResponse> RefuseNonJson(const HttpRequest& request) {
     return TextReply(400, "Content type error: application/json expected");
   }
   if (request.body().size() > kAuthBodyBytesMax) {
-    return TextReply(413, "JSON payload has exceeded limit (" + std::to_string(kAuthBodyBytesMax) + " bytes).");
+    return TextReply(413,
+                     "JSON payload has exceeded limit (" + std::to_string(kAuthBodyBytesMax) + " bytes).");
   }
   return std::nullopt;
 }

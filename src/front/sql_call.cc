@@ -29,7 +29,8 @@ double ElapsedMs(const RouteContext& context, int64_t since_nanos) {
 
 SqlReplyContext ReplyContext(const SqlCall& call) {
   return {call.payload.request_id, ElapsedMs(call.context, call.received_at_nanos),
-          call.context.services.clock.WallMicros(), call.payload.principal && call.payload.principal->is_admin()};
+          call.context.services.clock.WallMicros(),
+          call.payload.principal && call.payload.principal->is_admin()};
 }
 
 Status CheckContentType(const HttpRequest& request) {
@@ -51,23 +52,26 @@ Status SetNamespace(std::optional<std::string_view> name, std::string& out) {
   out.resize(name->size());
   std::ranges::transform(*name, out.begin(), Lower);
   const bool bad = out.empty() || out.size() > limits::kNameBytesMax || out.find("..") != std::string::npos ||
-                   std::ranges::any_of(out, [](char c) { return c == '/' || c == '\\' || static_cast<uint8_t>(c) < 0x20; });
+                   std::ranges::any_of(
+                       out, [](char c) { return c == '/' || c == '\\' || static_cast<uint8_t>(c) < 0x20; });
   if (!bad) return {};
-  return Fail(ErrorCode::kInvalidInput,
-              "Invalid namespace_id: it must have 1 to 64 bytes and no '..', '/', '\\' or control characters");
+  return Fail(
+      ErrorCode::kInvalidInput,
+      "Invalid namespace_id: it must have 1 to 64 bytes and no '..', '/', '\\' or control characters");
 }
 
 Status FillPayload(const HttpRequest& request, SqlCall& call) {
   KALAM_TRY(CheckContentType(request));
   if (request.body().size() > limits::kJsonBodyBytesMax) {
-    return Fail(ErrorCode::kInvalidInput,
-                "JSON payload too large: the limit is " + std::to_string(limits::kJsonBodyBytesMax) + " bytes");
+    return Fail(ErrorCode::kInvalidInput, "JSON payload too large: the limit is " +
+                                              std::to_string(limits::kJsonBodyBytesMax) + " bytes");
   }
   KALAM_TRY(call.body.Parse(request.body()));
   const std::string_view sql = call.body.sql();
   if (sql.size() > limits::kSqlBytesMax) {
-    return Fail(ErrorCode::kInvalidSql, "SQL query too long: " + std::to_string(sql.size()) + " bytes (maximum " +
-                                            std::to_string(limits::kSqlBytesMax) + " bytes)");
+    return Fail(ErrorCode::kInvalidSql, "SQL query too long: " + std::to_string(sql.size()) +
+                                            " bytes (maximum " + std::to_string(limits::kSqlBytesMax) +
+                                            " bytes)");
   }
   KALAM_TRY(SetNamespace(call.body.name_space(), call.payload.name_space));
   call.payload.sql = sql;
@@ -121,7 +125,8 @@ bool IsJsonContentType(std::string_view type) {
 std::string RequestIdOf(const HttpRequest& request, Random& random) {
   const std::string_view id = request.header("X-Request-ID").value_or("");
   const auto printable = [](char c) { return c > ' ' && c < 0x7F; };
-  if (!id.empty() && id.size() <= kRequestIdBytesMax && std::ranges::all_of(id, printable)) return std::string(id);
+  if (!id.empty() && id.size() <= kRequestIdBytesMax && std::ranges::all_of(id, printable))
+    return std::string(id);
   return UuidV4(random);
 }
 
@@ -136,8 +141,8 @@ std::optional<HttpResponse> AdmitSqlCaller(HttpRequest& request, RouteContext& c
   const SqlReplyContext reply{request_id, ElapsedMs(context, request.received_at_nanos()),
                               context.services.clock.WallMicros(), false};
   if (principal) {
-    return SqlErrorReply(429, RowOf(ErrorCode::kRateLimited).wire, "Too many queries per second. Please slow down.",
-                         reply);
+    return SqlErrorReply(429, RowOf(ErrorCode::kRateLimited).wire,
+                         "Too many queries per second. Please slow down.", reply);
   }
   // Clients tell "not logged in" from "wrong login" by this code.
   if (!authorization) return SqlErrorReply(401, "MISSING_AUTHORIZATION", principal.error().message, reply);
@@ -152,10 +157,10 @@ bool PrepareSqlCall(HttpRequest& request, std::unique_ptr<SqlCall>& call) {
   payload.request_id = RequestIdOf(request, call->request_ids);
   const Status filled = FillPayload(request, *call);
   if (!filled) {
-    // What the caller itself sent wrong is shown to everyone, the length of its SQL too.
-    SqlReplyContext reply = ReplyContext(*call);
-    reply.is_admin = true;
-    FinishSqlCall(std::move(call), SqlErrorReply({filled.error(), 0, false, {}}, reply));
+    // Not redacted for anybody: it says only what is wrong with the form of the request.
+    const ErrorRow& row = RowOf(filled.error().code);
+    HttpResponse refusal = SqlErrorReply(row.status, row.wire, filled.error().message, ReplyContext(*call));
+    FinishSqlCall(std::move(call), std::move(refusal));
     return false;
   }
   payload.client_ip = request.client_ip();

@@ -17,7 +17,8 @@
 
 namespace kalam::front {
 
-// Hands out the bytes of a block that is fetched at once: one system call for many request ids. Not thread-safe, not for secrets.
+// Hands out the bytes of a block that is fetched at once: one system call for many request ids. Not
+// thread-safe, not for secrets.
 class RandomBlock final : public Random {
  public:
   explicit RandomBlock(Random& source) : source_(source) {}

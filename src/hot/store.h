@@ -69,7 +69,7 @@ class Snapshot {
 
  private:
   friend class Store;
-  Store* store_ = nullptr;
+  const Store* store_ = nullptr;
   const rocksdb::Snapshot* snapshot_ = nullptr;
 };
 

@@ -7,11 +7,12 @@
 
 #include "auth/allow.h"
 #include "base/gate.h"
-#include "observe/log.h"
+#include "observe/redact.h"
 #include "sql/bind.h"
 #include "sql/direct.h"
 #include "sql/engine_run.h"
 #include "sql/handlers.h"
+#include "sql/parse/parse.h"
 #include "sql/planner.h"
 #include "sql/request.h"
 #include "sql/services.h"

@@ -22,7 +22,8 @@ struct SetupRequest {
 };
 
 // `user` may be spelled `username`. Other fields, doubled fields and values over limits::kUserIdBytesMax or
-// limits::kLoginPasswordBytesMax bytes are refused. Errors: kInvalidInput, with a text for people that repeats no value.
+// limits::kLoginPasswordBytesMax bytes are refused. Errors: kInvalidInput, with a text for people that
+// repeats no value.
 Result<LoginRequest> ParseLoginRequest(std::string_view json);
 Result<SetupRequest> ParseSetupRequest(std::string_view json);
 

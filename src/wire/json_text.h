@@ -16,8 +16,8 @@ void AppendJsonKey(std::string_view name, std::string& out);
 void AppendInteger(int64_t number, std::string& out);
 void AppendUnsigned(uint64_t number, std::string& out);
 
-// The shortest text that reads back as the same double, always with a fraction or an exponent so that readers see a double. False for
-// NaN and infinity, which JSON has no text for; nothing is appended then.
+// The shortest text that reads back as the same double, always with a fraction or an exponent so that readers
+// see a double. False for NaN and infinity, which JSON has no text for; nothing is appended then.
 bool AppendDouble(double number, std::string& out);
 
 // Milliseconds with three decimals.

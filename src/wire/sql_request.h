@@ -12,7 +12,8 @@
 
 namespace kalam::wire {
 
-// Owns everything its views point to. Reused by one connection for one request after the other. Not thread-safe.
+// Owns everything its views point to. Reused by one connection for one request after the other. Not
+// thread-safe.
 class SqlRequestBody {
  public:
   SqlRequestBody();
@@ -20,10 +21,11 @@ class SqlRequestBody {
   SqlRequestBody(const SqlRequestBody&) = delete;
   SqlRequestBody& operator=(const SqlRequestBody&) = delete;
 
-  // Decodes {"sql": text, "params": array or null, "namespace_id" or "namespace": text or null}. Unknown fields are ignored.
-  // kInvalidInput "Invalid JSON payload: ..." for bad JSON, a missing or wrong-typed field, or two different namespaces;
-  // kInvalidParameter "Parameter $2 invalid: Array parameters not yet supported" (Object ...) for nested parameters.
-  // Integers that fit become BIGINT, other numbers DOUBLE, null a NULL of type TEXT.
+  // Decodes {"sql": text, "params": array or null, "namespace_id" or "namespace": text or null}. Unknown
+  // fields are ignored. kInvalidInput "Invalid JSON payload: ..." for bad JSON, a missing or wrong-typed
+  // field, or two different namespaces; kInvalidParameter "Parameter $2 invalid: Array parameters not yet
+  // supported" (Object ...) for nested parameters. Integers that fit become BIGINT, other numbers DOUBLE,
+  // null a NULL of type TEXT.
   Status Parse(std::string_view json);
 
   // Forgets the request and gives back the buffers of an unusually large one.

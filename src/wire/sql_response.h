@@ -1,11 +1,12 @@
 // The answer of POST /v1/api/sql, written as JSON text while the statements run.
 //
 // Shape (reference http-api 2.5; field names and order are what closed-enum clients decode):
-//   {"status":"success","results":[{"schema":[..],"rows":[[..]],"row_count":n,"as_user":"u"} | {"row_count":n,"message":"..",
+//   {"status":"success","results":[{"schema":[..],"rows":[[..]],"row_count":n,"as_user":"u"} |
+//   {"row_count":n,"message":"..",
 //    "as_user":"u"}],"took":1.234,"request_id":"..","elapsed_ms":1.234}
-// Every result also carries "rows_affected" when it is not a row result. A result that a row cap cut carries "truncated":true.
-// With more than one statement the DML results are summed into one result per kind, appended at the end in the order inserted,
-// updated, deleted (a kind that ran with 0 rows is listed too).
+// Every result also carries "rows_affected" when it is not a row result. A result that a row cap cut carries
+// "truncated":true. With more than one statement the DML results are summed into one result per kind,
+// appended at the end in the order inserted, updated, deleted (a kind that ran with 0 rows is listed too).
 #pragma once
 
 #include <cstdint>
@@ -21,8 +22,8 @@
 
 namespace kalam::wire {
 
-// Appends one value as clients expect it (64-bit integers and decimals as text, bytes as an array of numbers, ...).
-// kExecution for NaN and infinity, which JSON has no text for.
+// Appends one value as clients expect it (64-bit integers and decimals as text, bytes as an array of numbers,
+// ...). kExecution for NaN and infinity, which JSON has no text for.
 Status AppendValueJson(const Value& value, std::string& out);
 // {"name":..,"data_type":..,"index":..,"flags":[..]}
 void AppendResultColumnJson(const ResultColumn& column, size_t index, std::string& out);
@@ -30,7 +31,8 @@ void AppendResultColumnJson(const ResultColumn& column, size_t index, std::strin
 // One request's answer. Not thread-safe; handed from thread to thread with the request.
 class SqlResponse final : public RowSink {
  public:
-  // `bytes_max`: limit of the body; Row fails with kLimitExceeded naming it and the setting limits.max_response_bytes.
+  // `bytes_max`: limit of the body; Row fails with kLimitExceeded naming it and the setting
+  // limits.max_response_bytes.
   SqlResponse(size_t statement_count, size_t bytes_max);
 
   // Starts statement results. `mask_secrets`: columns named credentials or password_hash show "***".
@@ -51,9 +53,9 @@ class SqlResponse final : public RowSink {
   struct ErrorInfo {
     std::string_view code;
     std::string_view message;
-    const Error* details = nullptr;   // its typed details as an object, or
-    std::string_view details_text;    // a text (the statement's SQL, admins only)
-    int64_t statement_index = 0;      // 1-based, 0 = none
+    const Error* details = nullptr;  // its typed details as an object, or
+    std::string_view details_text;   // a text (the statement's SQL, admins only)
+    int64_t statement_index = 0;     // 1-based, 0 = none
     int64_t wall_micros = 0;
   };
   static std::string FinishError(const ErrorInfo& error, std::string_view request_id, double elapsed_ms);

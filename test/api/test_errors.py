@@ -153,8 +153,10 @@ def test_public_texts(alice):
     assert alice.fails("SELECT 'open").message == "Failed to parse SQL batch"
     for sql in ("FROBNICATE", "CREATE USER TABLE t", "SELECT * FROM read_csv('/etc/passwd')"):
         reply = alice.fails(sql)
-        assert reply.message in ("SQL statement is invalid or not allowed", "SQL statement failed"), reply
-        assert not reply.details
+        if reply.code != "INVALID_SQL_SYNTAX":  # that one quotes only what the caller sent
+            assert reply.message in ("SQL statement is invalid or not allowed", "SQL statement failed"), reply
+            assert not reply.details
+        assert "root:" not in reply.text
 
 
 def test_what_users_may_see(alice, root, ns):

@@ -28,7 +28,8 @@ void AppendSelfNode(const RouteContext& context, std::string& body) {
   const int64_t uptime = (context.services.clock.MonotonicNanos() - context.started_at_nanos) / 1'000'000'000;
   body += R"({"node_id":1,"role":"leader","status":"active","api_addr":)";
   wire::AppendJsonString(server.host + ":" + std::to_string(server.port), body);
-  body += R"(,"is_self":true,"is_leader":true,"replication_lag":null,"catchup_progress_pct":null,"hostname":null)";
+  body +=
+      R"(,"is_self":true,"is_leader":true,"replication_lag":null,"catchup_progress_pct":null,"hostname":null)";
   body += R"(,"memory_usage_mb":null,"cpu_usage_percent":null,"uptime_seconds":)";
   wire::AppendInteger(uptime, body);
   body += R"(,"uptime_human":)";
@@ -56,7 +57,8 @@ void HandleClusterHealth(HttpRequest& request, RouteContext& context, Respond re
   std::string body = StatusAndVersion(context.services);
   body += R"(,"build_date":)";
   wire::AppendJsonString(context.services.build_date, body);
-  body += R"(,"is_cluster_mode":false,"cluster_id":"","node_id":1,"is_leader":true,"total_groups":1,"groups_leading":1)";
+  body +=
+      R"(,"is_cluster_mode":false,"cluster_id":"","node_id":1,"is_leader":true,"total_groups":1,"groups_leading":1)";
   body += R"(,"current_term":0,"last_applied":null,"millis_since_quorum_ack":null,"nodes":[)";
   AppendSelfNode(context, body);
   body += "]}";

@@ -24,9 +24,10 @@ HttpResponse FailureReply(const auth::LoginError& error) {
       return AuthErrorReply(428, "setup_required",
                             "Server requires initial setup. Root password is not configured.");
     case auth::LoginFailure::kRemoteRootWithoutPassword:
-      return AuthErrorReply(403, "forbidden",
-                            "Remote access of a system user without a password is not allowed. Set a root password: "
-                            "POST /v1/api/auth/setup from this host, or start the server with KALAMDB_ROOT_PASSWORD.");
+      return AuthErrorReply(
+          403, "forbidden",
+          "Remote access of a system user without a password is not allowed. Set a root password: "
+          "POST /v1/api/auth/setup from this host, or start the server with KALAMDB_ROOT_PASSWORD.");
     case auth::LoginFailure::kInternal:
       break;
   }

@@ -1,4 +1,5 @@
-// POST /v1/api/null: everything that POST /v1/api/sql does, without SQL. What remains is the cost of the HTTP layer.
+// POST /v1/api/null: everything that POST /v1/api/sql does, without SQL. What remains is the cost of the HTTP
+// layer.
 #include <array>
 
 #include "front/routes/handlers.h"

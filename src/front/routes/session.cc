@@ -12,7 +12,8 @@ std::unexpected<Error> Refused(std::string_view message) {
   return Fail(ErrorCode::kUnauthenticated, std::string(message));
 }
 
-// The refresh cookie wins over the header, the access cookie does not: browsers refresh by cookie, programs by header.
+// The refresh cookie wins over the header, the access cookie does not: browsers refresh by cookie, programs
+// by header.
 Result<std::string_view> RefreshTokenOf(const HttpRequest& request) {
   if (const auto cookie = CookieOf(request, kRefreshCookie)) return *cookie;
   const auto header = request.header("Authorization");
@@ -31,7 +32,8 @@ Result<std::string_view> AccessTokenOf(const HttpRequest& request) {
 Result<auth::UserPtr> CurrentUser(const auth::Claims& claims, const RouteContext& context) {
   const auth::UserPtr user = context.services.users.Find(claims.user_id);
   if (user == nullptr || user->deleted_at_ms) return Refused("User no longer valid");
-  if (claims.role && *claims.role != RoleName(user->role)) return Refused("Token role does not match user role");
+  if (claims.role && *claims.role != RoleName(user->role))
+    return Refused("Token role does not match user role");
   return user;
 }
 

@@ -31,14 +31,16 @@ std::optional<HttpResponse> RefuseSetup(const wire::SetupRequest& setup, const R
   const auth::UserPtr root = users.Find(kRoot);
   if (root == nullptr) return AuthErrorReply(500, "internal_error", "Root user cannot be read");
   if (!root->password_hash.empty()) {
-    return AuthErrorReply(409, "already_configured", "Server has already been configured. Root password is set.");
+    return AuthErrorReply(409, "already_configured",
+                          "Server has already been configured. Root password is set.");
   }
   if (auto weak = RefuseWeak("DBA user password", setup.password)) return weak;
   if (auto weak = RefuseWeak("Root password", setup.root_password)) return weak;
   if (!auth::ValidateUserId(setup.user)) return AuthErrorReply(400, "invalid_user", "Invalid user value");
   if (setup.user == kRoot) {
-    return AuthErrorReply(400, "invalid_user",
-                          "Cannot create a DBA user with user 'root'. Choose another name; root gets root_password.");
+    return AuthErrorReply(
+        400, "invalid_user",
+        "Cannot create a DBA user with user 'root'. Choose another name; root gets root_password.");
   }
   if (users.Find(setup.user) != nullptr) {
     return AuthErrorReply(409, "user_exists", "User '" + setup.user + "' already exists");
@@ -80,8 +82,6 @@ struct SetupCall {
 
   HttpResponse SetUp() {
     const FrontServices& services = context.services;
-    // Another setup may have run since this one was checked.
-    if (auto refusal = RefuseSetup(setup, context)) return std::move(*refusal);
     const auto cost = static_cast<int>(services.settings.auth.bcrypt_cost);
     auto root_hash = auth::HashPassword(setup.root_password, cost, services.random);
     auto user_hash = auth::HashPassword(setup.password, cost, services.random);
@@ -91,7 +91,8 @@ struct SetupCall {
     if (!*claimed) return Done("Server setup was already completed by another request. Please log in.");
     const Status created =
         services.users.Create(DbaUser(setup, std::move(*user_hash), services.clock.WallMillis()));
-    if (!created) return AuthErrorReply(500, "internal_error", "Root password is set, but the DBA user was not created");
+    if (!created)
+      return AuthErrorReply(500, "internal_error", "Root password is set, but the DBA user was not created");
     return Done("Server setup complete. Please log in with the new user.");
   }
 
@@ -141,8 +142,10 @@ void HandleSetupStatus(HttpRequest& request, RouteContext& context, Respond resp
   const auth::UserPtr root = context.services.users.Find(kRoot);
   if (root == nullptr) return respond(AuthErrorReply(500, "internal_error", "Root user cannot be read"));
   const bool needed = root->password_hash.empty();
-  respond(JsonReply(needed ? R"({"needs_setup":true,"message":"Server requires initial setup. Root password is not configured."})"
-                           : R"({"needs_setup":false,"message":"Server is configured and ready."})"));
+  respond(JsonReply(
+      needed
+          ? R"({"needs_setup":true,"message":"Server requires initial setup. Root password is not configured."})"
+          : R"({"needs_setup":false,"message":"Server is configured and ready."})"));
 }
 
 }  // namespace kalam::front

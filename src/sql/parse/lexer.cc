@@ -54,7 +54,9 @@ class Splitter {
     if (statements_.size() >= static_cast<size_t>(limits::kBatchStatementsMax)) return false;
     const size_t begin = tokens_.front().offset;
     const size_t end = tokens_.back().end();
-    for (Token& token : tokens_) token.offset -= begin;
+    if (begin > 0) {
+      for (Token& token : tokens_) token.offset -= begin;
+    }
     statements_.push_back({payload_.substr(begin, end - begin), std::move(tokens_)});
     tokens_ = {};
     wrapper_ = false;

@@ -53,7 +53,12 @@ size_t UnicodeSpace(const char* p, const char* end) {
   return 0;
 }
 
+// Most quoted texts are short: look at a few bytes before paying for a call.
 const char* FindByte(const char* p, const char* end, char c) {
+  const char* const near = p + std::min<ptrdiff_t>(end - p, 16);
+  for (; p < near; ++p) {
+    if (*p == c) return p;
+  }
   const void* found = p < end ? std::memchr(p, c, static_cast<size_t>(end - p)) : nullptr;
   return found != nullptr ? static_cast<const char*>(found) : end;
 }

@@ -1,0 +1,223 @@
+#include "engine/engine.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <vector>
+
+#include "duckdb/main/config.hpp"
+#include "duckdb/main/connection.hpp"
+#include "duckdb/main/database.hpp"
+#include "engine/parse.h"
+#include "engine/query_connection.h"
+#include "engine/scalar_functions.h"
+#include "engine/translate.h"
+#include "engine/watchdog.h"
+
+namespace kalam::engine {
+namespace {
+
+// The version of the headers that this file is compiled with; they do not carry it themselves.
+constexpr std::string_view kHeaderVersion = "v1.4.4";
+constexpr auto kLookEvery = std::chrono::milliseconds(5);
+
+// Settings that only SQL can reach, before the configuration is locked.
+constexpr const char* kSettings[] = {
+    "SET GLOBAL TimeZone = 'UTC'",
+    "SET GLOBAL Calendar = 'gregorian'",
+    "SET GLOBAL preserve_identifier_case = false",
+    "SET GLOBAL enable_external_access = false",
+    "SET GLOBAL lock_configuration = true",
+};
+
+// An open in-memory DuckDB with our functions and locked settings.
+class Database {
+ public:
+  explicit Database(const EngineOptions& options) {
+    duckdb::DBConfig config;
+    config.options.maximum_memory = options.memory_bytes_max;
+    config.options.maximum_threads = static_cast<duckdb::idx_t>(std::max(1, options.threads));
+    config.options.use_temporary_directory = false;
+    config.options.temporary_directory = "";
+    config.options.load_extensions = false;
+    config.options.autoload_known_extensions = false;
+    config.options.autoinstall_known_extensions = false;
+    config.options.allow_community_extensions = false;
+    // A bug of DuckDB must fail one statement, not all running ones; Engine opens a new database after it.
+    config.options.disable_database_invalidation = true;
+    config.replacement_scans.clear();
+    duckdb_ = std::make_unique<duckdb::DuckDB>(nullptr, &config);
+    duckdb::Connection connection(*duckdb_);
+    RegisterFunctions(*connection.context);
+    for (const char* sql : kSettings) {
+      auto result = connection.Query(sql);
+      if (result->HasError()) result->ThrowError();
+    }
+    // Extensions add theirs while they load.
+    duckdb_->instance->config.replacement_scans.clear();
+  }
+  duckdb::DatabaseInstance& instance() { return *duckdb_->instance; }
+
+ private:
+  std::unique_ptr<duckdb::DuckDB> duckdb_;
+};
+
+// A connection and the database that it must not outlive.
+struct Lane {
+  std::shared_ptr<Database> database;
+  std::unique_ptr<QueryConnection> connection;
+};
+
+Error TimeIsOver() { return {ErrorCode::kDeadline, "The statement ran longer than its time limit"}; }
+
+}  // namespace
+
+struct Engine::Impl {
+  Impl(const EngineOptions& options_in, const Clock& clock_in, Random& random_in)
+      : options(options_in), clock(clock_in), random(random_in), free_lanes(static_cast<size_t>(std::max(1, options_in.connections))) {}
+
+  Result<Lane> Take(const StatementContext& context);
+  void Return(Lane lane);
+  Status Open(Lane& lane);
+
+  const EngineOptions options;
+  const Clock& clock;
+  Random& random;
+
+  std::mutex open_mu;  // one opening at a time, without holding mu
+  std::mutex mu;
+  std::condition_variable returned;
+  // Guarded by mu. A lane without connection is opened by whoever takes it.
+  std::vector<Lane> free_lanes;
+  std::shared_ptr<Database> database;
+  std::unique_ptr<Watchdog> watchdog;
+};
+
+// The most recently used lane first: its plans and memory are warm.
+Result<Lane> Engine::Impl::Take(const StatementContext& context) {
+  Lane lane;
+  {
+    std::unique_lock lock(mu);
+    while (free_lanes.empty()) {
+      if (context.stop.stop_requested()) return Fail(ErrorCode::kCancelled, "The query was cancelled");
+      if (clock.MonotonicNanos() >= context.deadline_nanos) return Fail(TimeIsOver());
+      returned.wait_for(lock, kLookEvery);
+    }
+    lane = std::move(free_lanes.back());
+    free_lanes.pop_back();
+  }
+  if (lane.connection == nullptr) {
+    if (Status opened = Open(lane); !opened) {
+      Return(Lane());
+      return std::unexpected(std::move(opened).error());
+    }
+  }
+  return lane;
+}
+
+Status Engine::Impl::Open(Lane& lane) {
+  std::lock_guard opening(open_mu);
+  std::shared_ptr<Database> current;
+  {
+    std::lock_guard lock(mu);
+    current = database;
+  }
+  try {
+    if (current == nullptr) current = std::make_shared<Database>(options);
+    lane.connection = std::make_unique<QueryConnection>(current->instance(), random, options.prepared_max);
+    lane.database = current;
+  } catch (const std::exception& exception) {
+    return Fail(ErrorCode::kInternal, fmt::format("The query engine cannot be opened: {}", duckdb::ErrorData(exception).RawMessage()));
+  }
+  std::lock_guard lock(mu);
+  database = std::move(current);
+  if (watchdog == nullptr) watchdog = std::make_unique<Watchdog>(clock);
+  return {};
+}
+
+void Engine::Impl::Return(Lane lane) {
+  std::vector<Lane> old;  // destroyed outside the lock
+  {
+    std::lock_guard lock(mu);
+    if (lane.connection != nullptr && lane.connection->broken()) {
+      // The next statement gets a new database; lanes in use come here one by one.
+      if (lane.database == database) database = nullptr;
+      old.push_back(std::exchange(lane, Lane()));
+    } else if (lane.connection != nullptr && lane.database != database) {
+      old.push_back(std::exchange(lane, Lane()));
+    }
+    // Unopened lanes go to the front, so that few connections are opened for few callers.
+    free_lanes.insert(lane.connection == nullptr ? free_lanes.begin() : free_lanes.end(), std::move(lane));
+    for (Lane& free : free_lanes) {
+      if (free.connection != nullptr && free.database != database) old.push_back(std::exchange(free, Lane()));
+    }
+  }
+  returned.notify_one();
+}
+
+Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Engine::~Engine() = default;
+
+Result<std::unique_ptr<Engine>> Engine::Open(const EngineOptions& options, const Clock& clock, Random& random) {
+  if (kHeaderVersion != duckdb::DuckDB::LibraryVersion()) {
+    return Fail(ErrorCode::kInternal,
+                fmt::format("libduckdb is {} but the server was built for {}", duckdb::DuckDB::LibraryVersion(), kHeaderVersion));
+  }
+  return std::unique_ptr<Engine>(new Engine(std::make_unique<Impl>(options, clock, random)));
+}
+
+Result<ParsedStatementPtr> Engine::Parse(std::string_view sql) const { return ParseStatement(sql); }
+
+Result<int64_t> Engine::Run(const RunRequest& request, RowSink& sink) const {
+  const auto& statement = static_cast<const Statement&>(*request.statement);
+  if (request.sources.size() != statement.tables().size()) {
+    return Fail(ErrorCode::kInternal, fmt::format("{} tables but {} sources", statement.tables().size(), request.sources.size()));
+  }
+  if (!statement.parameters().empty() && statement.parameters().back() > request.parameters.size()) {
+    return Fail(ErrorCode::kParamCountMismatch,
+                fmt::format("Parameter binding error: ${} has no value, {} given", statement.parameters().back(), request.parameters.size()));
+  }
+  KALAM_ASSIGN(Lane lane, impl_->Take(request.context));
+  Result<int64_t> rows = lane.connection->Run(statement, request, sink, *impl_->watchdog, impl_->clock);
+  impl_->Return(std::move(lane));
+  return rows;
+}
+
+Result<Value> Engine::Cast(const Value& value, const DataType& type, Arena& arena) const {
+  return CastValue(value, TypeOf(value), type, {}, arena);
+}
+
+namespace {
+
+class OneValue final : public RowSink {
+ public:
+  OneValue(const DataType& type, Arena& arena) : type_(type), arena_(arena) {}
+  void Begin(std::span<const ResultColumn> columns) override { from_ = columns[0].type; }
+  Status Row(std::span<const Value> values) override {
+    KALAM_ASSIGN(value, CastValue(values[0], from_, type_, {}, arena_));
+    if (!value.is_null && IsVariable(value.kind)) value = Value::Bytes(value.kind, arena_.Copy(value.text()));
+    return {};
+  }
+  Value value;
+
+ private:
+  const DataType& type_;
+  Arena& arena_;
+  DataType from_;
+};
+
+}  // namespace
+
+Result<Value> Engine::EvaluateConstant(std::string_view expression, const DataType& type, Arena& arena) const {
+  KALAM_ASSIGN(auto statement, ParseExpression(expression));
+  RunRequest request;
+  request.statement = std::move(statement);
+  request.context.now_micros = impl_->clock.WallMicros();
+  OneValue sink(type, arena);
+  KALAM_TRY(Run(request, sink));
+  return sink.value;
+}
+
+}  // namespace kalam::engine

@@ -1,0 +1,207 @@
+#include "engine/plan.h"
+
+#include <algorithm>
+
+#include "duckdb/common/string_util.hpp"
+#include "duckdb/parser/expression/columnref_expression.hpp"
+#include "duckdb/parser/expression/constant_expression.hpp"
+#include "duckdb/parser/expression/function_expression.hpp"
+#include "duckdb/parser/expression/star_expression.hpp"
+#include "duckdb/parser/query_node/select_node.hpp"
+#include "duckdb/parser/tableref/expressionlistref.hpp"
+#include "duckdb/parser/tableref/joinref.hpp"
+#include "duckdb/parser/tableref/table_function_ref.hpp"
+#include "engine/scalar_functions.h"
+
+namespace kalam::engine {
+namespace {
+
+using duckdb::ExpressionClass;
+using duckdb::ParsedExpression;
+using duckdb::SelectNode;
+using duckdb::StringUtil;
+using duckdb::TableRef;
+using Sources = std::span<const std::shared_ptr<const Source>>;
+
+// --- which sources stand in FROM
+
+struct Leaf {
+  std::string alias;  // lower case
+  const Source* source;
+  bool optional;  // below an outer join, so any column may be NULL
+};
+
+std::optional<size_t> SlotOf(const TableRef& ref) {
+  if (ref.type != duckdb::TableReferenceType::TABLE_FUNCTION) return std::nullopt;
+  const auto& function = ref.Cast<duckdb::TableFunctionRef>().function->Cast<duckdb::FunctionExpression>();
+  if (function.function_name != kScanFunction) return std::nullopt;
+  return static_cast<size_t>(function.children[0]->Cast<duckdb::ConstantExpression>().value.GetValue<int32_t>());
+}
+
+// False when anything but plain tables, joined without USING, stands in FROM.
+bool CollectLeaves(const TableRef& ref, Sources sources, bool optional, std::vector<Leaf>& out) {
+  if (const std::optional<size_t> slot = SlotOf(ref)) {
+    if (!ref.column_name_alias.empty() || *slot >= sources.size()) return false;
+    out.push_back({StringUtil::Lower(ref.alias), sources[*slot].get(), optional});
+    return true;
+  }
+  if (ref.type != duckdb::TableReferenceType::JOIN) return false;
+  const auto& join = ref.Cast<duckdb::JoinRef>();
+  if (!join.using_columns.empty() || join.ref_type == duckdb::JoinRefType::NATURAL || !join.alias.empty()) return false;
+  bool left = optional;
+  bool right = optional;
+  switch (join.type) {
+    case duckdb::JoinType::INNER: break;
+    case duckdb::JoinType::LEFT: right = true; break;
+    case duckdb::JoinType::RIGHT: left = true; break;
+    case duckdb::JoinType::OUTER: left = right = true; break;
+    default: return false;
+  }
+  return CollectLeaves(*join.left, sources, left, out) && CollectLeaves(*join.right, sources, right, out);
+}
+
+const TableRef& FirstTable(const TableRef& ref) {
+  const TableRef* at = &ref;
+  while (at->type == duckdb::TableReferenceType::JOIN) at = at->Cast<duckdb::JoinRef>().left.get();
+  return *at;
+}
+
+// --- plain columns in the select list
+
+bool IsPlainStar(const duckdb::StarExpression& star) {
+  return !star.columns && !star.expr && star.exclude_list.empty() && star.replace_list.empty() && star.rename_list.empty();
+}
+
+const ResultColumn* FindColumn(const Source& source, const std::string& lower) {
+  for (const ResultColumn& column : source.columns()) {
+    if (column.name == lower) return &column;
+  }
+  return nullptr;
+}
+
+const ResultColumn* OriginOf(const duckdb::ColumnRefExpression& ref, const std::vector<Leaf>& leaves, bool& optional) {
+  const auto& names = ref.column_names;
+  if (names.size() > 2) return nullptr;
+  const std::string column = StringUtil::Lower(names.back());
+  const std::string alias = names.size() == 2 ? StringUtil::Lower(names[0]) : "";
+  for (const Leaf& leaf : leaves) {
+    if (!alias.empty() && leaf.alias != alias) continue;
+    if (const ResultColumn* found = FindColumn(*leaf.source, column)) {
+      optional = leaf.optional;
+      return found;
+    }
+  }
+  return nullptr;
+}
+
+// --- changes to the tree
+
+bool ShowsColumn(const SelectNode& node, const std::string& alias, const std::string& column) {
+  return std::ranges::any_of(node.select_list, [&](const auto& item) {
+    if (item->GetExpressionClass() == ExpressionClass::STAR) {
+      const auto& star = item->template Cast<duckdb::StarExpression>();
+      return IsPlainStar(star) && (star.relation_name.empty() || StringUtil::CIEquals(star.relation_name, alias));
+    }
+    if (item->GetExpressionClass() != ExpressionClass::COLUMN_REF) return false;
+    const auto& names = item->template Cast<duckdb::ColumnRefExpression>().column_names;
+    if (!StringUtil::CIEquals(names.back(), column)) return false;
+    return names.size() == 1 || (names.size() == 2 && StringUtil::CIEquals(names[0], alias));
+  });
+}
+
+// A query without an order of its own answers in the order of its first table's primary key.
+void AddDefaultOrder(duckdb::QueryNode& any, Sources sources) {
+  if (any.type != duckdb::QueryNodeType::SELECT_NODE) return;
+  auto& node = any.Cast<SelectNode>();
+  const bool ordered = std::ranges::any_of(node.modifiers, [](const auto& modifier) {
+    return modifier->type != duckdb::ResultModifierType::LIMIT_MODIFIER;  // ORDER BY or DISTINCT
+  });
+  if (ordered || !node.groups.group_expressions.empty() || !node.groups.grouping_sets.empty() || node.sample) return;
+  const TableRef& first = FirstTable(*node.from_table);
+  const std::optional<size_t> slot = SlotOf(first);
+  if (!slot || *slot >= sources.size() || !first.column_name_alias.empty()) return;
+  const Source& source = *sources[*slot];
+  const auto columns = source.columns();
+  auto key = std::ranges::find_if(columns, [](const ResultColumn& c) { return c.primary_key; });
+  if (key == columns.end()) key = std::ranges::find_if(columns, [](const ResultColumn& c) { return c.name == "_seq"; });
+  if (key == columns.end() || !ShowsColumn(node, first.alias, key->name)) return;
+  const bool alone = node.from_table.get() == &first;
+  if (alone && source.SortedBy() == static_cast<size_t>(key - columns.begin())) return;
+  auto order = duckdb::make_uniq<duckdb::OrderModifier>();
+  order->orders.emplace_back(duckdb::OrderType::ASCENDING, duckdb::OrderByNullType::NULLS_LAST,
+                             duckdb::make_uniq<duckdb::ColumnRefExpression>(key->name, first.alias));
+  node.modifiers.insert(node.modifiers.begin(), std::move(order));
+}
+
+void AddLimit(duckdb::QueryNode& node, int64_t rows) {
+  const bool limited = std::ranges::any_of(node.modifiers, [](const auto& modifier) {
+    return modifier->type == duckdb::ResultModifierType::LIMIT_MODIFIER || modifier->type == duckdb::ResultModifierType::LIMIT_PERCENT_MODIFIER;
+  });
+  if (limited) return;  // Run stops reading at the limit
+  auto limit = duckdb::make_uniq<duckdb::LimitModifier>();
+  limit->limit = duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value::BIGINT(rows));
+  node.modifiers.push_back(std::move(limit));
+}
+
+// Each cell gets its column's type by itself, so that one row's literals cannot change the type of another's.
+void CastCells(duckdb::QueryNode& node, size_t columns) {
+  auto& values = node.Cast<SelectNode>().from_table->Cast<duckdb::ExpressionListRef>().values;
+  for (auto& row : values) {
+    for (size_t i = 0; i < row.size() && i < columns; ++i) {
+      duckdb::vector<duckdb::unique_ptr<ParsedExpression>> arguments;
+      arguments.push_back(std::move(row[i]));
+      arguments.push_back(duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value::UINTEGER(static_cast<uint32_t>(i))));
+      row[i] = duckdb::make_uniq<duckdb::FunctionExpression>(kWriteFunction, std::move(arguments));
+    }
+  }
+}
+
+}  // namespace
+
+duckdb::unique_ptr<duckdb::SQLStatement> MakeTree(const Statement& statement, const RunRequest& request) {
+  auto select = duckdb::unique_ptr_cast<duckdb::SQLStatement, duckdb::SelectStatement>(statement.select_->Copy());
+  if (request.form == RunForm::kQuery && statement.inner_kind_ == StatementKind::kSelect) {
+    if (request.default_order) AddDefaultOrder(*select->node, request.sources);
+    if (request.row_limit) AddLimit(*select->node, *request.row_limit);
+  }
+  if (request.form == RunForm::kInsertedRows && statement.values_insert_) CastCells(*select->node, request.cast_to.size());
+  const auto add = [&](std::string_view name) { select->named_param_map.emplace(std::string(name), select->named_param_map.size() + 1); };
+  select->named_param_map.clear();
+  for (const uint32_t number : statement.found_.parameters) add(std::to_string(number));
+  if (statement.found_.hidden.now) add(kNowParameter);
+  if (statement.found_.hidden.user) add(kUserParameter);
+  if (statement.found_.hidden.role) add(kRoleParameter);
+  if (statement.kind_ != StatementKind::kExplain) return select;
+  auto parameters = select->named_param_map;
+  auto explain = duckdb::make_uniq<duckdb::ExplainStatement>(std::move(select), statement.explain_type_);
+  explain->named_param_map = std::move(parameters);
+  return explain;
+}
+
+std::vector<const ResultColumn*> Origins(const Statement& statement, Sources sources) {
+  if (statement.kind_ == StatementKind::kExplain || statement.select_->node->type != duckdb::QueryNodeType::SELECT_NODE) return {};
+  const auto& node = statement.select_->node->Cast<SelectNode>();
+  std::vector<Leaf> leaves;
+  if (!CollectLeaves(*node.from_table, sources, false, leaves)) return {};
+  std::vector<const ResultColumn*> out;
+  for (const auto& item : node.select_list) {
+    if (item->GetExpressionClass() == ExpressionClass::STAR) {
+      const auto& star = item->Cast<duckdb::StarExpression>();
+      if (!IsPlainStar(star)) return {};
+      for (const Leaf& leaf : leaves) {
+        if (!star.relation_name.empty() && !StringUtil::CIEquals(star.relation_name, leaf.alias)) continue;
+        for (const ResultColumn& column : leaf.source->columns()) out.push_back(leaf.optional ? nullptr : &column);
+      }
+      continue;
+    }
+    const ResultColumn* origin = nullptr;
+    bool optional = false;
+    if (item->GetExpressionClass() == ExpressionClass::COLUMN_REF) {
+      origin = OriginOf(item->Cast<duckdb::ColumnRefExpression>(), leaves, optional);
+    }
+    out.push_back(optional ? nullptr : origin);
+  }
+  return out;
+}
+
+}  // namespace kalam::engine

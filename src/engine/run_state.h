@@ -1,0 +1,52 @@
+// What the functions inside a running query reach: DuckDB hands it to them through the connection. Not for other modules.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <utility>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "duckdb/main/client_context.hpp"
+#include "duckdb/main/client_context_state.hpp"
+#include "engine/engine.h"
+#include "engine/source.h"
+
+namespace kalam::engine {
+
+inline constexpr const char* kRunStateKey = "kalam";
+
+// One per connection. The request fields are set before a query starts and constant while it runs.
+struct RunState : duckdb::ClientContextState {
+  explicit RunState(Random& random_in) : random(random_in) {}
+
+  // Keeps the first error of this run for Run() to return and ends the query.
+  [[noreturn]] void Throw(Error error) {
+    {
+      std::lock_guard lock(mu);
+      if (!first_error) first_error = std::move(error);
+    }
+    throw duckdb::InvalidInputException("stopped");
+  }
+  std::optional<Error> TakeError() {
+    std::lock_guard lock(mu);
+    return std::exchange(first_error, std::nullopt);
+  }
+
+  Random& random;
+  std::span<const std::shared_ptr<const Source>> sources;
+  std::span<const ResultColumn> cast_to;
+  const StatementContext* statement = nullptr;
+
+ private:
+  std::mutex mu;
+  std::optional<Error> first_error;  // guarded by mu
+};
+
+inline RunState& RunStateOf(duckdb::ClientContext& context) {
+  return *context.registered_state->Get<RunState>(kRunStateKey);
+}
+
+}  // namespace kalam::engine

@@ -1,0 +1,14 @@
+// Functions beyond DuckDB's: SNOWFLAKE_ID(), UUID_V7(), ULID(), COSINE_DISTANCE(). Not for other modules.
+#pragma once
+
+#include "duckdb/main/client_context.hpp"
+
+namespace kalam::engine {
+
+// The cast of one written value inside VALUES: kalam_write(value, column) with the type of RunState::cast_to[column].
+inline constexpr const char* kWriteFunction = "kalam_write";
+
+// Puts all functions of this module, scan() too, into DuckDB's system catalog.
+void RegisterFunctions(duckdb::ClientContext& context);
+
+}  // namespace kalam::engine

@@ -1,0 +1,286 @@
+#include "engine/scan_function.h"
+
+#include <cmath>
+
+#include "duckdb/execution/expression_executor.hpp"
+#include "duckdb/planner/expression/bound_between_expression.hpp"
+#include "duckdb/planner/expression/bound_cast_expression.hpp"
+#include "duckdb/planner/expression/bound_columnref_expression.hpp"
+#include "duckdb/planner/expression/bound_comparison_expression.hpp"
+#include "duckdb/planner/expression/bound_conjunction_expression.hpp"
+#include "duckdb/planner/expression/bound_constant_expression.hpp"
+#include "duckdb/planner/operator/logical_get.hpp"
+#include "engine/run_state.h"
+#include "engine/translate.h"
+#include "engine/tree.h"
+
+namespace kalam::engine {
+namespace {
+
+using duckdb::ClientContext;
+using duckdb::Expression;
+using duckdb::ExpressionClass;
+using duckdb::ExpressionType;
+using duckdb::LogicalType;
+
+// A filter of the plan that a source may use. The value may be a parameter: it is read when the scan starts.
+struct BoundExpression {
+  size_t column;
+  ScanBound::Op op;
+  duckdb::unique_ptr<Expression> value;
+};
+
+// Lives as long as the plan, which may be run again for other sources with the same columns: it keeps no source.
+struct ScanBindData final : duckdb::TableFunctionData {
+  size_t slot = 0;
+  std::vector<DataType> types;
+  std::string description;
+  std::optional<uint64_t> rows;
+  std::vector<BoundExpression> bounds;
+
+  duckdb::unique_ptr<duckdb::FunctionData> Copy() const override {
+    auto copy = duckdb::make_uniq<ScanBindData>();
+    copy->slot = slot;
+    copy->types = types;
+    copy->description = description;
+    copy->rows = rows;
+    for (const BoundExpression& bound : bounds) copy->bounds.push_back({bound.column, bound.op, bound.value->Copy()});
+    return copy;
+  }
+  bool Equals(const duckdb::FunctionData& other) const override { return slot == other.Cast<ScanBindData>().slot; }
+};
+
+class ChunkWriter final : public BatchWriter {
+ public:
+  explicit ChunkWriter(size_t columns) { writers_.reserve(columns); }
+  void Clear() { writers_.clear(); }
+  void Add(duckdb::Vector& vector, TypeKind kind) { writers_.emplace_back(vector, kind); }
+  size_t capacity() const override { return STANDARD_VECTOR_SIZE; }
+  void Set(size_t column, size_t row, const Value& value) override {
+    if (!writers_[column].Set(row, value)) kind_mismatch_ = true;
+  }
+  bool kind_mismatch() const { return kind_mismatch_; }
+
+ private:
+  std::vector<ColumnWriter> writers_;
+  bool kind_mismatch_ = false;
+};
+
+struct ScanState final : duckdb::GlobalTableFunctionState {
+  explicit ScanState(size_t width) : writer(width) {}
+
+  Arena arena;  // bytes of the bounds
+  std::vector<ScanBound> bounds;
+  std::vector<size_t> columns;    // of the source
+  std::vector<size_t> positions;  // in the chunk; what is missing here is not read by anyone
+  std::unique_ptr<SourceScan> scan;
+  ChunkWriter writer;
+  bool finished = false;
+};
+
+// --- planning
+
+duckdb::unique_ptr<duckdb::FunctionData> Bind(ClientContext& context, duckdb::TableFunctionBindInput& input,
+                                              duckdb::vector<LogicalType>& types, duckdb::vector<std::string>& names) {
+  RunState& run = RunStateOf(context);
+  auto data = duckdb::make_uniq<ScanBindData>();
+  data->slot = static_cast<size_t>(input.inputs[0].GetValue<int32_t>());
+  if (data->slot >= run.sources.size()) run.Throw({ErrorCode::kInternal, "A table of the statement has no source"});
+  const Source& source = *run.sources[data->slot];
+  for (const ResultColumn& column : source.columns()) {
+    data->types.push_back(column.type);
+    types.push_back(ToDuck(column.type));
+    names.push_back(column.name);
+  }
+  data->description = source.Describe();
+  data->rows = source.EstimatedRows();
+  return data;
+}
+
+// Without it COUNT(*) would read the first column.
+duckdb::virtual_column_map_t VirtualColumns(ClientContext&, duckdb::optional_ptr<duckdb::FunctionData>) {
+  duckdb::virtual_column_map_t columns;
+  columns.emplace(duckdb::COLUMN_IDENTIFIER_EMPTY, duckdb::TableColumn("", LogicalType::BOOLEAN));
+  return columns;
+}
+
+duckdb::unique_ptr<duckdb::NodeStatistics> Cardinality(ClientContext&, const duckdb::FunctionData* data) {
+  const auto& rows = data->Cast<ScanBindData>().rows;
+  if (!rows) return duckdb::make_uniq<duckdb::NodeStatistics>();
+  return duckdb::make_uniq<duckdb::NodeStatistics>(*rows);
+}
+
+duckdb::InsertionOrderPreservingMap<std::string> Describe(duckdb::TableFunctionToStringInput& input) {
+  duckdb::InsertionOrderPreservingMap<std::string> out;
+  if (input.bind_data) out["Source"] = input.bind_data->Cast<ScanBindData>().description;
+  return out;
+}
+
+// Copying a part of a plan by text would lose the link between a parameter and its value: DuckDB keeps the part shared instead.
+void RefuseSerialize(duckdb::Serializer&, duckdb::optional_ptr<duckdb::FunctionData>, const duckdb::TableFunction&) {
+  throw duckdb::NotImplementedException("a scan cannot be serialized");
+}
+duckdb::unique_ptr<duckdb::FunctionData> RefuseDeserialize(duckdb::Deserializer&, duckdb::TableFunction&) {
+  throw duckdb::NotImplementedException("a scan cannot be deserialized");
+}
+
+// --- bounds
+
+// The source's column when `expression` is one, perhaps widened to a larger integer type.
+std::optional<size_t> ColumnOf(const Expression& expression, const duckdb::LogicalGet& get, const ScanBindData& data) {
+  const Expression* at = &expression;
+  while (at->GetExpressionClass() == ExpressionClass::BOUND_CAST) {
+    const auto& cast = at->Cast<duckdb::BoundCastExpression>();
+    if (cast.try_cast || !cast.return_type.IsIntegral() || !cast.child->return_type.IsIntegral()) return std::nullopt;
+    at = cast.child.get();
+  }
+  if (at->GetExpressionClass() != ExpressionClass::BOUND_COLUMN_REF) return std::nullopt;
+  const auto& ref = at->Cast<duckdb::BoundColumnRefExpression>();
+  const auto& ids = get.GetColumnIds();
+  if (ref.depth != 0 || ref.binding.table_index != get.table_index || ref.binding.column_index >= ids.size()) return std::nullopt;
+  const auto& id = ids[ref.binding.column_index];
+  if (id.IsVirtualColumn() || id.HasChildren() || id.GetPrimaryIndex() >= data.types.size()) return std::nullopt;
+  return id.GetPrimaryIndex();
+}
+
+bool IsValue(const Expression& expression) {
+  switch (expression.GetExpressionClass()) {
+    case ExpressionClass::BOUND_CONSTANT:
+    case ExpressionClass::BOUND_PARAMETER: return true;
+    case ExpressionClass::BOUND_CAST: return IsValue(*expression.Cast<duckdb::BoundCastExpression>().child);
+    default: return false;
+  }
+}
+
+std::optional<ScanBound::Op> ToOp(ExpressionType type) {
+  switch (type) {
+    case ExpressionType::COMPARE_EQUAL: return ScanBound::Op::kEqual;
+    case ExpressionType::COMPARE_LESSTHAN: return ScanBound::Op::kLess;
+    case ExpressionType::COMPARE_LESSTHANOREQUALTO: return ScanBound::Op::kLessEqual;
+    case ExpressionType::COMPARE_GREATERTHAN: return ScanBound::Op::kGreater;
+    case ExpressionType::COMPARE_GREATERTHANOREQUALTO: return ScanBound::Op::kGreaterEqual;
+    default: return std::nullopt;
+  }
+}
+
+class BoundFinder {
+ public:
+  BoundFinder(const duckdb::LogicalGet& get, ScanBindData& data) : get_(get), data_(data) {}
+
+  void Find(const Expression& filter) {
+    switch (filter.GetExpressionClass()) {
+      case ExpressionClass::BOUND_CONJUNCTION:
+        if (filter.GetExpressionType() != ExpressionType::CONJUNCTION_AND) return;
+        for (const auto& child : filter.Cast<duckdb::BoundConjunctionExpression>().children) Find(*child);
+        return;
+      case ExpressionClass::BOUND_COMPARISON: {
+        const auto& comparison = filter.Cast<duckdb::BoundComparisonExpression>();
+        const ExpressionType type = filter.GetExpressionType();
+        if (!ToOp(type)) return;
+        Add(*comparison.left, type, *comparison.right);
+        Add(*comparison.right, duckdb::FlipComparisonExpression(type), *comparison.left);
+        return;
+      }
+      case ExpressionClass::BOUND_BETWEEN: {
+        const auto& between = filter.Cast<duckdb::BoundBetweenExpression>();
+        Add(*between.input, between.LowerComparisonType(), *between.lower);
+        Add(*between.input, between.UpperComparisonType(), *between.upper);
+        return;
+      }
+      default: return;
+    }
+  }
+
+ private:
+  void Add(const Expression& left, ExpressionType type, const Expression& right) {
+    const std::optional<ScanBound::Op> op = ToOp(type);
+    const std::optional<size_t> column = ColumnOf(left, get_, data_);
+    if (!op || !column || !IsValue(right)) return;
+    // NaN is the largest number here; a source that compares as the processor does would lose it.
+    const TypeKind kind = data_.types[*column].kind;
+    const bool real = kind == TypeKind::kFloat || kind == TypeKind::kDouble;
+    if (real && (*op == ScanBound::Op::kGreater || *op == ScanBound::Op::kGreaterEqual)) return;
+    for (const BoundExpression& known : data_.bounds) {
+      if (known.column == *column && known.op == *op && known.value->Equals(right)) return;
+    }
+    data_.bounds.push_back({*column, *op, right.Copy()});
+  }
+
+  const duckdb::LogicalGet& get_;
+  ScanBindData& data_;
+};
+
+void FindBounds(ClientContext&, duckdb::LogicalGet& get, duckdb::FunctionData* data,
+                duckdb::vector<duckdb::unique_ptr<Expression>>& filters) {
+  BoundFinder finder(get, data->Cast<ScanBindData>());
+  for (const auto& filter : filters) finder.Find(*filter);
+}
+
+// Adds the bound when its value has an exact counterpart in the column's type.
+void AddBound(ClientContext& context, const BoundExpression& bound, const DataType& type, ScanState& state) {
+  duckdb::Value value = duckdb::ExpressionExecutor::EvaluateScalar(context, *bound.value, true);
+  const LogicalType target = ToDuck(type);
+  if (value.IsNull()) return;
+  if (value.type() != target) {
+    const duckdb::Value original = value;
+    if (!value.DefaultTryCastAs(target, true)) return;
+    duckdb::Value back = value;
+    if (!back.DefaultTryCastAs(original.type(), true) || back != original) return;
+  }
+  const Value ours = FromDuck(value, type, state.arena);
+  if ((type.kind == TypeKind::kFloat || type.kind == TypeKind::kDouble) && std::isnan(ours.real)) return;
+  state.bounds.push_back({bound.column, bound.op, ours});
+}
+
+// --- running
+
+duckdb::unique_ptr<duckdb::GlobalTableFunctionState> Init(ClientContext& context, duckdb::TableFunctionInitInput& input) {
+  RunState& run = RunStateOf(context);
+  const auto& data = input.bind_data->Cast<ScanBindData>();
+  auto state = duckdb::make_uniq<ScanState>(input.column_ids.size());
+  for (size_t i = 0; i < input.column_ids.size(); ++i) {
+    if (duckdb::IsVirtualColumn(input.column_ids[i])) continue;
+    state->columns.push_back(input.column_ids[i]);
+    state->positions.push_back(i);
+  }
+  for (const BoundExpression& bound : data.bounds) AddBound(context, bound, data.types[bound.column], *state);
+  auto scan = run.sources[data.slot]->Scan({state->columns, state->bounds});
+  if (!scan) run.Throw(std::move(scan).error());
+  state->scan = std::move(*scan);
+  return state;
+}
+
+void Scan(ClientContext& context, duckdb::TableFunctionInput& input, duckdb::DataChunk& output) {
+  const auto& data = input.bind_data->Cast<ScanBindData>();
+  auto& state = input.global_state->Cast<ScanState>();
+  if (state.finished) return;
+  state.writer.Clear();
+  for (size_t i = 0; i < state.columns.size(); ++i) {
+    state.writer.Add(output.data[state.positions[i]], data.types[state.columns[i]].kind);
+  }
+  Result<size_t> rows = state.scan->Next(state.writer);
+  RunState& run = RunStateOf(context);
+  if (!rows) run.Throw(std::move(rows).error());
+  if (state.writer.kind_mismatch() || *rows > STANDARD_VECTOR_SIZE) {
+    run.Throw({ErrorCode::kInternal, "A source gave a value that does not fit its column: " + data.description});
+  }
+  state.finished = *rows == 0;
+  output.SetCardinality(*rows);
+}
+
+}  // namespace
+
+duckdb::TableFunction MakeScanFunction() {
+  duckdb::TableFunction function(kScanFunction, {LogicalType::INTEGER}, Scan, Bind, Init);
+  function.projection_pushdown = true;
+  function.pushdown_complex_filter = FindBounds;
+  function.cardinality = Cardinality;
+  function.to_string = Describe;
+  function.get_virtual_columns = VirtualColumns;
+  function.serialize = RefuseSerialize;
+  function.deserialize = RefuseDeserialize;
+  function.verify_serialization = false;
+  return function;
+}
+
+}  // namespace kalam::engine

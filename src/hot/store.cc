@@ -1,0 +1,268 @@
+#include "hot/store.h"
+
+#include <fmt/format.h>
+#include <rocksdb/cache.h>
+#include <rocksdb/convenience.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/table.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "hot/committer.h"
+#include "hot/key_codec.h"
+#include "hot/rocks_status.h"
+
+namespace kalam::hot {
+
+Error FromRocks(const rocksdb::Status& status, std::string_view action) {
+  const std::string text = fmt::format("storage failed to {}: {}", action, status.ToString());
+  if (status.IsCorruption()) return Error(ErrorCode::kCorruption, text);
+  return Error(ErrorCode::kIo, text);
+}
+
+PinnedBytes::PinnedBytes() : slice_(std::make_unique<rocksdb::PinnableSlice>()) {}
+PinnedBytes::~PinnedBytes() = default;
+std::string_view PinnedBytes::bytes() const { return {slice_->data(), slice_->size()}; }
+
+struct Store::Impl {
+  StoreOptions options;
+  std::unique_ptr<rocksdb::DB> db;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  Database database;
+  std::unique_ptr<Committer> committer;
+
+  ~Impl() {
+    committer.reset();
+    if (!db) return;
+    for (rocksdb::ColumnFamilyHandle* handle : handles) db->DestroyColumnFamilyHandle(handle);
+    db->Close();
+  }
+
+  rocksdb::ColumnFamilyHandle* HandleOf(Space space) const {
+    switch (space) {
+      case Space::kRows: return database.rows;
+      case Space::kBySeq: return database.by_seq;
+      case Space::kMeta: return database.meta;
+    }
+    return nullptr;
+  }
+};
+
+namespace {
+
+constexpr char kRowsFamily[] = "rows";
+constexpr char kBySeqFamily[] = "by_seq";
+constexpr char kMetaFamily[] = "meta";
+// Recovery replays the WAL: its size bounds the time to start.
+constexpr uint64_t kWalBytesMax = 96u << 20;
+
+rocksdb::CompressionType FastCompression() {
+  const auto supported = rocksdb::GetSupportedCompressions();
+  const auto has = [&](rocksdb::CompressionType type) {
+    return std::find(supported.begin(), supported.end(), type) != supported.end();
+  };
+  if (has(rocksdb::kLZ4Compression)) return rocksdb::kLZ4Compression;
+  return has(rocksdb::kSnappyCompression) ? rocksdb::kSnappyCompression : rocksdb::kNoCompression;
+}
+
+rocksdb::DBOptions DbOptionsOf(const StoreOptions& options) {
+  rocksdb::DBOptions db;
+  if (options.env != nullptr) db.env = options.env;
+  db.create_if_missing = true;
+  db.create_missing_column_families = true;
+  db.max_background_jobs = options.background_jobs;
+  db.max_open_files = options.open_files_max;
+  db.max_total_wal_size = kWalBytesMax;
+  db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  // One writer: nothing to coordinate.
+  db.allow_concurrent_memtable_write = false;
+  db.enable_write_thread_adaptive_yield = false;
+  db.keep_log_file_num = 3;
+  db.max_manifest_file_size = 16u << 20;
+  db.stats_dump_period_sec = 0;
+  db.stats_persist_period_sec = 0;
+  return db;
+}
+
+rocksdb::ColumnFamilyOptions FamilyOptionsOf(const StoreOptions& options, const std::shared_ptr<rocksdb::Cache>& cache,
+                                             size_t write_buffer_bytes, bool point_reads) {
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  if (point_reads) table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10, false));
+  rocksdb::ColumnFamilyOptions family;
+  family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  family.write_buffer_size = write_buffer_bytes;
+  family.max_write_buffer_number = 2;
+  family.compression = FastCompression();
+  family.level_compaction_dynamic_level_bytes = true;
+  if (point_reads) {
+    family.memtable_prefix_bloom_size_ratio = 0.02;
+    family.memtable_whole_key_filtering = true;
+  }
+  (void)options;
+  return family;
+}
+
+// Above every sequence that was handed out before.
+Result<Seq> ReadCeiling(const Database& database) {
+  std::string value;
+  const rocksdb::Status status = database.db->Get(rocksdb::ReadOptions(), database.meta, kSeqCeilingKey, &value);
+  if (status.IsNotFound()) return Seq();
+  if (!status.ok()) return Fail(FromRocks(status, "read"));
+  return DecodeSeq(value);
+}
+
+}  // namespace
+
+Store::Store(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Store::~Store() = default;
+
+Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options, const Clock& clock) {
+  auto impl = std::make_unique<Impl>();
+  impl->options = options;
+  const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes);
+  const size_t small_buffer = std::min<size_t>(options.write_buffer_bytes, 4u << 20);
+  const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
+      {rocksdb::kDefaultColumnFamilyName, FamilyOptionsOf(options, cache, small_buffer, false)},
+      {kRowsFamily, FamilyOptionsOf(options, cache, options.write_buffer_bytes, true)},
+      {kBySeqFamily, FamilyOptionsOf(options, cache, options.write_buffer_bytes, false)},
+      {kMetaFamily, FamilyOptionsOf(options, cache, small_buffer, true)},
+  };
+  rocksdb::DB* db = nullptr;
+  const rocksdb::Status status = rocksdb::DB::Open(DbOptionsOf(options), options.path, families, &impl->handles, &db);
+  if (!status.ok()) {
+    Error error = FromRocks(status, "open");
+    error.message = fmt::format("Cannot open the database in '{}': {}", options.path, status.ToString());
+    return Fail(std::move(error));
+  }
+  impl->db.reset(db);
+  impl->database = {db, impl->handles[1], impl->handles[2], impl->handles[3]};
+  KALAM_ASSIGN(const Seq ceiling, ReadCeiling(impl->database));
+  impl->committer = std::make_unique<Committer>(impl->database, options.durability, clock, options.worker_id, ceiling);
+  return std::unique_ptr<Store>(new Store(std::move(impl)));
+}
+
+void Store::Stop() { impl_->committer->Stop(); }
+
+Snapshot::Snapshot(Snapshot&& other) noexcept
+    : store_(std::exchange(other.store_, nullptr)), snapshot_(std::exchange(other.snapshot_, nullptr)) {}
+
+Snapshot& Snapshot::operator=(Snapshot&& other) noexcept {
+  if (this == &other) return *this;
+  if (snapshot_ != nullptr) store_->impl_->db->ReleaseSnapshot(snapshot_);
+  store_ = std::exchange(other.store_, nullptr);
+  snapshot_ = std::exchange(other.snapshot_, nullptr);
+  return *this;
+}
+
+Snapshot::~Snapshot() {
+  if (snapshot_ != nullptr) store_->impl_->db->ReleaseSnapshot(snapshot_);
+}
+
+Snapshot Store::TakeSnapshot() const {
+  Snapshot snapshot;
+  snapshot.store_ = this;
+  snapshot.snapshot_ = impl_->db->GetSnapshot();
+  return snapshot;
+}
+
+Result<bool> Store::Get(Space space, std::string_view key, PinnedBytes& out, const Snapshot* snapshot) const {
+  rocksdb::ReadOptions read;
+  if (snapshot != nullptr) read.snapshot = snapshot->snapshot_;
+  out.slice_->Reset();
+  const rocksdb::Status status = impl_->db->Get(read, impl_->HandleOf(space), rocksdb::Slice(key.data(), key.size()), out.slice_.get());
+  if (status.ok()) return true;
+  if (status.IsNotFound()) return false;
+  return Fail(FromRocks(status, "read"));
+}
+
+struct Cursor::State {
+  std::string begin;
+  std::string end;
+  rocksdb::Slice lower;
+  rocksdb::Slice upper;
+  Direction direction = Direction::kForward;
+  std::unique_ptr<rocksdb::Iterator> iterator;
+};
+
+Cursor::~Cursor() = default;
+bool Cursor::Valid() const { return state_->iterator->Valid(); }
+
+void Cursor::Next() {
+  if (state_->direction == Direction::kForward) {
+    state_->iterator->Next();
+  } else {
+    state_->iterator->Prev();
+  }
+}
+
+void Cursor::Seek(std::string_view key) { state_->iterator->Seek(rocksdb::Slice(key.data(), key.size())); }
+
+std::string_view Cursor::key() const {
+  const rocksdb::Slice slice = state_->iterator->key();
+  return {slice.data(), slice.size()};
+}
+
+std::string_view Cursor::value() const {
+  const rocksdb::Slice slice = state_->iterator->value();
+  return {slice.data(), slice.size()};
+}
+
+Status Cursor::status() const {
+  const rocksdb::Status status = state_->iterator->status();
+  if (status.ok()) return {};
+  return Fail(FromRocks(status, "read"));
+}
+
+std::unique_ptr<Cursor> Store::Scan(Space space, std::string_view begin, std::string_view end, Direction direction,
+                                    const Snapshot* snapshot) const {
+  std::unique_ptr<Cursor> cursor(new Cursor());
+  cursor->state_ = std::make_unique<Cursor::State>();
+  Cursor::State& state = *cursor->state_;
+  state.begin = begin;
+  state.end = end;
+  state.lower = state.begin;
+  state.upper = state.end;
+  state.direction = direction;
+  rocksdb::ReadOptions read;
+  read.iterate_lower_bound = &state.lower;
+  if (!end.empty()) read.iterate_upper_bound = &state.upper;
+  if (snapshot != nullptr) read.snapshot = snapshot->snapshot_;
+  state.iterator.reset(impl_->db->NewIterator(read, impl_->HandleOf(space)));
+  if (direction == Direction::kForward) {
+    state.iterator->SeekToFirst();
+  } else {
+    state.iterator->SeekToLast();
+  }
+  return cursor;
+}
+
+void Store::Submit(Batch batch, CommitDone done) { impl_->committer->Submit(std::move(batch), std::move(done)); }
+
+CommitResult Store::Commit(Batch batch) {
+  std::mutex mu;
+  std::condition_variable ready;
+  std::optional<CommitResult> result;
+  impl_->committer->Submit(std::move(batch), [&](CommitResult r) {
+    std::lock_guard lock(mu);
+    result = std::move(r);
+    ready.notify_one();  // under the lock: the waiter destroys the condition when it leaves
+  });
+  std::unique_lock lock(mu);
+  ready.wait(lock, [&] { return result.has_value(); });
+  return std::move(*result);
+}
+
+void Store::SetSchemaVersion(TableId table, uint32_t version) { impl_->committer->SetSchemaVersion(table, version); }
+Seq Store::last_seq() const { return impl_->committer->last_seq(); }
+Durability Store::durability() const { return impl_->options.durability; }
+int64_t Store::sync_micros() const { return impl_->committer->sync_micros(); }
+
+}  // namespace kalam::hot

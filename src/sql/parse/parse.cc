@@ -1,0 +1,239 @@
+#include "sql/parse/parse.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <optional>
+#include <utility>
+
+#include "sql/parse/rules.h"
+#include "sql/parse/token_reader.h"
+
+namespace kalam::sql {
+namespace {
+
+using Words = std::array<std::string_view, 4>;  // unused ones are empty
+
+// Statements that are parsed here. The parser starts behind the first word.
+struct Rule {
+  Words words;
+  StatementKind kind;
+  Result<StatementBody> (*parse)(TokenReader&);
+};
+constexpr auto kRules = std::to_array<Rule>({
+    {{"CREATE", "NAMESPACE"}, StatementKind::kCreateNamespace, &ParseCreateNamespace},
+    {{"ALTER", "NAMESPACE"}, StatementKind::kAlterNamespace, &ParseAlterNamespace},
+    {{"DROP", "NAMESPACE"}, StatementKind::kDropNamespace, &ParseDropNamespace},
+    {{"SHOW", "NAMESPACES"}, StatementKind::kShowNamespaces, &ParseShowNamespaces},
+    {{"USE"}, StatementKind::kUseNamespace, &ParseUseNamespace},
+    {{"SET", "NAMESPACE"}, StatementKind::kUseNamespace, &ParseUseNamespace},
+    {{"CREATE", "TABLE"}, StatementKind::kCreateTable, &ParseCreateTable},
+    {{"CREATE", "USER", "TABLE"}, StatementKind::kCreateTable, &ParseCreateTable},
+    {{"CREATE", "SHARED", "TABLE"}, StatementKind::kCreateTable, &ParseCreateTable},
+    {{"CREATE", "STREAM", "TABLE"}, StatementKind::kCreateTable, &ParseCreateTable},
+    {{"ALTER", "TABLE"}, StatementKind::kAlterTable, &ParseAlterTable},
+    {{"ALTER", "USER", "TABLE"}, StatementKind::kAlterTable, &ParseAlterTable},
+    {{"ALTER", "SHARED", "TABLE"}, StatementKind::kAlterTable, &ParseAlterTable},
+    {{"ALTER", "STREAM", "TABLE"}, StatementKind::kAlterTable, &ParseAlterTable},
+    {{"DROP", "TABLE"}, StatementKind::kDropTable, &ParseDropTable},
+    {{"DROP", "USER", "TABLE"}, StatementKind::kDropTable, &ParseDropTable},
+    {{"DROP", "SHARED", "TABLE"}, StatementKind::kDropTable, &ParseDropTable},
+    {{"DROP", "STREAM", "TABLE"}, StatementKind::kDropTable, &ParseDropTable},
+    {{"SHOW", "TABLES"}, StatementKind::kShowTables, &ParseShowTables},
+    {{"DESCRIBE"}, StatementKind::kDescribeTable, &ParseDescribeTable},
+    {{"DESC"}, StatementKind::kDescribeTable, &ParseDescribeTable},
+    {{"CREATE", "USER"}, StatementKind::kCreateUser, &ParseCreateUser},
+    {{"ALTER", "USER"}, StatementKind::kAlterUser, &ParseAlterUser},
+    {{"DROP", "USER"}, StatementKind::kDropUser, &ParseDropUser},
+    {{"BEGIN"}, StatementKind::kBegin, &ParseTransactionControl},
+    {{"START", "TRANSACTION"}, StatementKind::kBegin, &ParseTransactionControl},
+    {{"COMMIT"}, StatementKind::kCommit, &ParseTransactionControl},
+    {{"ROLLBACK"}, StatementKind::kRollback, &ParseTransactionControl},
+});
+
+// Statements that are known but not built; `name` is what the error calls them.
+struct Planned {
+  Words words;
+  std::string_view name;
+};
+constexpr auto kPlanned = std::to_array<Planned>({
+    {{"CREATE", "STORAGE"}, "CREATE STORAGE"},
+    {{"ALTER", "STORAGE"}, "ALTER STORAGE"},
+    {{"DROP", "STORAGE"}, "DROP STORAGE"},
+    {{"SHOW", "STORAGES"}, "SHOW STORAGES"},
+    {{"STORAGE", "CHECK"}, "STORAGE CHECK"},
+    {{"STORAGE", "FLUSH", "TABLE"}, "STORAGE FLUSH TABLE"},
+    {{"STORAGE", "FLUSH", "ALL"}, "STORAGE FLUSH ALL"},
+    {{"STORAGE", "COMPACT", "TABLE"}, "STORAGE COMPACT TABLE"},
+    {{"STORAGE", "COMPACT", "ALL"}, "STORAGE COMPACT ALL"},
+    {{"FLUSH", "TABLE"}, "FLUSH TABLE"},
+    {{"FLUSH", "ALL"}, "FLUSH ALL TABLES"},
+    {{"SHOW", "STATS"}, "SHOW STATS"},
+    {{"SHOW", "MANIFEST"}, "SHOW MANIFEST"},
+    {{"SHOW", "EXPORT"}, "SHOW EXPORT"},
+    {{"SHOW", "COLUMNS"}, "SHOW COLUMNS"},
+    {{"SHOW", "ALL"}, "SHOW ALL"},
+    {{"SET"}, "SET"},
+    {{"KILL", "JOB"}, "KILL JOB"},
+    {{"KILL", "LIVE", "QUERY"}, "KILL LIVE QUERY"},
+    {{"SUBSCRIBE", "TO"}, "SUBSCRIBE TO"},
+    {{"CREATE", "TOPIC"}, "CREATE TOPIC"},
+    {{"ALTER", "TOPIC"}, "ALTER TOPIC"},
+    {{"DROP", "TOPIC"}, "DROP TOPIC"},
+    {{"CLEAR", "TOPIC"}, "CLEAR TOPIC"},
+    {{"CONSUME"}, "CONSUME"},
+    {{"ACK"}, "ACK"},
+    {{"BACKUP"}, "BACKUP"},
+    {{"RESTORE"}, "RESTORE"},
+    {{"EXPORT", "USER"}, "EXPORT USER DATA"},
+    {{"CLUSTER"}, "CLUSTER"},
+    {{"CREATE", "VIEW"}, "CREATE VIEW"},
+    {{"CREATE", "OR", "REPLACE", "VIEW"}, "CREATE VIEW"},
+    {{"CREATE", "MATERIALIZED", "VIEW"}, "CREATE MATERIALIZED VIEW"},
+});
+
+bool Matches(const TokenReader& reader, const Words& words) {
+  for (size_t i = 0; i < words.size() && !words[i].empty(); ++i) {
+    if (!reader.PeekWord(words[i], i)) return false;
+  }
+  return true;
+}
+
+struct DataWord {
+  std::string_view word;
+  StatementKind kind;
+};
+constexpr auto kDataWords = std::to_array<DataWord>({{"SELECT", StatementKind::kSelect},
+                                                     {"INSERT", StatementKind::kInsert},
+                                                     {"UPDATE", StatementKind::kUpdate},
+                                                     {"DELETE", StatementKind::kDelete},
+                                                     {"EXPLAIN", StatementKind::kExplain},
+                                                     {"VALUES", StatementKind::kSelect},
+                                                     {"FROM", StatementKind::kSelect}});
+
+std::optional<StatementKind> DataKind(const Token& token) {
+  for (const DataWord& row : kDataWords) {
+    if (IsWord(token, row.word)) return row.kind;
+  }
+  return std::nullopt;
+}
+
+// WITH a AS (...), b (c) AS (...) INSERT ...: the word behind the last closing parenthesis of the list. A common table expression may be
+// called `delete`, but its name never follows a parenthesis.
+StatementKind KindBehindWith(const std::vector<Token>& tokens) {
+  size_t depth = 0;
+  for (size_t i = 1; i < tokens.size(); ++i) {
+    const Token& token = tokens[i];
+    if (token.kind == TokenKind::kSymbol && token.text == "(") ++depth;
+    if (token.kind == TokenKind::kSymbol && token.text == ")" && depth > 0) --depth;
+    if (depth > 0 || tokens[i - 1].text != ")" || tokens[i - 1].kind != TokenKind::kSymbol) continue;
+    if (const auto kind = DataKind(token); kind.has_value()) return *kind;
+  }
+  return StatementKind::kSelect;
+}
+
+// SELECT, INSERT, UPDATE, DELETE and EXPLAIN, which the engine parses.
+std::optional<StatementKind> ClassifyData(const std::vector<Token>& tokens) {
+  if (const auto kind = DataKind(tokens[0]); kind.has_value()) return kind;
+  if (IsWord(tokens[0], "WITH")) return KindBehindWith(tokens);
+  // (SELECT ...) UNION (SELECT ...)
+  size_t i = 0;
+  while (i < tokens.size() && tokens[i].kind == TokenKind::kSymbol && tokens[i].text == "(") ++i;
+  if (i == 0 || i == tokens.size()) return std::nullopt;
+  if (IsWord(tokens[i], "WITH") || DataKind(tokens[i]) == StatementKind::kSelect) return StatementKind::kSelect;
+  return std::nullopt;
+}
+
+std::unexpected<Error> UnknownStatement(const TokenReader& reader) {
+  // The second word tells CREATE INDEX from CREATE SEQUENCE; elsewhere it is a name or a value.
+  std::string words = UpperCase(reader.Peek().text);
+  for (std::string_view verb : {"CREATE", "ALTER", "DROP", "SHOW", "STORAGE", "FLUSH", "KILL", "START", "CLEAR", "EXPORT"}) {
+    if (words == verb && reader.Peek(1).kind == TokenKind::kWord) {
+      words.append(" ").append(UpperCase(reader.Peek(1).text));
+      break;
+    }
+  }
+  return reader.Refuse(fmt::format("Unsupported statement type: {}", words));
+}
+
+Result<Statement> ParseUnwrapped(const StatementText& text) {
+  Statement statement;
+  statement.text = text.text;
+  if (const auto kind = ClassifyData(text.tokens); kind.has_value()) {
+    statement.kind = *kind;
+    return statement;
+  }
+  TokenReader reader(text);
+  if (reader.Peek().kind != TokenKind::kWord) return reader.SyntaxError("a statement");
+  for (const Rule& rule : kRules) {
+    if (!Matches(reader, rule.words)) continue;
+    statement.kind = rule.kind;
+    reader.Take();
+    KALAM_ASSIGN(statement.body, rule.parse(reader));
+    return statement;
+  }
+  for (const Planned& planned : kPlanned) {
+    if (!Matches(reader, planned.words)) continue;
+    return Fail(Error(ErrorCode::kUnsupported, fmt::format("{} is not supported yet", planned.name))
+                    .With("feature", std::string(planned.name)));
+  }
+  return UnknownStatement(reader);
+}
+
+struct KindNames {
+  StatementKind kind;
+  std::string_view name;
+  std::string_view type_name;
+};
+constexpr auto kKindNames = std::to_array<KindNames>({
+    {StatementKind::kSelect, "SELECT", "Select"},
+    {StatementKind::kInsert, "INSERT", "Insert"},
+    {StatementKind::kUpdate, "UPDATE", "Update"},
+    {StatementKind::kDelete, "DELETE", "Delete"},
+    {StatementKind::kExplain, "EXPLAIN", "Explain"},
+    {StatementKind::kCreateNamespace, "CREATE NAMESPACE", "CreateNamespace"},
+    {StatementKind::kAlterNamespace, "ALTER NAMESPACE", "AlterNamespace"},
+    {StatementKind::kDropNamespace, "DROP NAMESPACE", "DropNamespace"},
+    {StatementKind::kShowNamespaces, "SHOW NAMESPACES", "ShowNamespaces"},
+    {StatementKind::kUseNamespace, "USE NAMESPACE", "UseNamespace"},
+    {StatementKind::kCreateTable, "CREATE TABLE", "CreateTable"},
+    {StatementKind::kAlterTable, "ALTER TABLE", "AlterTable"},
+    {StatementKind::kDropTable, "DROP TABLE", "DropTable"},
+    {StatementKind::kShowTables, "SHOW TABLES", "ShowTables"},
+    {StatementKind::kDescribeTable, "DESCRIBE TABLE", "DescribeTable"},
+    {StatementKind::kCreateUser, "CREATE USER", "CreateUser"},
+    {StatementKind::kAlterUser, "ALTER USER", "AlterUser"},
+    {StatementKind::kDropUser, "DROP USER", "DropUser"},
+    {StatementKind::kBegin, "BEGIN", "BeginTransaction"},
+    {StatementKind::kCommit, "COMMIT", "CommitTransaction"},
+    {StatementKind::kRollback, "ROLLBACK", "RollbackTransaction"},
+});
+
+consteval bool NamesFollowKinds() {
+  for (size_t i = 0; i < kKindNames.size(); ++i) {
+    if (kKindNames[i].kind != static_cast<StatementKind>(i)) return false;
+  }
+  return kKindNames.size() == static_cast<size_t>(StatementKind::kCount);
+}
+static_assert(NamesFollowKinds(), "one row per kind, in the order of the enum");
+
+const KindNames& NamesOf(StatementKind kind) {
+  return kKindNames[std::min(static_cast<size_t>(kind), kKindNames.size() - 1)];
+}
+
+}  // namespace
+
+Result<Statement> ParseStatement(const StatementText& text) {
+  if (text.tokens.empty()) return Fail(ErrorCode::kEmptySql, "No SQL statements provided");
+  KALAM_ASSIGN(const auto wrapped, UnwrapExecuteAs(text));
+  if (!wrapped.has_value()) return ParseUnwrapped(text);
+  KALAM_ASSIGN(Statement statement, ParseUnwrapped(wrapped->inner));
+  statement.execute_as = wrapped->user_id;
+  return statement;
+}
+
+std::string_view StatementName(StatementKind kind) { return NamesOf(kind).name; }
+std::string_view StatementTypeName(StatementKind kind) { return NamesOf(kind).type_name; }
+
+}  // namespace kalam::sql

@@ -1,0 +1,33 @@
+// The statement parsers, one per rule of parse.cc. Each starts behind the statement's first word and reads to its end.
+// Internal to sql/parse.
+#pragma once
+
+#include "base/error.h"
+#include "sql/parse/statement.h"
+#include "sql/parse/token_reader.h"
+
+namespace kalam::sql {
+
+// namespace.cc
+Result<StatementBody> ParseCreateNamespace(TokenReader& reader);
+Result<StatementBody> ParseAlterNamespace(TokenReader& reader);
+Result<StatementBody> ParseDropNamespace(TokenReader& reader);
+Result<StatementBody> ParseShowNamespaces(TokenReader& reader);
+Result<StatementBody> ParseUseNamespace(TokenReader& reader);  // USE and SET NAMESPACE
+
+// create_table.cc, alter_table.cc, table.cc
+Result<StatementBody> ParseCreateTable(TokenReader& reader);
+Result<StatementBody> ParseAlterTable(TokenReader& reader);
+Result<StatementBody> ParseDropTable(TokenReader& reader);
+Result<StatementBody> ParseShowTables(TokenReader& reader);
+Result<StatementBody> ParseDescribeTable(TokenReader& reader);
+
+// user.cc
+Result<StatementBody> ParseCreateUser(TokenReader& reader);
+Result<StatementBody> ParseAlterUser(TokenReader& reader);
+Result<StatementBody> ParseDropUser(TokenReader& reader);
+
+// transaction.cc: BEGIN, START TRANSACTION, COMMIT and ROLLBACK
+Result<StatementBody> ParseTransactionControl(TokenReader& reader);
+
+}  // namespace kalam::sql
