@@ -31,6 +31,7 @@ void RunInsert64Sync(Bench& bench) {
   uint64_t next = 0;
   Slice(bench, workload, slice / 4, next);
   std::vector<double> rates;
+  rates.reserve(kRounds);
   for (int i = 0; i < kRounds; ++i) rates.push_back(Slice(bench, workload, slice, next));
   const double rate = Median(rates);
   bench.report().Add({.name = "INSERT one row, 64 connections, sync",

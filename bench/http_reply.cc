@@ -1,13 +1,15 @@
 #include "http_reply.h"
 
-#include <strings.h>
+#include <algorithm>
 #include <charconv>
 
 namespace kalam::bench {
 namespace {
 
-bool EqualsNoCase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && strncasecmp(a.data(), b.data(), a.size()) == 0;
+// `lower` is in lower case.
+bool EqualsNoCase(std::string_view text, std::string_view lower) {
+  return std::ranges::equal(text, lower,
+                            [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a + 32 : a) == b; });
 }
 
 std::string_view Trim(std::string_view text) {

@@ -16,6 +16,7 @@ add_library(app_options INTERFACE)
 add_library(app::options ALIAS app_options)
 target_compile_options(app_options INTERFACE
   -Wall -Wextra -Wshadow -Wconversion -Wnon-virtual-dtor -Wimplicit-fallthrough
+  -Wno-missing-field-initializers  # {.a = 1} leaves the rest to its default member initializers
   $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety>
   # g++ 12 reports these inside inlined library code (std::string, std::variant) without a fault of ours.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow

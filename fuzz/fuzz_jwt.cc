@@ -46,8 +46,8 @@ void CheckAccepted(std::string_view token, const Claims& claims) {
   Claims again_in = claims;
   again_in.not_before = 0;  // we do not issue it
   auto again = DecodeJwt(EncodeJwt(again_in, kSecret), kSecret);
-  Require(again && again->user_id == claims.user_id && again->role == claims.role && again->email == claims.email &&
-              again->expires_at == claims.expires_at,
+  Require(again && again->user_id == claims.user_id && again->role == claims.role &&
+              again->email == claims.email && again->expires_at == claims.expires_at,
           "claims change when they are issued again");
 }
 
@@ -64,7 +64,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (line == std::string_view::npos) return 0;
   std::string token = Base64UrlEncode(input.substr(0, line)) + "." + Base64UrlEncode(input.substr(line + 1));
   std::string signature = SignatureOf(token);
-  if (auto claims = DecodeJwt(token + "." + signature, kSecret)) CheckAccepted(token + "." + signature, *claims);
+  if (auto claims = DecodeJwt(token + "." + signature, kSecret))
+    CheckAccepted(token + "." + signature, *claims);
   Require(!DecodeJwt(token + ".", kSecret), "accepted an unsigned token");
   Require(!DecodeJwt(token, kSecret), "accepted a token of two parts");
   signature[0] = signature[0] == 'A' ? 'B' : 'A';

@@ -7,16 +7,19 @@ namespace {
 
 Status Deny(const Principal& principal, std::string_view table_name, std::string_view reason) {
   return Fail(ErrorCode::kPermissionDenied,
-              fmt::format("Access denied: Role '{}' cannot access table '{}'.{}{}", RoleTitle(principal.role), table_name,
-                          reason.empty() ? "" : " ", reason));
+              fmt::format("Access denied: Role '{}' cannot access table '{}'.{}{}", RoleTitle(principal.role),
+                          table_name, reason.empty() ? "" : " ", reason));
 }
 
 bool MayUseShared(Role role, Access access, AccessLevel level) {
   switch (level) {
-    case AccessLevel::kPublic: return access == Access::kRead || role >= Role::kService;
+    case AccessLevel::kPublic:
+      return access == Access::kRead || role >= Role::kService;
     case AccessLevel::kPrivate:
-    case AccessLevel::kRestricted: return role >= Role::kService;
-    case AccessLevel::kDba: return role >= Role::kDba;
+    case AccessLevel::kRestricted:
+      return role >= Role::kService;
+    case AccessLevel::kDba:
+      return role >= Role::kDba;
   }
   return false;
 }
@@ -33,21 +36,25 @@ Status AllowSystem(const Principal& principal, Access access, std::string_view t
 
 }  // namespace
 
-Status Allow(const Principal& principal, Access access, TableType type, AccessLevel level, std::string_view table_name) {
+Status Allow(const Principal& principal, Access access, TableType type, AccessLevel level,
+             std::string_view table_name) {
   if (principal.role == Role::kAnonymous) {
     if (access == Access::kRead) return Deny(principal, table_name, "Please authenticate.");
     return Fail(ErrorCode::kPermissionDenied,
-                "Anonymous users can only SELECT from public tables. Please authenticate to perform write operations.");
+                "Anonymous users can only SELECT from public tables. Please authenticate to perform write "
+                "operations.");
   }
   switch (type) {
     case TableType::kUser:
-    case TableType::kStream: return {};
-    case TableType::kSystem: return AllowSystem(principal, access, table_name);
+    case TableType::kStream:
+      return {};
+    case TableType::kSystem:
+      return AllowSystem(principal, access, table_name);
     case TableType::kShared:
       if (MayUseShared(principal.role, access, level)) return {};
       return Deny(principal, table_name,
-                  fmt::format("Shared table {} denied (access_level={})", access == Access::kRead ? "access" : "write",
-                              AccessLevelTitle(level)));
+                  fmt::format("Shared table {} denied (access_level={})",
+                              access == Access::kRead ? "access" : "write", AccessLevelTitle(level)));
   }
   return Deny(principal, table_name, "");
 }

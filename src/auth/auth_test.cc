@@ -114,7 +114,8 @@ TEST_F(UsersTest, CreateRefusesTakenAndBadIds) {
 }
 
 TEST_F(UsersTest, Ids) {
-  for (std::string id : {"a", "Alice", "a@b.c", "a.b", "ü", "a b", "'; DROP"}) EXPECT_TRUE(ValidateUserId(id)) << id;
+  for (std::string id : {"a", "Alice", "a@b.c", "a.b", "ü", "a b", "'; DROP"})
+    EXPECT_TRUE(ValidateUserId(id)) << id;
   EXPECT_TRUE(ValidateUserId(std::string(limits::kUserIdBytesMax, 'x')));
   for (std::string id : {"", "  ", "a/b", "a\\b", "..", "a..b"}) EXPECT_FALSE(ValidateUserId(id)) << id;
   EXPECT_FALSE(ValidateUserId(std::string("a\0b", 3)));
@@ -206,9 +207,10 @@ TEST(UserRecord, RefusesWhatItDoesNotKnow) {
     changed.replace(changed.find(from), from.size(), to);
     return changed;
   };
-  for (std::string bad : {std::string("{"), std::string("[]"), std::string("{}"), with("\"format\":1", "\"format\":2"),
-                          with("\"role\":1", "\"role\":9"), with("\"role\":1", "\"role\":\"user\""),
-                          with("\"auth_type\":1", "\"auth_type\":0"), with("\"created_at\":0", "\"x\":0")}) {
+  for (std::string bad :
+       {std::string("{"), std::string("[]"), std::string("{}"), with("\"format\":1", "\"format\":2"),
+        with("\"role\":1", "\"role\":9"), with("\"role\":1", "\"role\":\"user\""),
+        with("\"auth_type\":1", "\"auth_type\":0"), with("\"created_at\":0", "\"x\":0")}) {
     auto decoded = DecodeUser("a", bad);
     ASSERT_FALSE(decoded) << bad;
     EXPECT_EQ(decoded.error().code, ErrorCode::kCorruption);
@@ -218,7 +220,8 @@ TEST(UserRecord, RefusesWhatItDoesNotKnow) {
 
 TEST(Passwords, Weakness) {
   EXPECT_EQ(PasswordWeakness("short12", false), "Password must be at least 8 characters (weak)");
-  EXPECT_EQ(PasswordWeakness(std::string(73, 'x'), false), "Password must be at most 72 characters (bcrypt limit, weak)");
+  EXPECT_EQ(PasswordWeakness(std::string(73, 'x'), false),
+            "Password must be at most 72 characters (bcrypt limit, weak)");
   EXPECT_EQ(PasswordWeakness("password", false), "Password is too common");
   EXPECT_EQ(PasswordWeakness("Password", false), std::nullopt);
   EXPECT_EQ(PasswordWeakness(std::string(72, 'x'), false), std::nullopt);
@@ -238,8 +241,8 @@ TEST(Passwords, HashAndVerify) {
   EXPECT_TRUE(VerifyPassword("correct horse", hash));
   EXPECT_FALSE(VerifyPassword("correct horsE", hash));
   EXPECT_FALSE(VerifyPassword("", hash));
-  for (std::string bad : {std::string(), std::string("x"), std::string(60, 'x'), std::string("$1$abc$def"), hash + "x",
-                          hash.substr(0, 59), "$2b$99" + hash.substr(6)}) {
+  for (std::string bad : {std::string(), std::string("x"), std::string(60, 'x'), std::string("$1$abc$def"),
+                          hash + "x", hash.substr(0, 59), "$2b$99" + hash.substr(6)}) {
     EXPECT_FALSE(VerifyPassword("correct horse", bad)) << bad;
   }
   // A hash made elsewhere.
@@ -249,7 +252,8 @@ TEST(Passwords, HashAndVerify) {
 TEST(Passwords, NothingIsCutOff) {
   SeededRandom random(1);
   EXPECT_EQ(HashPassword(std::string(73, 'x'), kCost, random).error().code, ErrorCode::kInvalidOperation);
-  EXPECT_EQ(HashPassword(std::string("abc\0def", 7), kCost, random).error().code, ErrorCode::kInvalidOperation);
+  EXPECT_EQ(HashPassword(std::string("abc\0def", 7), kCost, random).error().code,
+            ErrorCode::kInvalidOperation);
   std::string hash = HashPassword(std::string(72, 'x'), kCost, random).value();
   EXPECT_TRUE(VerifyPassword(std::string(72, 'x'), hash));
   EXPECT_FALSE(VerifyPassword(std::string(73, 'x'), hash));
@@ -302,11 +306,16 @@ class LoginTest : public UsersTest {
     auto user = login.CheckPassword(user_id, password, from_loopback);
     if (user) return "ok " + (*user)->user_id;
     switch (user.error().failure) {
-      case LoginFailure::kInvalidCredentials: return "invalid";
-      case LoginFailure::kLocked: return "locked " + std::to_string(user.error().locked_minutes);
-      case LoginFailure::kSetupRequired: return "setup";
-      case LoginFailure::kRemoteRootWithoutPassword: return "remote";
-      case LoginFailure::kInternal: return "internal";
+      case LoginFailure::kInvalidCredentials:
+        return "invalid";
+      case LoginFailure::kLocked:
+        return "locked " + std::to_string(user.error().locked_minutes);
+      case LoginFailure::kSetupRequired:
+        return "setup";
+      case LoginFailure::kRemoteRootWithoutPassword:
+        return "remote";
+      case LoginFailure::kInternal:
+        return "internal";
     }
     return "?";
   }
@@ -404,7 +413,8 @@ TEST_F(LoginTest, DecoyCostsARealCheck) {
 
 // ---- Allow: the table of the permission matrix, written out.
 
-std::string Verdict(Role role, Access access, TableType type, AccessLevel level, std::string_view name = "ns.t") {
+std::string Verdict(Role role, Access access, TableType type, AccessLevel level,
+                    std::string_view name = "ns.t") {
   Status status = Allow(Principal{"u", role}, access, type, level, name);
   if (status) return "yes";
   return status.error().code == ErrorCode::kPermissionDenied ? "no" : "never";
@@ -452,12 +462,16 @@ TEST(AllowRule, Messages) {
     return Allow(Principal{"u", Role::kUser}, access, type, level, "ns.t").error().message;
   };
   EXPECT_EQ(message(Access::kRead, TableType::kShared, AccessLevel::kPrivate),
-            "Access denied: Role 'User' cannot access table 'ns.t'. Shared table access denied (access_level=Private)");
+            "Access denied: Role 'User' cannot access table 'ns.t'. Shared table access denied "
+            "(access_level=Private)");
   EXPECT_EQ(message(Access::kWrite, TableType::kShared, AccessLevel::kPublic),
-            "Access denied: Role 'User' cannot access table 'ns.t'. Shared table write denied (access_level=Public)");
-  EXPECT_EQ(message(Access::kRead, TableType::kSystem, AccessLevel::kPrivate),
-            "Access denied: Role 'User' cannot access table 'ns.t'. System tables require 'dba' or 'system' role.");
-  EXPECT_EQ(message(Access::kWrite, TableType::kSystem, AccessLevel::kPrivate), "Cannot modify system table 'ns.t'");
+            "Access denied: Role 'User' cannot access table 'ns.t'. Shared table write denied "
+            "(access_level=Public)");
+  EXPECT_EQ(
+      message(Access::kRead, TableType::kSystem, AccessLevel::kPrivate),
+      "Access denied: Role 'User' cannot access table 'ns.t'. System tables require 'dba' or 'system' role.");
+  EXPECT_EQ(message(Access::kWrite, TableType::kSystem, AccessLevel::kPrivate),
+            "Cannot modify system table 'ns.t'");
 }
 
 TEST(AllowRule, Impersonation) {

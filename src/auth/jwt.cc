@@ -25,8 +25,8 @@ std::string Sign(std::string_view signed_part, std::string_view secret) {
   unsigned int size = 0;
   // HMAC refuses only a missing digest; an empty key needs a pointer nevertheless.
   const void* key = secret.empty() ? "" : secret.data();
-  HMAC(EVP_sha256(), key, static_cast<int>(secret.size()), reinterpret_cast<const unsigned char*>(signed_part.data()),
-       signed_part.size(), mac.data(), &size);
+  HMAC(EVP_sha256(), key, static_cast<int>(secret.size()),
+       reinterpret_cast<const unsigned char*>(signed_part.data()), signed_part.size(), mac.data(), &size);
   return {reinterpret_cast<const char*>(mac.data()), size};
 }
 
@@ -71,7 +71,8 @@ bool ReadSeconds(const json::object& claims, std::string_view key, int64_t& out)
 bool ReadClaims(const json::object& object, Claims& claims) {
   if (!ReadText(object, "sub", claims.user_id) || claims.user_id.empty()) return false;
   if (!ReadText(object, "iss", claims.issuer)) return false;
-  if (!ReadSeconds(object, "exp", claims.expires_at) || !ReadSeconds(object, "iat", claims.issued_at)) return false;
+  if (!ReadSeconds(object, "exp", claims.expires_at) || !ReadSeconds(object, "iat", claims.issued_at))
+    return false;
   if (object.contains("nbf") && !ReadSeconds(object, "nbf", claims.not_before)) return false;
   if (!ReadOptionalText(object, "email", claims.email)) return false;
   if (!ReadOptionalText(object, "role", claims.role)) return false;
@@ -122,7 +123,8 @@ bool IsExpired(int64_t expires_at, int64_t now_seconds) { return expires_at < no
 
 Status CheckClaims(const Claims& claims, int64_t now_seconds) {
   if (claims.issuer != kIssuer) return Refuse();
-  if (claims.issued_at > now_seconds + kLeewaySeconds || claims.not_before > now_seconds + kLeewaySeconds) return Refuse();
+  if (claims.issued_at > now_seconds + kLeewaySeconds || claims.not_before > now_seconds + kLeewaySeconds)
+    return Refuse();
   if (IsExpired(claims.expires_at, now_seconds)) return Fail(ErrorCode::kTokenExpired, "Invalid credentials");
   return {};
 }

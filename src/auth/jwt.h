@@ -17,7 +17,8 @@ std::string_view TokenTypeName(TokenType type);  // "access", "refresh"
 
 std::string EncodeJwt(const Claims& claims, std::string_view secret);
 
-// Checks signature, algorithm and the form of every claim; says nothing about time and issuer. kUnauthenticated.
+// Checks signature, algorithm and the form of every claim; says nothing about time and issuer.
+// kUnauthenticated.
 Result<Claims> DecodeJwt(std::string_view token, std::string_view secret);
 
 // Claims that DecodeJwt returned. kTokenExpired only when everything else is good.

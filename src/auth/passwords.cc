@@ -23,9 +23,9 @@ constexpr size_t kPasswordBytesMin = 8;
 constexpr size_t kPasswordBytesMax = 72;  // bcrypt ignores what follows
 
 constexpr std::string_view kCommonPasswords[] = {
-    "password", "123456", "12345678", "qwerty", "abc123", "monkey", "1234567", "letmein",
-    "trustno1", "dragon", "baseball", "iloveyou", "master", "sunshine", "ashley", "bailey",
-    "passw0rd", "shadow", "123123", "654321", "superman", "qazwsx", "michael", "football",
+    "password", "123456", "12345678", "qwerty",   "abc123",   "monkey",   "1234567", "letmein",
+    "trustno1", "dragon", "baseball", "iloveyou", "master",   "sunshine", "ashley",  "bailey",
+    "passw0rd", "shadow", "123123",   "654321",   "superman", "qazwsx",   "michael", "football",
 };
 
 constexpr std::string_view kTooLong = "Password must be at most 72 characters (bcrypt limit, weak)";
@@ -64,13 +64,16 @@ void LowerPriority() {
 std::optional<std::string> PasswordWeakness(std::string_view password, bool complexity) {
   if (password.size() < kPasswordBytesMin) return "Password must be at least 8 characters (weak)";
   if (password.size() > kPasswordBytesMax) return std::string(kTooLong);
-  if (std::ranges::find(kCommonPasswords, password) != std::end(kCommonPasswords)) return "Password is too common";
+  if (std::ranges::find(kCommonPasswords, password) != std::end(kCommonPasswords))
+    return "Password is too common";
   if (!complexity) return std::nullopt;
   auto upper = [](char c) { return c >= 'A' && c <= 'Z'; };
   auto lower = [](char c) { return c >= 'a' && c <= 'z'; };
   auto digit = [](char c) { return c >= '0' && c <= '9'; };
   // Bytes of letters beyond ASCII count as letters, not as special characters.
-  auto special = [&](char c) { return static_cast<unsigned char>(c) < 0x80 && !upper(c) && !lower(c) && !digit(c); };
+  auto special = [&](char c) {
+    return static_cast<unsigned char>(c) < 0x80 && !upper(c) && !lower(c) && !digit(c);
+  };
   if (std::ranges::none_of(password, upper)) return "Password must include at least one uppercase letter";
   if (std::ranges::none_of(password, lower)) return "Password must include at least one lowercase letter";
   if (std::ranges::none_of(password, digit)) return "Password must include at least one digit";
@@ -88,8 +91,8 @@ Result<std::string> HashPassword(std::string_view password, int cost, Random& ra
   random.Fill(salt);
   std::array<char, CRYPT_GENSALT_OUTPUT_SIZE> setting{};
   if (cost < 4 || cost > 31 ||
-      crypt_gensalt_rn("$2b$", static_cast<unsigned long>(cost), reinterpret_cast<const char*>(salt.data()), salt.size(),
-                       setting.data(), static_cast<int>(setting.size())) == nullptr) {
+      crypt_gensalt_rn("$2b$", static_cast<unsigned long>(cost), reinterpret_cast<const char*>(salt.data()),
+                       salt.size(), setting.data(), static_cast<int>(setting.size())) == nullptr) {
     return Fail(ErrorCode::kInternal, fmt::format("bcrypt refuses cost {}", cost));
   }
   std::string hash = Crypt(password, setting.data());

@@ -1,4 +1,5 @@
-// Passwords: bcrypt through libcrypt, on one low-priority thread of its own so that logins never starve requests.
+// Passwords: bcrypt through libcrypt, on one low-priority thread of its own so that logins never starve
+// requests.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +14,8 @@
 
 namespace kalam::auth {
 
-// The rule broken, in words clients know ("Password is too common"), or nullopt. `complexity` adds the four character classes.
+// The rule broken, in words clients know ("Password is too common"), or nullopt. `complexity` adds the four
+// character classes.
 std::optional<std::string> PasswordWeakness(std::string_view password, bool complexity);
 
 // bcrypt "$2b$", `cost` 4..31. Takes 2^cost units of work: about 250 ms at 12.
@@ -21,7 +23,8 @@ Result<std::string> HashPassword(std::string_view password, int cost, Random& ra
 // Constant time in the hash comparison. False for an empty or malformed hash.
 bool VerifyPassword(std::string_view password, const std::string& hash);
 
-// Runs hashing jobs one after the other. Thread-safe. Stop() runs what is queued, then ends; the destructor asserts it ran.
+// Runs hashing jobs one after the other. Thread-safe. Stop() runs what is queued, then ends; the destructor
+// asserts it ran.
 class HashingThread {
  public:
   explicit HashingThread(size_t queue_max = 64);

@@ -20,6 +20,7 @@ class StoreTest : public ::testing::Test {
     folder_ = std::filesystem::temp_directory_path() /
               ("auth_test." + std::to_string(getpid()) + "." + test->test_suite_name() + "." + test->name());
     std::filesystem::remove_all(folder_);
+    std::filesystem::create_directories(folder_);
     ReopenStore();
   }
   void ReopenStore() {

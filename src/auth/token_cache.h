@@ -1,4 +1,5 @@
-// TokenCache: tokens that one thread has verified, so that a request with a known token costs one lookup. Private to auth.
+// TokenCache: tokens that one thread has verified, so that a request with a known token costs one lookup.
+// Private to auth.
 #pragma once
 
 #include <algorithm>
@@ -16,13 +17,15 @@ namespace kalam::auth {
 struct VerifiedToken {
   uint64_t owner = 0;  // which Tokens verified it
   std::string token;
-  // Not shared with other threads' entries: two threads that count references to one object cost each other 100 ns and more.
+  // Not shared with other threads' entries: two threads that count references to one object cost each other
+  // 100 ns and more.
   std::shared_ptr<const Principal> principal;
   int64_t expires_at = 0;      // seconds
   uint64_t users_version = 0;  // as of which the user was looked at
 };
 
-// For one thread: connections stay on theirs, and nothing is locked. Bounded: a new token replaces the one in its slot.
+// For one thread: connections stay on theirs, and nothing is locked. Bounded: a new token replaces the one in
+// its slot.
 class TokenCache {
  public:
   // nullptr when unknown. Valid until the next Put; the caller may change everything but `owner` and `token`.
@@ -39,7 +42,8 @@ class TokenCache {
   static constexpr size_t kSlots = 4'096;
 
  private:
-  // A token ends in its signature, which is as good as random: a few of its bytes are a hash. Only tokens that we signed get in.
+  // A token ends in its signature, which is as good as random: a few of its bytes are a hash. Only tokens
+  // that we signed get in.
   VerifiedToken& SlotOf(std::string_view token) {
     uint64_t words[2] = {};
     size_t size = std::min(token.size(), sizeof(words));

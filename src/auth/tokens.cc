@@ -38,7 +38,8 @@ struct Tokens::Impl {
 
   int64_t NowSeconds() const { return clock.WallMicros() / 1'000'000; }
 
-  // The principal of a token that this thread verified before; nullptr when there is none or it is not valid any more.
+  // The principal of a token that this thread verified before; nullptr when there is none or it is not valid
+  // any more.
   std::shared_ptr<const Principal> Recall(std::string_view token) const {
     VerifiedToken* known = ThisThreadsCache().Find(number, token);
     if (known == nullptr || IsExpired(known->expires_at, NowSeconds())) return nullptr;
@@ -81,7 +82,8 @@ Result<Claims> Tokens::Verify(std::string_view token) const {
   return claims;
 }
 
-Result<std::shared_ptr<const Principal>> Tokens::Authenticate(std::optional<std::string_view> authorization) const {
+Result<std::shared_ptr<const Principal>> Tokens::Authenticate(
+    std::optional<std::string_view> authorization) const {
   if (!authorization) return Fail(ErrorCode::kUnauthenticated, "Authentication required");
   std::string_view token = *authorization;
   if (!token.starts_with("Bearer")) return Refuse();
@@ -93,7 +95,8 @@ Result<std::shared_ptr<const Principal>> Tokens::Authenticate(std::optional<std:
 
   KALAM_ASSIGN(Claims claims, Verify(token));
   if (claims.token_type != TokenTypeName(TokenType::kAccess)) return Refuse();
-  uint64_t version = impl_->users.version();  // before the user: an older version is checked once more, never once less
+  uint64_t version =
+      impl_->users.version();  // before the user: an older version is checked once more, never once less
   UserPtr user = impl_->users.Find(claims.user_id);
   if (user == nullptr || user->deleted_at_ms) return Refuse();
   if (claims.role && *claims.role != RoleName(user->role)) return Refuse();
@@ -103,7 +106,8 @@ Result<std::shared_ptr<const Principal>> Tokens::Authenticate(std::optional<std:
 }
 
 bool IsInsecureSecret(std::string_view secret) {
-  return secret.size() < kSecretBytesMin || std::ranges::find(kKnownSecrets, secret) != std::end(kKnownSecrets);
+  return secret.size() < kSecretBytesMin ||
+         std::ranges::find(kKnownSecrets, secret) != std::end(kKnownSecrets);
 }
 
 }  // namespace kalam::auth

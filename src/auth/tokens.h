@@ -37,8 +37,9 @@ struct TokenOptions {
   int64_t access_hours = 24;  // a refresh token lives 7 times as long
 };
 
-// Thread-safe. Each thread remembers the access tokens that it verified (bounded), so that a request with a known token costs a lookup.
-// What it remembers ends with the token's life, and is checked against the user again after any change of a user.
+// Thread-safe. Each thread remembers the access tokens that it verified (bounded), so that a request with a
+// known token costs a lookup. What it remembers ends with the token's life, and is checked against the user
+// again after any change of a user.
 class Tokens {
  public:
   Tokens(TokenOptions options, const Users& users, const Clock& clock);
@@ -46,12 +47,13 @@ class Tokens {
 
   IssuedToken Issue(const User& user, TokenType type) const;
 
-  // Signature, algorithm (HS256 only), issuer `kalamdb`, exp and nbf with 60 s leeway, iat not more than 60 s ahead, sub non-empty.
-  // kTokenExpired for an expired but otherwise good token; else kUnauthenticated.
+  // Signature, algorithm (HS256 only), issuer `kalamdb`, exp and nbf with 60 s leeway, iat not more than 60 s
+  // ahead, sub non-empty. kTokenExpired for an expired but otherwise good token; else kUnauthenticated.
   Result<Claims> Verify(std::string_view token) const;
 
-  // The value of an Authorization header (nullopt = absent) to the caller's current identity: Bearer access token of an existing user whose
-  // stored role equals the token's. kUnauthenticated with message "Authentication required" when absent, else "Invalid credentials".
+  // The value of an Authorization header (nullopt = absent) to the caller's current identity: Bearer access
+  // token of an existing user whose stored role equals the token's. kUnauthenticated with message
+  // "Authentication required" when absent, else "Invalid credentials".
   Result<std::shared_ptr<const Principal>> Authenticate(std::optional<std::string_view> authorization) const;
 
  private:

@@ -33,8 +33,8 @@ std::string Signed(std::string_view header, std::string_view payload, std::strin
   std::string token = Base64UrlEncode(header) + '.' + Base64UrlEncode(payload);
   unsigned char mac[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  HMAC(digest, secret.data(), static_cast<int>(secret.size()), reinterpret_cast<const unsigned char*>(token.data()),
-       token.size(), mac, &size);
+  HMAC(digest, secret.data(), static_cast<int>(secret.size()),
+       reinterpret_cast<const unsigned char*>(token.data()), token.size(), mac, &size);
   return token + '.' + Base64UrlEncode({reinterpret_cast<const char*>(mac), size});
 }
 
@@ -95,9 +95,10 @@ TEST_F(TokensTest, IssuedTokensHaveTheClaimsOfTheProtocol) {
   EXPECT_EQ(issued.expires_at_micros, clock_.WallMicros() + 24 * kHour);
   size_t dot = issued.token.find('.');
   EXPECT_EQ(Base64UrlDecode(issued.token.substr(0, dot)), R"({"typ":"JWT","alg":"HS256"})");
-  EXPECT_EQ(Base64UrlDecode(issued.token.substr(dot + 1, issued.token.rfind('.') - dot - 1)),
-            R"({"sub":"alice","iss":"kalamdb","exp":1767312000,"iat":1767225600,"email":"a@x.io","role":"user",)"
-            R"("token_type":"access"})");
+  EXPECT_EQ(
+      Base64UrlDecode(issued.token.substr(dot + 1, issued.token.rfind('.') - dot - 1)),
+      R"({"sub":"alice","iss":"kalamdb","exp":1767312000,"iat":1767225600,"email":"a@x.io","role":"user",)"
+      R"("token_type":"access"})");
   auto claims = tokens_->Verify(issued.token);
   ASSERT_TRUE(claims);
   EXPECT_EQ(claims->user_id, "alice");
@@ -112,14 +113,16 @@ TEST_F(TokensTest, IssuedTokensHaveTheClaimsOfTheProtocol) {
 TEST_F(TokensTest, TokensOfOtherLibrariesVerify) {
   EXPECT_EQ(Verify(Signed(kGoodHeader, Payload())), "ok");
   EXPECT_EQ(Verify(Signed(R"({"alg":"HS256"})", Payload())), "ok");
-  EXPECT_EQ(Verify(Signed(R"({"alg":"HS256","kid":"k"})", Payload(R"(,"email":null,"role":null,"x":[1])"))), "ok");
+  EXPECT_EQ(Verify(Signed(R"({"alg":"HS256","kid":"k"})", Payload(R"(,"email":null,"role":null,"x":[1])"))),
+            "ok");
 }
 
 TEST_F(TokensTest, OnlyHs256) {
-  for (const char* header : {R"({"alg":"none"})", R"({"alg":"None","typ":"JWT"})", R"({"alg":"HS384"})", R"({"alg":"HS512"})",
-                             R"({"alg":"RS256"})", R"({"alg":"hs256"})", R"({"alg":1})", R"({"typ":"JWT"})", "{}", "[]",
-                             "\"HS256\"", "", R"({"alg":"HS256","typ":"at+jwt"})", R"({"alg":"HS256","typ":1})",
-                             R"({"alg":"HS256","crit":["x"]})", R"({"alg":"HS256")"}) {
+  for (const char* header :
+       {R"({"alg":"none"})", R"({"alg":"None","typ":"JWT"})", R"({"alg":"HS384"})", R"({"alg":"HS512"})",
+        R"({"alg":"RS256"})", R"({"alg":"hs256"})", R"({"alg":1})", R"({"typ":"JWT"})", "{}", "[]",
+        "\"HS256\"", "", R"({"alg":"HS256","typ":"at+jwt"})", R"({"alg":"HS256","typ":1})",
+        R"({"alg":"HS256","crit":["x"]})", R"({"alg":"HS256")"}) {
     EXPECT_EQ(Verify(Signed(header, Payload())), "refused") << header;
     EXPECT_EQ(Verify(Base64UrlEncode(header) + "." + Base64UrlEncode(Payload()) + "."), "refused") << header;
   }
@@ -146,7 +149,8 @@ TEST_F(TokensTest, SignatureMustBeOurs) {
 
 TEST_F(TokensTest, ClaimsMustHaveTheirTypes) {
   auto verify = [&](std::string payload) {
-    if (size_t at = payload.find("EXP"); at != std::string::npos) payload.replace(at, 3, std::to_string(Now() + 3'600));
+    if (size_t at = payload.find("EXP"); at != std::string::npos)
+      payload.replace(at, 3, std::to_string(Now() + 3'600));
     return Verify(Signed(kGoodHeader, payload));
   };
   EXPECT_EQ(verify(R"({"sub":"alice","iss":"kalamdb","exp":EXP,"iat":1})"), "ok");
@@ -180,8 +184,9 @@ TEST_F(TokensTest, ClaimsMustHaveTheirTypes) {
 
 TEST_F(TokensTest, TimesHaveAMinuteOfLeeway) {
   auto verify = [&](int64_t exp, int64_t iat, std::string extra = "") {
-    return Verify(Signed(kGoodHeader, R"({"sub":"alice","iss":"kalamdb","exp":)" + std::to_string(Now() + exp) +
-                                          R"(,"iat":)" + std::to_string(Now() + iat) + extra + "}"));
+    return Verify(Signed(kGoodHeader, R"({"sub":"alice","iss":"kalamdb","exp":)" +
+                                          std::to_string(Now() + exp) + R"(,"iat":)" +
+                                          std::to_string(Now() + iat) + extra + "}"));
   };
   EXPECT_EQ(verify(-60, -100), "ok");
   EXPECT_EQ(verify(-61, -100), "expired");
@@ -207,8 +212,10 @@ TEST_F(TokensTest, AuthorizationHeader) {
 TEST_F(TokensTest, OnlyAccessTokensAuthenticate) {
   EXPECT_EQ(Authenticate("Bearer " + Issue("alice", TokenType::kRefresh)), "Invalid credentials");
   EXPECT_EQ(Authenticate("Bearer " + Signed(kGoodHeader, Payload())), "Invalid credentials");
-  EXPECT_EQ(Authenticate("Bearer " + Signed(kGoodHeader, Payload(R"(,"token_type":"access")"))), "alice user");
-  EXPECT_EQ(Authenticate("Bearer " + Signed(kGoodHeader, Payload(R"(,"token_type":"Access")"))), "Invalid credentials");
+  EXPECT_EQ(Authenticate("Bearer " + Signed(kGoodHeader, Payload(R"(,"token_type":"access")"))),
+            "alice user");
+  EXPECT_EQ(Authenticate("Bearer " + Signed(kGoodHeader, Payload(R"(,"token_type":"Access")"))),
+            "Invalid credentials");
   EXPECT_EQ(Authenticate("Bearer " + Signed(kGoodHeader, Payload(R"(,"token_type":"access","role":"dba")"))),
             "Invalid credentials");
 }
@@ -271,7 +278,8 @@ TEST_F(TokensTest, ConcurrentRequestsAndChanges) {
 TEST_F(TokensTest, ServersInOneProcessDoNotShareTokens) {
   std::string token = "Bearer " + Issue("alice");
   EXPECT_EQ(Authenticate(token), "alice user");
-  tokens_ = std::make_unique<Tokens>(TokenOptions{.secret = "another secret of thirty-two bytes...."}, *users_, clock_);
+  tokens_ = std::make_unique<Tokens>(TokenOptions{.secret = "another secret of thirty-two bytes...."},
+                                     *users_, clock_);
   EXPECT_EQ(Authenticate(token), "Invalid credentials");
 }
 
@@ -303,8 +311,9 @@ TEST(TokenCache, IsBounded) {
 }
 
 TEST(Secrets, Insecure) {
-  for (const char* bad : {"", "test", "CHANGE_ME_IN_PRODUCTION", "kalamdb-dev-secret-key-change-in-production",
-                          "your-secret-key-at-least-32-chars-change-me-in-production", "thirty-one bytes are too few..."}) {
+  for (const char* bad :
+       {"", "test", "CHANGE_ME_IN_PRODUCTION", "kalamdb-dev-secret-key-change-in-production",
+        "your-secret-key-at-least-32-chars-change-me-in-production", "thirty-one bytes are too few..."}) {
     EXPECT_TRUE(IsInsecureSecret(bad)) << bad;
   }
   EXPECT_FALSE(IsInsecureSecret(kSecret));

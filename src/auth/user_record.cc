@@ -64,7 +64,8 @@ class FieldReader {
 };
 
 std::unexpected<Error> Corrupt(std::string_view user_id, std::string_view what) {
-  return Fail(ErrorCode::kCorruption, fmt::format("The stored record of user '{}' does not decode: {}", user_id, what));
+  return Fail(ErrorCode::kCorruption,
+              fmt::format("The stored record of user '{}' does not decode: {}", user_id, what));
 }
 
 }  // namespace
@@ -118,7 +119,8 @@ Result<User> DecodeUser(std::string_view user_id, std::string_view bytes) {
   if (!reader.bad_field().empty()) return Corrupt(user_id, fmt::format("field {}", reader.bad_field()));
   if (format != kFormat) return Corrupt(user_id, fmt::format("unknown format {}", format));
   if (role < 0 || role > static_cast<int64_t>(Role::kSystem)) return Corrupt(user_id, "field role");
-  if (auth_type < 1 || auth_type > static_cast<int64_t>(AuthType::kInternal)) return Corrupt(user_id, "field auth_type");
+  if (auth_type < 1 || auth_type > static_cast<int64_t>(AuthType::kInternal))
+    return Corrupt(user_id, "field auth_type");
   user.role = static_cast<Role>(role);
   user.auth_type = static_cast<AuthType>(auth_type);
   return user;

@@ -75,7 +75,8 @@ struct Users::Impl {
 Users::Users(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Users::~Users() = default;
 
-Result<std::unique_ptr<Users>> Users::Open(hot::Store& store, const Clock& clock, std::string root_password_hash) {
+Result<std::unique_ptr<Users>> Users::Open(hot::Store& store, const Clock& clock,
+                                           std::string root_password_hash) {
   auto impl = std::make_unique<Impl>(store, clock);
   KALAM_TRY(impl->Load());
   std::unique_ptr<Users> users(new Users(std::move(impl)));
@@ -140,7 +141,9 @@ Status Users::Drop(std::string_view user_id) {
 }
 
 Status ValidateUserId(std::string_view user_id) {
-  auto refuse = [](std::string why) { return Fail(ErrorCode::kInvalidInput, "Invalid user id: " + std::move(why)); };
+  auto refuse = [](std::string why) {
+    return Fail(ErrorCode::kInvalidInput, "Invalid user id: " + std::move(why));
+  };
   if (user_id.find_first_not_of(" \t\r\n") == std::string_view::npos) return refuse("it is empty");
   if (user_id.size() > limits::kUserIdBytesMax) {
     return refuse(fmt::format("it has {} bytes, the maximum is {}", user_id.size(), limits::kUserIdBytesMax));

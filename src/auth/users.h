@@ -1,7 +1,8 @@
 // Users: accounts in the meta space of the hot tier, with an in-memory copy that every request reads.
 //
-// Owner: main(). Threads: every method is thread-safe; changes are serialised by an internal lock and visible to the next request
-// as soon as they are durable. Errors: kNotFoundUser, kAlreadyExists, kInvalidOperation (policy), kInvalidInput (bad id).
+// Owner: main(). Threads: every method is thread-safe; changes are serialised by an internal lock and visible
+// to the next request as soon as they are durable. Errors: kNotFoundUser, kAlreadyExists, kInvalidOperation
+// (policy), kInvalidInput (bad id).
 #pragma once
 
 #include <cstdint>
@@ -44,8 +45,10 @@ using UserPtr = std::shared_ptr<const User>;
 
 class Users {
  public:
-  // Loads all accounts and creates `root` (role system, internal) when absent, with `root_password_hash` (may be empty).
-  static Result<std::unique_ptr<Users>> Open(hot::Store& store, const Clock& clock, std::string root_password_hash);
+  // Loads all accounts and creates `root` (role system, internal) when absent, with `root_password_hash` (may
+  // be empty).
+  static Result<std::unique_ptr<Users>> Open(hot::Store& store, const Clock& clock,
+                                             std::string root_password_hash);
   ~Users();
 
   // nullptr when there never was such a user. Deleted users are returned with deleted_at_ms set.
@@ -56,7 +59,8 @@ class Users {
 
   // Waits for durability. kAlreadyExists also for a soft-deleted id: "User 'x' already exists".
   Status Create(User user);
-  // Applies `change` to the current record under the lock and stores it. kNotFoundUser when missing or deleted.
+  // Applies `change` to the current record under the lock and stores it. kNotFoundUser when missing or
+  // deleted.
   Status Update(std::string_view user_id, const std::function<Status(User&)>& change);
   // Sets deleted_at_ms.
   Status Drop(std::string_view user_id);
@@ -67,7 +71,8 @@ class Users {
   std::unique_ptr<Impl> impl_;
 };
 
-// kInvalidInput unless `user_id` is non-empty, at most limits::kUserIdBytesMax bytes and free of "..", '/', '\\' and NUL.
+// kInvalidInput unless `user_id` is non-empty, at most limits::kUserIdBytesMax bytes and free of "..", '/',
+// '\\' and NUL.
 Status ValidateUserId(std::string_view user_id);
 
 }  // namespace kalam::auth

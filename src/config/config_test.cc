@@ -83,7 +83,8 @@ TEST(Config, ErrorsNameKeyValueAndWhatIsAllowed) {
   EXPECT_EQ(ErrorOf("[server]\nport = 70000\n"),
             "server.toml line 2: server.port = 70000 is not allowed: expected an integer from 1 to 65535");
   EXPECT_THAT(ErrorOf("[server]\nport = 0"), HasSubstr("server.port = 0"));
-  EXPECT_THAT(ErrorOf("[server]\nport = \"8080\""), AllOf(HasSubstr("server.port"), HasSubstr("an integer from")));
+  EXPECT_THAT(ErrorOf("[server]\nport = \"8080\""),
+              AllOf(HasSubstr("server.port"), HasSubstr("an integer from")));
   EXPECT_THAT(ErrorOf("[server]\nport = 80.5"), HasSubstr("server.port"));
   EXPECT_THAT(ErrorOf("[server]\nenable_null_route = 1"), HasSubstr("expected true or false"));
   EXPECT_THAT(ErrorOf("[storage]\ndurability = \"fast\""),
@@ -104,15 +105,18 @@ TEST(Config, UnknownKeysAreWarnedAboutByName) {
   EXPECT_EQ(WarningOf("[server]\nprot = 1"),
             "server.toml line 2: unknown key server.prot is ignored (did you mean server.port?)");
   EXPECT_THAT(WarningOf("[storage]\ndata_pth = \"x\""), HasSubstr("did you mean storage.data_path?"));
-  EXPECT_THAT(WarningOf("[server]\nmax_connections = 1"), HasSubstr("did you mean performance.max_connections?"));
+  EXPECT_THAT(WarningOf("[server]\nmax_connections = 1"),
+              HasSubstr("did you mean performance.max_connections?"));
   EXPECT_EQ(WarningOf("[zebra]\nstripes = 1"), "server.toml line 2: unknown key zebra.stripes is ignored");
 }
 
 TEST(Config, KeysOfOtherVersionsAreAcceptedWithAWarning) {
   EXPECT_EQ(WarningOf("transaction_timeout_secs = 300"),
             "server.toml line 1: transaction_timeout_secs has no effect in this version");
-  EXPECT_THAT(WarningOf("[flush]\ndefault_row_limit = 1"), HasSubstr("flush.default_row_limit has no effect"));
-  EXPECT_THAT(WarningOf("[storage.rocksdb.cf_profiles.hot_data]\nwrite_buffer_size = 1"), HasSubstr("no effect"));
+  EXPECT_THAT(WarningOf("[flush]\ndefault_row_limit = 1"),
+              HasSubstr("flush.default_row_limit has no effect"));
+  EXPECT_THAT(WarningOf("[storage.rocksdb.cf_profiles.hot_data]\nwrite_buffer_size = 1"),
+              HasSubstr("no effect"));
   EXPECT_THAT(WarningOf("[logging.targets]\nkalamdb = \"debug\""), HasSubstr("no effect"));
   EXPECT_THAT(WarningOf("[datafusion]\nbatch_size = 1024"), HasSubstr("engine.batch_size has no effect"));
   EXPECT_THAT(WarningOf("[[cluster.peers]]\nnode_id = 2"), HasSubstr("cluster.peers has no effect"));
@@ -122,7 +126,8 @@ TEST(Config, KeysOfOtherVersionsAreAcceptedWithAWarning) {
 TEST(Config, SectionsWithTwoNames) {
   EXPECT_EQ(LoadGood("[authentication]\njwt_expiry_hours = 5").auth.jwt_expiry_hours, 5);
   EXPECT_EQ(LoadGood("[datafusion]\nmemory_limit = 33554432").engine.memory_limit, 33554432);
-  EXPECT_THAT(ErrorOf("[auth]\n[authentication]\n"), HasSubstr("[auth] and [authentication] are the same section"));
+  EXPECT_THAT(ErrorOf("[auth]\n[authentication]\n"),
+              HasSubstr("[auth] and [authentication] are the same section"));
   EXPECT_THAT(ErrorOf("[engine]\n[datafusion]\n"), HasSubstr("[engine] and [datafusion]"));
 }
 
@@ -139,7 +144,8 @@ sync_writes = true
   EXPECT_EQ(s.storage.open_files_max, -1);
   EXPECT_EQ(s.storage.durability, "sync");
   EXPECT_EQ(ErrorOf("[storage]\nopen_files_max = 1\n[storage.rocksdb]\nmax_open_files = 2"),
-            "server.toml line 4: storage.open_files_max and storage.rocksdb.max_open_files are the same setting; give only one");
+            "server.toml line 4: storage.open_files_max and storage.rocksdb.max_open_files are the same "
+            "setting; give only one");
   EXPECT_THAT(WarningOf("[storage.rocksdb]\nsync_writes = false"), HasSubstr("storage.durability"));
   EXPECT_THAT(ErrorOf("[storage]\ndurability = \"os\"\n[storage.rocksdb]\nsync_writes = true"),
               HasSubstr("contradicts"));
@@ -153,13 +159,14 @@ TEST(Config, CorsTableTurnsCredentialsOn) {
 }
 
 TEST(Config, EnvironmentOverridesTheFile) {
-  Settings s = LoadGood("[server]\nport = 9000\n[storage]\ndata_path = \"file\"",
-                        {{"KALAMDB_SERVER_PORT", "9001"},
-                         {"KALAMDB_DATA_DIR", "env"},
-                         {"KALAMDB_DURABILITY", "os"},
-                         {"KALAMDB_LOG_LEVEL", "debug"},
-                         {"KALAMDB_JWT_SECRET", "s"},
-                         {"KALAMDB_SECURITY_CORS_ALLOWED_ORIGINS", " https://a.example, ,https://b.example"}});
+  Settings s =
+      LoadGood("[server]\nport = 9000\n[storage]\ndata_path = \"file\"",
+               {{"KALAMDB_SERVER_PORT", "9001"},
+                {"KALAMDB_DATA_DIR", "env"},
+                {"KALAMDB_DURABILITY", "os"},
+                {"KALAMDB_LOG_LEVEL", "debug"},
+                {"KALAMDB_JWT_SECRET", "s"},
+                {"KALAMDB_SECURITY_CORS_ALLOWED_ORIGINS", " https://a.example, ,https://b.example"}});
   EXPECT_EQ(s.server.port, 9001);
   EXPECT_EQ(s.storage.data_path, "env");
   EXPECT_EQ(s.storage.durability, "os");
@@ -193,14 +200,16 @@ TEST(Config, EnvironmentBooleans) {
 
 TEST(Config, BadEnvironmentIsAnError) {
   EXPECT_EQ(ErrorOf("", {{"KALAMDB_SERVER_PORT", "80x"}}),
-            "environment variable KALAMDB_SERVER_PORT: server.port = 80x is not allowed: expected an integer from 1 to 65535");
+            "environment variable KALAMDB_SERVER_PORT: server.port = 80x is not allowed: expected an integer "
+            "from 1 to 65535");
   EXPECT_THAT(ErrorOf("", {{"KALAMDB_SERVER_WORKERS", "-1"}}), HasSubstr("server.workers = -1"));
   EXPECT_THAT(ErrorOf("", {{"KALAMDB_DURABILITY", "none"}}), HasSubstr("one of sync, os"));
 }
 
 TEST(Config, ReachableServersNeedOrigins) {
   EXPECT_THAT(ErrorOf("[server]\nhost = \"0.0.0.0\""), HasSubstr("security.cors.allowed_origins is empty"));
-  EXPECT_THAT(ErrorOf("[server]\nhost = \"0.0.0.0\"\n[security.cors]\nallowed_origins = [\" \"]"), HasSubstr("empty"));
+  EXPECT_THAT(ErrorOf("[server]\nhost = \"0.0.0.0\"\n[security.cors]\nallowed_origins = [\" \"]"),
+              HasSubstr("empty"));
   EXPECT_THAT(ErrorOf("[server]\npublic_origin = \"https://db.example.com\""), HasSubstr("public_origin"));
   LoadGood("[server]\nhost = \"::1\"\npublic_origin = \"http://localhost:8080\"");
   LoadGood("[server]\npublic_origin = \"http://[::1]:8080/x\"");
@@ -210,8 +219,10 @@ TEST(Config, ReachableServersNeedOrigins) {
 }
 
 TEST(Config, SettingsThatDependOnEachOther) {
-  EXPECT_THAT(ErrorOf("[limits]\nmax_query_limit = 10\ndefault_query_limit = 11"),
-              HasSubstr("limits.default_query_limit = 11 is not allowed: at most limits.max_query_limit, which is 10"));
+  EXPECT_THAT(
+      ErrorOf("[limits]\nmax_query_limit = 10\ndefault_query_limit = 11"),
+      HasSubstr(
+          "limits.default_query_limit = 11 is not allowed: at most limits.max_query_limit, which is 10"));
   LoadGood("[limits]\nmax_query_limit = 0\ndefault_query_limit = 11");
   EXPECT_THAT(ErrorOf("[server]\npublic_origin = \"db.example.com\""), HasSubstr("http:// or https://"));
   EXPECT_THAT(ErrorOf("[server]\nhost = \" \""), HasSubstr("server.host is empty"));
@@ -252,7 +263,8 @@ TEST(Config, ExampleFileIsGeneratedAndHoldsTheDefaults) {
   text << file.rdbuf();
   if (text.str() != ExampleToml()) {
     std::ofstream(::testing::TempDir() + "server.example.toml") << ExampleToml();
-    FAIL() << "server.example.toml differs; the right text is in " << ::testing::TempDir() << "server.example.toml";
+    FAIL() << "server.example.toml differs; the right text is in " << ::testing::TempDir()
+           << "server.example.toml";
   }
 }
 

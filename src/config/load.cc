@@ -17,7 +17,8 @@ namespace {
 
 std::string Lower(std::string_view text) {
   std::string lower(text);
-  std::ranges::transform(lower, lower.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
+  std::ranges::transform(lower, lower.begin(),
+                         [](char c) { return c >= 'A' && c <= 'Z' ? char(c + 32) : c; });
   return lower;
 }
 
@@ -84,8 +85,8 @@ std::string AllowedText(const SettingRow& row) {
 }
 
 std::unexpected<Error> BadValue(const SettingRow& row, std::string_view source, std::string_view value) {
-  return Fail(ErrorCode::kInvalidInput, fmt::format("{}: {} = {} is not allowed: expected {}", source, row.name,
-                                                    row.secret ? "***" : value, AllowedText(row)));
+  return Fail(ErrorCode::kInvalidInput, fmt::format("{}: {} = {} is not allowed: expected {}", source,
+                                                    row.name, row.secret ? "***" : value, AllowedText(row)));
 }
 
 bool IsChoice(std::string_view choices, std::string_view value) {
@@ -136,8 +137,9 @@ Status Loader::ReadFile(std::string_view text) {
   // Sections that have two names.
   for (auto [main, other] : {std::pair{"auth", "authentication"}, std::pair{"engine", "datafusion"}}) {
     if (root.contains(main) && root.contains(other)) {
-      return Fail(ErrorCode::kInvalidInput,
-                  fmt::format("{}: [{}] and [{}] are the same section; give only one", file_name_, main, other));
+      return Fail(
+          ErrorCode::kInvalidInput,
+          fmt::format("{}: [{}] and [{}] are the same section; give only one", file_name_, main, other));
     }
     if (toml::node* section = root.get(other)) {
       root.insert(main, std::move(*section));
@@ -173,17 +175,19 @@ Status Loader::ReadKey(const std::string& name, const toml::node& node) {
   return {};
 }
 
-// The boolean that stands for `durability` in files of the original. Only its strict value is taken over: a default carried along in an
-// old file must not weaken what an acknowledged write means.
+// The boolean that stands for `durability` in files of the original. Only its strict value is taken over: a
+// default carried along in an old file must not weaken what an acknowledged write means.
 Status Loader::ReadSyncWrites(const toml::node& node) {
   auto sync = node.value_exact<bool>();
   if (!sync) {
-    return Fail(ErrorCode::kInvalidInput,
-                fmt::format("{}: storage.rocksdb.sync_writes is not allowed: expected true or false", Where(node)));
+    return Fail(
+        ErrorCode::kInvalidInput,
+        fmt::format("{}: storage.rocksdb.sync_writes is not allowed: expected true or false", Where(node)));
   }
   if (!*sync) {
-    Warn(fmt::format("{}: storage.rocksdb.sync_writes = false has no effect; storage.durability = \"os\" says it here",
-                     Where(node)));
+    Warn(fmt::format(
+        "{}: storage.rocksdb.sync_writes = false has no effect; storage.durability = \"os\" says it here",
+        Where(node)));
     return {};
   }
   auto [entry, fresh] = spelled_.emplace("storage.durability", "storage.rocksdb.sync_writes");
@@ -203,7 +207,8 @@ Result<std::string> TextOf(const toml::node& node, const SettingRow& row, std::s
   return *text;
 }
 
-Result<std::vector<std::string>> ListOf(const toml::node& node, const SettingRow& row, std::string_view where) {
+Result<std::vector<std::string>> ListOf(const toml::node& node, const SettingRow& row,
+                                        std::string_view where) {
   const toml::array* array = node.as_array();
   if (array == nullptr) return BadValue(row, where, "a value of another type");
   std::vector<std::string> items;
@@ -218,36 +223,36 @@ Result<std::vector<std::string>> ListOf(const toml::node& node, const SettingRow
 Status Loader::Assign(const SettingRow& row, const std::string& name, const toml::node& node) {
   auto [entry, fresh] = spelled_.emplace(row.name, name);
   if (!fresh) {
-    return Fail(ErrorCode::kInvalidInput, fmt::format("{}: {} and {} are the same setting; give only one", Where(node),
-                                                      entry->second, name));
+    return Fail(ErrorCode::kInvalidInput, fmt::format("{}: {} and {} are the same setting; give only one",
+                                                      Where(node), entry->second, name));
   }
   std::string where = Where(node);
   Settings& s = loaded_.settings;
-  return std::visit(
-      Overloaded{
-          [&](IntegerField field) -> Status {
-            auto number = node.value_exact<int64_t>();
-            if (!number) return BadValue(row, where, "a value of another type");
-            if (*number < row.min || *number > row.max) return BadValue(row, where, fmt::to_string(*number));
-            field(s) = *number;
-            return {};
-          },
-          [&](BooleanField field) -> Status {
-            auto boolean = node.value_exact<bool>();
-            if (!boolean) return BadValue(row, where, "a value of another type");
-            field(s) = *boolean;
-            return {};
-          },
-          [&](TextField field) -> Status {
-            KALAM_ASSIGN(field(s), TextOf(node, row, where));
-            return {};
-          },
-          [&](ListField field) -> Status {
-            KALAM_ASSIGN(field(s), ListOf(node, row, where));
-            return {};
-          },
-      },
-      row.field);
+  return std::visit(Overloaded{
+                        [&](IntegerField field) -> Status {
+                          auto number = node.value_exact<int64_t>();
+                          if (!number) return BadValue(row, where, "a value of another type");
+                          if (*number < row.min || *number > row.max)
+                            return BadValue(row, where, fmt::to_string(*number));
+                          field(s) = *number;
+                          return {};
+                        },
+                        [&](BooleanField field) -> Status {
+                          auto boolean = node.value_exact<bool>();
+                          if (!boolean) return BadValue(row, where, "a value of another type");
+                          field(s) = *boolean;
+                          return {};
+                        },
+                        [&](TextField field) -> Status {
+                          KALAM_ASSIGN(field(s), TextOf(node, row, where));
+                          return {};
+                        },
+                        [&](ListField field) -> Status {
+                          KALAM_ASSIGN(field(s), ListOf(node, row, where));
+                          return {};
+                        },
+                    },
+                    row.field);
 }
 
 Status Loader::ReadEnvironment() {
@@ -266,7 +271,8 @@ Status Loader::ReadEnvironment() {
     }
   }
   for (std::string_view variable : EnvWithoutEffect()) {
-    if (lookup(variable)) Warn(fmt::format("environment variable {} has no effect in this version", variable));
+    if (lookup(variable))
+      Warn(fmt::format("environment variable {} has no effect in this version", variable));
   }
   return {};
 }
@@ -295,7 +301,8 @@ Status Loader::AssignEnv(const SettingRow& row, std::string_view variable, std::
                         [&](IntegerField field) -> Status {
                           std::string_view digits = Trim(value);
                           int64_t number = 0;
-                          auto [end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+                          auto [end, ec] =
+                              std::from_chars(digits.data(), digits.data() + digits.size(), number);
                           if (ec != std::errc() || end != digits.data() + digits.size() || number < row.min ||
                               number > row.max) {
                             return BadValue(row, where, value);
@@ -322,7 +329,8 @@ Status Loader::AssignEnv(const SettingRow& row, std::string_view variable, std::
 
 }  // namespace
 
-Result<LoadedSettings> LoadSettings(std::string_view toml_text, std::string_view file_name, const EnvLookup& env) {
+Result<LoadedSettings> LoadSettings(std::string_view toml_text, std::string_view file_name,
+                                    const EnvLookup& env) {
   Loader loader(file_name, env);
   KALAM_TRY(loader.ReadFile(toml_text));
   KALAM_TRY(loader.ReadEnvironment());

@@ -10,7 +10,7 @@
 namespace kalam::config {
 namespace {
 
-#define KALAM_FIELD(path) [](Settings & s) -> auto& { return s.path; }
+#define KALAM_FIELD(path) [](Settings& s) -> auto& { return s.path; }
 
 constexpr int64_t kMiB = 1 << 20;
 constexpr int64_t kGiB = 1 << 30;
@@ -21,7 +21,8 @@ constexpr int64_t kDaySeconds = 86'400;
 constexpr auto kSettingRows = std::to_array<SettingRow>({
     {.name = "server.host",
      .field = KALAM_FIELD(server.host),
-     .description = "Address to listen on. Anything but a loopback address needs security.cors.allowed_origins and a strong secret.",
+     .description = "Address to listen on. Anything but a loopback address needs "
+                    "security.cors.allowed_origins and a strong secret.",
      .env = "KALAMDB_SERVER_HOST"},
     {.name = "server.port",
      .field = KALAM_FIELD(server.port),
@@ -31,7 +32,8 @@ constexpr auto kSettingRows = std::to_array<SettingRow>({
      .max = 65'535},
     {.name = "server.public_origin",
      .field = KALAM_FIELD(server.public_origin),
-     .description = "Origin under which browsers reach the server, such as https://db.example.com. Empty: not published.",
+     .description = "Origin under which browsers reach the server, such as https://db.example.com. Empty: "
+                    "not published.",
      .env = "KALAMDB_SERVER_PUBLIC_ORIGIN"},
     {.name = "server.workers",
      .field = KALAM_FIELD(server.workers),
@@ -256,7 +258,8 @@ constexpr auto kSettingRows = std::to_array<SettingRow>({
      .description = "Headers of answers that such pages may read."},
     {.name = "security.cors.allow_credentials",
      .field = KALAM_FIELD(security.cors.allow_credentials),
-     .description = "Let such pages send cookies. Becomes true when [security.cors] is given without this key."},
+     .description =
+         "Let such pages send cookies. Becomes true when [security.cors] is given without this key."},
     {.name = "security.cors.max_age",
      .field = KALAM_FIELD(security.cors.max_age),
      .description = "Seconds that a browser may remember these rules.",
@@ -264,12 +267,14 @@ constexpr auto kSettingRows = std::to_array<SettingRow>({
 
     {.name = "auth.root_password",
      .field = KALAM_FIELD(auth.root_password),
-     .description = "Password of `root`, used when the account is created at the first start. Empty: set it by POST /v1/api/auth/setup.",
+     .description = "Password of `root`, used when the account is created at the first start. Empty: set it "
+                    "by POST /v1/api/auth/setup.",
      .env = "KALAMDB_ROOT_PASSWORD",
      .secret = true},
     {.name = "auth.jwt_secret",
      .field = KALAM_FIELD(auth.jwt_secret),
-     .description = "Key that signs tokens, at least 32 bytes. The default one works on loopback addresses only.",
+     .description =
+         "Key that signs tokens, at least 32 bytes. The default one works on loopback addresses only.",
      .env = "KALAMDB_JWT_SECRET",
      .secret = true},
     {.name = "auth.jwt_trusted_issuers",
@@ -303,53 +308,6 @@ constexpr auto kSettingRows = std::to_array<SettingRow>({
 
 #undef KALAM_FIELD
 
-constexpr std::string_view kKeysWithoutEffect[] = {
-    "transaction_timeout_secs", "max_transaction_buffer_bytes",
-    "server.api_version", "server.enable_http2",
-    "limits.max_message_size",
-    "performance.request_timeout", "performance.tokio_worker_threads", "performance.client_disconnect_timeout",
-    "storage.remote_timeouts.request_timeout_secs", "storage.remote_timeouts.connect_timeout_secs",
-    "storage.rocksdb.disable_wal", "storage.rocksdb.compact_on_startup", "storage.rocksdb.cf_profiles.",
-    "logging.targets.", "logging.otlp.enabled", "logging.otlp.endpoint", "logging.otlp.protocol",
-    "logging.otlp.service_name", "logging.otlp.timeout_ms",
-    "engine.max_partitions", "engine.batch_size",
-    "flush.default_row_limit", "flush.default_time_interval", "flush.flush_batch_size", "flush.check_interval_seconds",
-    "manifest_cache.eviction_interval_seconds", "manifest_cache.max_entries", "manifest_cache.eviction_ttl_days",
-    "manifest_cache.user_table_weight_factor",
-    "retention.default_deleted_retention_hours", "retention.enable_dba_stats", "retention.dba_stats_retention_days",
-    "stream.default_ttl_seconds", "stream.default_max_buffer", "stream.eviction_interval_seconds",
-    "topics.visibility_timeout_secs",
-    "user_management.deletion_grace_period_days", "user_management.cleanup_job_schedule",
-    "shutdown.flush.timeout",
-    "jobs.max_concurrent", "jobs.max_retries", "jobs.retry_backoff_ms", "jobs.wal_cleanup_interval_seconds",
-    "execution.sql_plan_cache_ttl_seconds",
-    "files.max_size_bytes", "files.max_files_per_request", "files.max_files_per_folder", "files.staging_path",
-    "files.allowed_mime_types",
-    "websocket.client_timeout_secs", "websocket.auth_timeout_secs", "websocket.heartbeat_interval_secs",
-    "rate_limit.max_messages_per_sec", "rate_limit.max_subscriptions_per_user",
-    "security.max_ws_message_size", "security.strict_ws_origin_check", "security.max_request_body_size",
-    "security.cors.allow_private_network",
-    "auth.min_password_length", "auth.max_password_length", "auth.pg_auth_token",
-    "oauth.enabled", "oauth.auto_provision", "oauth.default_role", "oauth.providers.",
-    "cluster.cluster_id", "cluster.node_id", "cluster.rpc_addr", "cluster.api_addr", "cluster.peers",
-    "cluster.user_shards", "cluster.shared_shards", "cluster.heartbeat_interval_ms", "cluster.election_timeout_ms",
-    "cluster.snapshot_policy", "cluster.max_snapshots_to_keep", "cluster.replication_timeout_ms",
-    "cluster.reconnect_interval_ms", "cluster.peer_wait_max_retries", "cluster.peer_wait_initial_delay_ms",
-    "cluster.peer_wait_max_delay_ms",
-    "rpc_tls.enabled", "rpc_tls.ca_cert", "rpc_tls.server_cert", "rpc_tls.server_key", "rpc_tls.require_client_cert",
-};
-
-constexpr std::string_view kEnvWithoutEffect[] = {
-    "KALAMDB_TOKIO_WORKER_THREADS", "KALAMDB_OTLP_ENABLED", "KALAMDB_OTLP_ENDPOINT", "KALAMDB_OTLP_PROTOCOL",
-    "KALAMDB_OTLP_SERVICE_NAME", "KALAMDB_OTLP_TIMEOUT_MS", "KALAMDB_PG_AUTH_TOKEN",
-    "KALAMDB_TOPIC_VISIBILITY_TIMEOUT_SECS", "KALAMDB_VISIBILITY_TIMEOUT_SECS",
-    "KALAMDB_WEBSOCKET_CLIENT_TIMEOUT_SECS", "KALAMDB_WEBSOCKET_AUTH_TIMEOUT_SECS",
-    "KALAMDB_WEBSOCKET_HEARTBEAT_INTERVAL_SECS", "KALAMDB_CLUSTER_ID", "KALAMDB_NODE_ID",
-    "KALAMDB_CLUSTER_NODE_ID", "KALAMDB_CLUSTER_RPC_ADDR", "KALAMDB_CLUSTER_API_ADDR", "KALAMDB_CLUSTER_PEERS",
-    "KALAMDB_RPC_TLS_ENABLED", "KALAMDB_RPC_TLS_CA_CERT", "KALAMDB_RPC_TLS_SERVER_CERT",
-    "KALAMDB_RPC_TLS_SERVER_KEY", "KALAMDB_RPC_TLS_REQUIRE_CLIENT_CERT",
-};
-
 consteval bool NamesAreUnique() {
   for (size_t i = 0; i < kSettingRows.size(); ++i) {
     for (size_t j = 0; j < i; ++j) {
@@ -364,11 +322,10 @@ static_assert(NamesAreUnique(), "two rows of kSettingRows share a name or an env
 }  // namespace
 
 std::span<const SettingRow> SettingRows() { return kSettingRows; }
-std::span<const std::string_view> KeysWithoutEffect() { return kKeysWithoutEffect; }
-std::span<const std::string_view> EnvWithoutEffect() { return kEnvWithoutEffect; }
 
 const SettingRow* FindSetting(std::string_view name) {
-  auto row = std::ranges::find_if(kSettingRows, [&](const SettingRow& r) { return r.name == name || r.alias == name; });
+  auto row = std::ranges::find_if(kSettingRows,
+                                  [&](const SettingRow& r) { return r.name == name || r.alias == name; });
   return row == kSettingRows.end() || name.empty() ? nullptr : &*row;
 }
 

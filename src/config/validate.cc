@@ -49,22 +49,26 @@ Status ValidateServer(const Settings& settings) {
     return Bad("logging.logs_path is empty: expected a folder, since logging.log_to_file is true");
   }
   bool published = !IsBlank(server.public_origin);
-  if (published && !server.public_origin.starts_with("http://") && !server.public_origin.starts_with("https://")) {
-    return Bad(fmt::format("server.public_origin = \"{}\" is not allowed: it must start with http:// or https://",
-                           server.public_origin));
+  if (published && !server.public_origin.starts_with("http://") &&
+      !server.public_origin.starts_with("https://")) {
+    return Bad(
+        fmt::format("server.public_origin = \"{}\" is not allowed: it must start with http:// or https://",
+                    server.public_origin));
   }
   const auto& origins = settings.security.cors.allowed_origins;
   bool has_origin = std::ranges::any_of(origins, [](const std::string& o) { return !IsBlank(o); });
   if (has_origin) return {};
   if (!IsLoopbackHost(server.host)) {
-    return Bad(fmt::format("security.cors.allowed_origins is empty: server.host = \"{}\" can be reached by others, so name "
-                           "the origins that may call it ([\"*\"] for all)",
-                           server.host));
+    return Bad(fmt::format(
+        "security.cors.allowed_origins is empty: server.host = \"{}\" can be reached by others, so name "
+        "the origins that may call it ([\"*\"] for all)",
+        server.host));
   }
   if (published && !IsLoopbackHost(HostOfOrigin(server.public_origin))) {
-    return Bad(fmt::format("security.cors.allowed_origins is empty: server.public_origin = \"{}\" is not local, so name the "
-                           "origins that may call it ([\"*\"] for all)",
-                           server.public_origin));
+    return Bad(fmt::format(
+        "security.cors.allowed_origins is empty: server.public_origin = \"{}\" is not local, so name the "
+        "origins that may call it ([\"*\"] for all)",
+        server.public_origin));
   }
   return {};
 }
@@ -72,14 +76,16 @@ Status ValidateServer(const Settings& settings) {
 Status ValidateLimits(const Settings& settings) {
   const auto& limits = settings.limits;
   if (limits.max_query_limit > 0 && limits.default_query_limit > limits.max_query_limit) {
-    return Bad(fmt::format("limits.default_query_limit = {} is not allowed: at most limits.max_query_limit, which is {}",
-                           limits.default_query_limit, limits.max_query_limit));
+    return Bad(fmt::format(
+        "limits.default_query_limit = {} is not allowed: at most limits.max_query_limit, which is {}",
+        limits.default_query_limit, limits.max_query_limit));
   }
   for (const std::string& range : settings.security.trusted_proxy_ranges) {
     if (!IsAddressRange(range)) {
-      return Bad(fmt::format("security.trusted_proxy_ranges: \"{}\" is not allowed: expected an IP address or a range such "
-                             "as 10.0.0.0/8",
-                             range));
+      return Bad(fmt::format(
+          "security.trusted_proxy_ranges: \"{}\" is not allowed: expected an IP address or a range such "
+          "as 10.0.0.0/8",
+          range));
     }
   }
   return {};
@@ -91,7 +97,8 @@ Status Validate(const Settings& settings, std::vector<std::string>& warnings) {
   KALAM_TRY(ValidateServer(settings));
   KALAM_TRY(ValidateLimits(settings));
   const auto& cors = settings.security.cors;
-  if (std::ranges::find(cors.allowed_origins, "*") != cors.allowed_origins.end() && !IsLoopbackHost(settings.server.host)) {
+  if (std::ranges::find(cors.allowed_origins, "*") != cors.allowed_origins.end() &&
+      !IsLoopbackHost(settings.server.host)) {
     warnings.push_back(fmt::format("security.cors.allowed_origins allows every origin{}",
                                    cors.allow_credentials ? ", and cookies with it" : ""));
   }

@@ -24,6 +24,7 @@ using duckdb::QueryNode;
 using duckdb::StringUtil;
 using duckdb::TableRef;
 using ExpressionPtr = duckdb::unique_ptr<ParsedExpression>;
+using NodePtr = duckdb::unique_ptr<QueryNode>;
 using TableRefPtr = duckdb::unique_ptr<TableRef>;
 
 constexpr uint32_t kParameterMax = 65'535;
@@ -82,11 +83,17 @@ class Walker {
  public:
   explicit Walker(WalkFindings& findings) : found_(findings) {}
 
-  Status Node(QueryNode& node, const Scope& outer);
+  Status Node(NodePtr& node, const Scope& outer);
 
  private:
+  struct Cte {
+    std::string name;
+    duckdb::unique_ptr<duckdb::CommonTableExpressionInfo> info;
+    bool recursive;
+  };
   Status Select(duckdb::SelectNode& node, const Scope& scope);
-  Status Ctes(duckdb::CommonTableExpressionMap& ctes, Scope& scope);
+  Status Ctes(duckdb::CommonTableExpressionMap& map, Scope& scope, std::vector<Cte>& out);
+  static void AddCtes(NodePtr& node, std::vector<Cte>& ctes);
   Status Modifiers(QueryNode& node, const Scope& scope);
   Status Orders(duckdb::vector<duckdb::OrderByNode>& orders, const Scope& scope);
   Status SelectItem(ExpressionPtr& item, const Scope& scope);
@@ -120,51 +127,92 @@ class Walker {
   bool in_filter_ = false;
 };
 
-Status Walker::Node(QueryNode& node, const Scope& outer) {
+Status Walker::Node(NodePtr& node, const Scope& outer) {
+  // The parser wraps a query into one CTE_NODE for each of its CTEs and keeps copies of their bodies everywhere. Only the copy
+  // at the query itself is walked; the others are dropped here and made anew below.
+  while (node->type == duckdb::QueryNodeType::CTE_NODE) {
+    NodePtr child = std::move(node->Cast<duckdb::CTENode>().child);
+    node = std::move(child);
+  }
   Scope scope(&outer);
-  KALAM_TRY(Ctes(node.cte_map, scope));
-  switch (node.type) {
-    case duckdb::QueryNodeType::SELECT_NODE: KALAM_TRY(Select(node.Cast<duckdb::SelectNode>(), scope)); break;
+  std::vector<Cte> ctes;
+  KALAM_TRY(Ctes(node->cte_map, scope, ctes));
+  node->cte_map = duckdb::CommonTableExpressionMap();
+  switch (node->type) {
+    case duckdb::QueryNodeType::SELECT_NODE: KALAM_TRY(Select(node->Cast<duckdb::SelectNode>(), scope)); break;
     case duckdb::QueryNodeType::SET_OPERATION_NODE: {
-      auto& set = node.Cast<duckdb::SetOperationNode>();
-      KALAM_TRY(Node(*set.left, scope));
-      KALAM_TRY(Node(*set.right, scope));
+      auto& set = node->Cast<duckdb::SetOperationNode>();
+      KALAM_TRY(Node(set.left, scope));
+      KALAM_TRY(Node(set.right, scope));
       break;
     }
     case duckdb::QueryNodeType::RECURSIVE_CTE_NODE: {
-      // Ctes() has put its name into the scope already.
-      auto& recursive = node.Cast<duckdb::RecursiveCTENode>();
+      // Its name is in the scope already.
+      auto& recursive = node->Cast<duckdb::RecursiveCTENode>();
       if (!recursive.key_targets.empty()) return Refuse("USING KEY is not supported in a recursive query");
-      KALAM_TRY(Node(*recursive.left, scope));
-      KALAM_TRY(Node(*recursive.right, scope));
+      KALAM_TRY(Node(recursive.left, scope));
+      KALAM_TRY(Node(recursive.right, scope));
       break;
     }
     default: return Refuse("This form of query is not supported");
   }
-  return Modifiers(node, scope);
+  KALAM_TRY(Modifiers(*node, scope));
+  AddCtes(node, ctes);
+  return {};
 }
 
-Status Walker::Ctes(duckdb::CommonTableExpressionMap& ctes, Scope& scope) {
-  if (ctes.map.empty()) return {};
-  found_.has_cte = true;
-  duckdb::CommonTableExpressionMap renamed;
-  for (auto& [name, info] : ctes.map) {
+Status Walker::Ctes(duckdb::CommonTableExpressionMap& map, Scope& scope, std::vector<Cte>& out) {
+  for (auto& [name, info] : map.map) {
+    found_.has_cte = true;
     if (!info->key_targets.empty()) return Refuse("USING KEY is not supported in a recursive query");
     // '#' cannot be part of a name that DuckDB's catalog knows; the number keeps shadowed names apart.
     std::string unique = fmt::format("{}#{}", name, ++cte_count_);
-    QueryNode& body = *info->query->node;
-    if (body.type == duckdb::QueryNodeType::RECURSIVE_CTE_NODE) {
-      body.Cast<duckdb::RecursiveCTENode>().ctename = unique;
-      scope.Add(name, unique);
-      KALAM_TRY(Node(body, scope));
-    } else {
-      KALAM_TRY(Node(body, scope));
+    NodePtr& body = info->query->node;
+    duckdb::QueryNode& main = MainQuery(*body);
+    const bool recursive = main.type == duckdb::QueryNodeType::RECURSIVE_CTE_NODE;
+    if (recursive) {
+      main.Cast<duckdb::RecursiveCTENode>().ctename = unique;
       scope.Add(name, unique);
     }
-    renamed.map.insert(unique, std::move(info));
+    KALAM_TRY(Node(body, scope));
+    if (!recursive) scope.Add(name, unique);
+    out.push_back({std::move(unique), std::move(info), recursive});
   }
-  ctes = std::move(renamed);
   return {};
+}
+
+// A query that is never bound, but whose kind the binder looks at.
+duckdb::unique_ptr<duckdb::CommonTableExpressionInfo> Declaration(bool recursive, duckdb::CTEMaterialize materialized) {
+  auto info = duckdb::make_uniq<duckdb::CommonTableExpressionInfo>();
+  info->query = duckdb::make_uniq<duckdb::SelectStatement>();
+  info->materialized = materialized;
+  if (!recursive) {
+    info->query->node = duckdb::make_uniq<duckdb::SelectNode>();
+    return info;
+  }
+  auto node = duckdb::make_uniq<duckdb::RecursiveCTENode>();
+  node->union_all = true;
+  node->left = duckdb::make_uniq<duckdb::SelectNode>();
+  node->right = duckdb::make_uniq<duckdb::SelectNode>();
+  info->query->node = std::move(node);
+  return info;
+}
+
+// The form that the binder wants: a chain of CTE nodes around the query, first one outside, which declares all names.
+void Walker::AddCtes(NodePtr& node, std::vector<Cte>& ctes) {
+  if (ctes.empty()) return;
+  duckdb::CommonTableExpressionMap names;
+  for (const Cte& cte : ctes) names.map.insert(cte.name, Declaration(cte.recursive, cte.info->materialized));
+  for (size_t i = ctes.size(); i-- > 0;) {
+    auto outer = duckdb::make_uniq<duckdb::CTENode>();
+    outer->ctename = ctes[i].name;
+    outer->query = std::move(ctes[i].info->query->node);
+    outer->aliases = ctes[i].info->aliases;
+    outer->materialized = ctes[i].info->materialized;
+    outer->child = std::move(node);
+    if (i == 0) outer->cte_map = std::move(names);
+    node = std::move(outer);
+  }
 }
 
 Status Walker::Select(duckdb::SelectNode& node, const Scope& scope) {
@@ -229,7 +277,7 @@ Status Walker::From(TableRefPtr& ref, const Scope& scope) {
   KALAM_TRY(Sample(ref->sample.get()));
   switch (ref->type) {
     case duckdb::TableReferenceType::BASE_TABLE: return BaseTable(ref, scope);
-    case duckdb::TableReferenceType::SUBQUERY: return Node(*ref->Cast<duckdb::SubqueryRef>().subquery->node, scope);
+    case duckdb::TableReferenceType::SUBQUERY: return Node(ref->Cast<duckdb::SubqueryRef>().subquery->node, scope);
     case duckdb::TableReferenceType::JOIN: return Join(ref->Cast<duckdb::JoinRef>(), scope);
     case duckdb::TableReferenceType::TABLE_FUNCTION: return TableFunction(ref->Cast<duckdb::TableFunctionRef>(), scope);
     case duckdb::TableReferenceType::EMPTY_FROM: return {};
@@ -276,7 +324,7 @@ Status Walker::TableFunction(duckdb::TableFunctionRef& ref, const Scope& scope) 
   if (!function.schema.empty() || !function.catalog.empty() || !IsAllowedTableFunction(name)) {
     return Refuse(fmt::format("Table function '{}' is not available", name));
   }
-  if (ref.subquery) KALAM_TRY(Node(*ref.subquery->node, scope));
+  if (ref.subquery) KALAM_TRY(Node(ref.subquery->node, scope));
   return All(function.children, scope);
 }
 
@@ -461,7 +509,7 @@ Status Walker::Between(duckdb::BetweenExpression& expression, const Scope& scope
 Status Walker::Subquery(duckdb::SubqueryExpression& subquery, const Scope& scope) {
   KALAM_TRY(Optional(subquery.child, scope));
   // A filter inside has its own context, and inside a filter the whole subquery filters.
-  return Node(*subquery.subquery->node, scope);
+  return Node(subquery.subquery->node, scope);
 }
 
 Status Walker::Parameter(const duckdb::ParameterExpression& parameter) {
@@ -479,7 +527,13 @@ Status Walker::Parameter(const duckdb::ParameterExpression& parameter) {
 
 }  // namespace
 
-Status AllowAndRewrite(QueryNode& node, WalkFindings& findings) {
+duckdb::QueryNode& MainQuery(QueryNode& node) {
+  QueryNode* at = &node;
+  while (at->type == duckdb::QueryNodeType::CTE_NODE) at = at->Cast<duckdb::CTENode>().child.get();
+  return *at;
+}
+
+Status AllowAndRewrite(NodePtr& node, WalkFindings& findings) {
   const Scope outermost(nullptr);
   return Walker(findings).Node(node, outermost);
 }

@@ -13,7 +13,11 @@ namespace kalam::engine {
 //   NOW(), CURRENT_USER() etc.  -> hidden parameters, so that a plan can be kept and run for somebody else
 //   column references ns.t.c    -> t.c
 // The tree may be half rewritten after an error.
-Status AllowAndRewrite(duckdb::QueryNode& node, WalkFindings& findings);
+Status AllowAndRewrite(duckdb::unique_ptr<duckdb::QueryNode>& node, WalkFindings& findings);
+
+// The query below its common table expressions: a SELECT or a set operation.
+duckdb::QueryNode& MainQuery(duckdb::QueryNode& node);
+inline const duckdb::QueryNode& MainQuery(const duckdb::QueryNode& node) { return MainQuery(const_cast<duckdb::QueryNode&>(node)); }
 
 // The name of a table as a TableName, or the error that says why it is none.
 Result<TableName> ToTableName(const std::string& catalog, const std::string& schema, const std::string& table);

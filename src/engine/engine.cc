@@ -13,6 +13,7 @@
 #include "engine/parse.h"
 #include "engine/query_connection.h"
 #include "engine/scalar_functions.h"
+#include "engine/scan_function.h"
 #include "engine/translate.h"
 #include "engine/watchdog.h"
 
@@ -28,6 +29,8 @@ constexpr const char* kSettings[] = {
     "SET GLOBAL TimeZone = 'UTC'",
     "SET GLOBAL Calendar = 'gregorian'",
     "SET GLOBAL preserve_identifier_case = false",
+    // A bare `user` that no column has is a function of DuckDB's, which answers 'duckdb'.
+    "CREATE MACRO user() AS error('No field named user')",
     "SET GLOBAL enable_external_access = false",
     "SET GLOBAL lock_configuration = true",
 };
@@ -41,13 +44,12 @@ class Database {
     config.options.maximum_threads = static_cast<duckdb::idx_t>(std::max(1, options.threads));
     config.options.use_temporary_directory = false;
     config.options.temporary_directory = "";
-    config.options.load_extensions = false;
     config.options.autoload_known_extensions = false;
     config.options.autoinstall_known_extensions = false;
     config.options.allow_community_extensions = false;
     // A bug of DuckDB must fail one statement, not all running ones; Engine opens a new database after it.
     config.options.disable_database_invalidation = true;
-    config.replacement_scans.clear();
+    config.optimizer_extensions.push_back(MakeScanOptimizer());
     duckdb_ = std::make_unique<duckdb::DuckDB>(nullptr, &config);
     duckdb::Connection connection(*duckdb_);
     RegisterFunctions(*connection.context);

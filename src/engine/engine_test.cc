@@ -110,8 +110,8 @@ TEST_F(EngineTest, RunsQueriesOverSources) {
 }
 
 TEST_F(EngineTest, ColumnsCarryTypesAndFlags) {
-  ASSERT_EQ(Rows("SELECT *, id + 1 AS Next FROM notes n WHERE n.id = 1"), "1|'a'|2.5|10|false|2");
-  EXPECT_EQ(sink_.Names(), "id,title,score,_seq,_deleted,next");
+  ASSERT_EQ(Rows("SELECT *, id + 1 AS Total FROM notes n WHERE n.id = 1"), "1|'a'|2.5|10|false|2");
+  EXPECT_EQ(sink_.Names(), "id,title,score,_seq,_deleted,total");
   EXPECT_TRUE(sink_.columns[0].primary_key);
   EXPECT_TRUE(sink_.columns[0].not_null);
   EXPECT_FALSE(sink_.columns[1].primary_key);

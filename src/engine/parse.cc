@@ -105,7 +105,7 @@ class Builder {
 
   // After the walk.
   void AddTarget() {
-    if (target_scan_) out_.select_->node->Cast<SelectNode>().from_table = std::move(target_scan_);
+    if (target_scan_) MainQuery(*out_.select_->node).Cast<SelectNode>().from_table = std::move(target_scan_);
   }
 
  private:
@@ -227,9 +227,9 @@ Result<std::shared_ptr<const Statement>> FromTree(duckdb::unique_ptr<SQLStatemen
   Builder builder(*out);
   KALAM_TRY(builder.Build(std::move(tree)));
   if (out->kind_ != StatementKind::kExplain) out->kind_ = out->inner_kind_;
-  KALAM_TRY(AllowAndRewrite(*out->select_->node, out->found_));
+  KALAM_TRY(AllowAndRewrite(out->select_->node, out->found_));
   builder.AddTarget();
-  out->has_limit_ = std::ranges::any_of(out->select_->node->modifiers, [](const auto& modifier) {
+  out->has_limit_ = std::ranges::any_of(MainQuery(*out->select_->node).modifiers, [](const auto& modifier) {
     return modifier->type == duckdb::ResultModifierType::LIMIT_MODIFIER || modifier->type == duckdb::ResultModifierType::LIMIT_PERCENT_MODIFIER;
   });
   if (out->found_.has_default && std::holds_alternative<std::monostate>(out->simple_)) {

@@ -11,6 +11,7 @@
 #include "duckdb/parser/tableref/expressionlistref.hpp"
 #include "duckdb/parser/tableref/joinref.hpp"
 #include "duckdb/parser/tableref/table_function_ref.hpp"
+#include "engine/allow_walk.h"
 #include "engine/scalar_functions.h"
 
 namespace kalam::engine {
@@ -161,8 +162,8 @@ void CastCells(duckdb::QueryNode& node, size_t columns) {
 duckdb::unique_ptr<duckdb::SQLStatement> MakeTree(const Statement& statement, const RunRequest& request) {
   auto select = duckdb::unique_ptr_cast<duckdb::SQLStatement, duckdb::SelectStatement>(statement.select_->Copy());
   if (request.form == RunForm::kQuery && statement.inner_kind_ == StatementKind::kSelect) {
-    if (request.default_order) AddDefaultOrder(*select->node, request.sources);
-    if (request.row_limit) AddLimit(*select->node, *request.row_limit);
+    if (request.default_order) AddDefaultOrder(MainQuery(*select->node), request.sources);
+    if (request.row_limit) AddLimit(MainQuery(*select->node), *request.row_limit);
   }
   if (request.form == RunForm::kInsertedRows && statement.values_insert_) CastCells(*select->node, request.cast_to.size());
   const auto add = [&](std::string_view name) { select->named_param_map.emplace(std::string(name), select->named_param_map.size() + 1); };
@@ -179,8 +180,10 @@ duckdb::unique_ptr<duckdb::SQLStatement> MakeTree(const Statement& statement, co
 }
 
 std::vector<const ResultColumn*> Origins(const Statement& statement, Sources sources) {
-  if (statement.kind_ == StatementKind::kExplain || statement.select_->node->type != duckdb::QueryNodeType::SELECT_NODE) return {};
-  const auto& node = statement.select_->node->Cast<SelectNode>();
+  if (statement.kind_ == StatementKind::kExplain || MainQuery(*statement.select_->node).type != duckdb::QueryNodeType::SELECT_NODE) {
+    return {};
+  }
+  const auto& node = MainQuery(*statement.select_->node).Cast<SelectNode>();
   std::vector<Leaf> leaves;
   if (!CollectLeaves(*node.from_table, sources, false, leaves)) return {};
   std::vector<const ResultColumn*> out;

@@ -190,14 +190,6 @@ ScalarFunction DistanceFunction() {
   return out;
 }
 
-// --- names that DuckDB would answer with facts about itself when no column has them
-
-duckdb::unique_ptr<duckdb::FunctionData> BindNothing(ClientContext&, ScalarFunction& function, Arguments&) {
-  throw duckdb::BinderException("No field named " + function.name);
-}
-
-void Unreachable(DataChunk&, ExpressionState&, Vector&) { throw duckdb::InvalidInputException("not available"); }
-
 }  // namespace
 
 void RegisterFunctions(ClientContext& context) {
@@ -210,13 +202,11 @@ void RegisterFunctions(ClientContext& context) {
   write.stability = duckdb::FunctionStability::VOLATILE;
   write.null_handling = duckdb::FunctionNullHandling::SPECIAL_HANDLING;
   functions.push_back(write);
-  functions.emplace_back("user", duckdb::vector<LogicalType>{}, LogicalType::VARCHAR, Unreachable, BindNothing);
 
   context.RunFunctionInTransaction([&] {
     auto& catalog = duckdb::Catalog::GetSystemCatalog(context);
     for (ScalarFunction& function : functions) {
       duckdb::CreateScalarFunctionInfo info(std::move(function));
-      info.on_conflict = duckdb::OnCreateConflict::REPLACE_ON_CONFLICT;
       catalog.CreateFunction(context, info);
     }
     duckdb::CreateTableFunctionInfo scan(MakeScanFunction());

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "duckdb/execution/expression_executor.hpp"
+#include "duckdb/optimizer/optimizer_extension.hpp"
 #include "duckdb/planner/expression/bound_between_expression.hpp"
 #include "duckdb/planner/expression/bound_cast_expression.hpp"
 #include "duckdb/planner/expression/bound_columnref_expression.hpp"
@@ -210,11 +211,18 @@ class BoundFinder {
   ScanBindData& data_;
 };
 
-void FindBounds(ClientContext&, duckdb::LogicalGet& get, duckdb::FunctionData* data,
-                duckdb::vector<duckdb::unique_ptr<Expression>>& filters) {
-  BoundFinder finder(get, data->Cast<ScanBindData>());
-  for (const auto& filter : filters) finder.Find(*filter);
+// Runs after DuckDB's optimizer: filters that stand directly over a scan. DuckDB's own way to tell a table function its filters
+// (pushdown_complex_filter) makes every plan with a parameter in such a filter unusable for a second run.
+void FindBounds(duckdb::LogicalOperator& plan) {
+  for (const auto& child : plan.children) FindBounds(*child);
+  if (plan.type != duckdb::LogicalOperatorType::LOGICAL_FILTER || plan.children[0]->type != duckdb::LogicalOperatorType::LOGICAL_GET) return;
+  auto& get = plan.children[0]->Cast<duckdb::LogicalGet>();
+  if (get.function.name != kScanFunction || !get.bind_data) return;
+  BoundFinder finder(get, get.bind_data->Cast<ScanBindData>());
+  for (const auto& filter : plan.expressions) finder.Find(*filter);
 }
+
+void Optimize(duckdb::OptimizerExtensionInput&, duckdb::unique_ptr<duckdb::LogicalOperator>& plan) { FindBounds(*plan); }
 
 // Adds the bound when its value has an exact counterpart in the column's type.
 void AddBound(ClientContext& context, const BoundExpression& bound, const DataType& type, ScanState& state) {
@@ -273,7 +281,6 @@ void Scan(ClientContext& context, duckdb::TableFunctionInput& input, duckdb::Dat
 duckdb::TableFunction MakeScanFunction() {
   duckdb::TableFunction function(kScanFunction, {LogicalType::INTEGER}, Scan, Bind, Init);
   function.projection_pushdown = true;
-  function.pushdown_complex_filter = FindBounds;
   function.cardinality = Cardinality;
   function.to_string = Describe;
   function.get_virtual_columns = VirtualColumns;
@@ -281,6 +288,12 @@ duckdb::TableFunction MakeScanFunction() {
   function.deserialize = RefuseDeserialize;
   function.verify_serialization = false;
   return function;
+}
+
+duckdb::OptimizerExtension MakeScanOptimizer() {
+  duckdb::OptimizerExtension extension;
+  extension.optimize_function = Optimize;
+  return extension;
 }
 
 }  // namespace kalam::engine

@@ -2,9 +2,12 @@
 #pragma once
 
 #include "duckdb/function/table_function.hpp"
+#include "duckdb/optimizer/optimizer_extension.hpp"
 
 namespace kalam::engine {
 
 duckdb::TableFunction MakeScanFunction();
+// Tells each scan the filters over it, as ScanRequest::bounds.
+duckdb::OptimizerExtension MakeScanOptimizer();
 
 }  // namespace kalam::engine

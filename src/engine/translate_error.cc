@@ -137,6 +137,7 @@ Error Translate(const duckdb::ErrorData& error, Stage stage, std::string_view sq
   if (UnknownColumn(error, name)) {
     return Error(ErrorCode::kInvalidOperation, fmt::format("No field named {}", name)).With("column", name);
   }
+  if (error.RawMessage() == "No field named user") return {ErrorCode::kInvalidOperation, error.RawMessage()};
   const ErrorCode code = CodeOf(error.Type(), stage);
   if (code == ErrorCode::kInternal) return {code, "The query engine failed on this statement"};
   if (code == ErrorCode::kLimitExceeded) return {code, "The query needs more memory than the engine may use"};

@@ -214,7 +214,7 @@ Connection::Step Connection::TakeHead() {
   if (auto refusal = Refuse()) return RefuseAfterHead(std::move(*refusal));
   if (head_.chunked) {
     const auto limit_bytes = static_cast<uint64_t>(front_.settings.rate_limit.request_body_limit_bytes);
-    chunks_ = std::make_unique<ChunkedBody>(input_.view().substr(0, head_size_), limit_bytes);
+    chunks_ = std::make_unique<ChunkedBody>(limit_bytes);
   }
   if (head_.chunked || BodyBytesMissing() != 0) SendContinue();
   return Step::kAgain;
@@ -240,8 +240,6 @@ Connection::Step Connection::TakeChunks() {
   input_.Erase(head_size_, used);
   switch (state) {
     case ChunkedBody::State::kMore:
-      // The rest of a chunk's line is short; without a limit it would grow in the buffer.
-      if (input_.size() - head_size_ > kKeptBytesMax) break;
       return Step::kNeedMore;
     case ChunkedBody::State::kDone:
       return RunRoute();

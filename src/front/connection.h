@@ -23,6 +23,7 @@
 #include <string>
 #include <string_view>
 
+#include "front/chunked_body.h"
 #include "front/http.h"
 #include "front/input_buffer.h"
 #include "front/loop.h"

@@ -44,36 +44,13 @@ Method ToMethod(http::verb verb) {
   }
 }
 
-// The callbacks that both parsers below leave empty.
-class QuietParser : public http::basic_parser<true> {
+// Notes where things stand instead of copying them.
+class HeadParser final : public http::basic_parser<true> {
  public:
-  QuietParser() {
+  HeadParser(std::string_view bytes, RequestHead& head) : bytes_(bytes), head_(head) {
     header_limit(kNoHeaderLimit);
     body_limit(boost::none);
   }
-
- protected:
-  void on_request_impl(http::verb, string_view, string_view, int, error_code& ec) override { ec = {}; }
-  void on_response_impl(int, string_view, int, error_code& ec) override { ec = {}; }
-  void on_field_impl(http::field, string_view, string_view, error_code& ec) override { ec = {}; }
-  void on_header_impl(error_code& ec) override { ec = {}; }
-  void on_body_init_impl(const boost::optional<uint64_t>&, error_code& ec) override { ec = {}; }
-  size_t on_body_impl(string_view body, error_code& ec) override {
-    ec = {};
-    return body.size();
-  }
-  void on_chunk_header_impl(uint64_t, string_view, error_code& ec) override { ec = {}; }
-  size_t on_chunk_body_impl(uint64_t, string_view body, error_code& ec) override {
-    ec = {};
-    return body.size();
-  }
-  void on_finish_impl(error_code& ec) override { ec = {}; }
-};
-
-// Notes where things stand instead of copying them.
-class HeadParser final : public QuietParser {
- public:
-  HeadParser(std::string_view bytes, RequestHead& head) : bytes_(bytes), head_(head) {}
 
   HeadFault fault() const { return fault_; }
 
@@ -106,6 +83,20 @@ class HeadParser final : public QuietParser {
     // Any other coding would leave unclear where the body ends.
     if (has_transfer_encoding_ && !chunked()) return Stop(HeadFault::kTransferCoding, ec);
   }
+
+  // Bodies do not come here.
+  void on_response_impl(int, string_view, int, error_code& ec) override { ec = {}; }
+  void on_body_init_impl(const boost::optional<uint64_t>&, error_code& ec) override { ec = {}; }
+  size_t on_body_impl(string_view body, error_code& ec) override {
+    ec = {};
+    return body.size();
+  }
+  void on_chunk_header_impl(uint64_t, string_view, error_code& ec) override { ec = {}; }
+  size_t on_chunk_body_impl(uint64_t, string_view body, error_code& ec) override {
+    ec = {};
+    return body.size();
+  }
+  void on_finish_impl(error_code& ec) override { ec = {}; }
 
   void Stop(HeadFault fault, error_code& ec) {
     fault_ = fault;
@@ -175,42 +166,6 @@ HeadFault ParseHead(std::string_view bytes, RequestHead& head) {
   if (ec == http::error::bad_version) return HeadFault::kVersion;
   if (ec) return parser.fault();
   return parser.is_header_done() ? HeadFault::kNone : HeadFault::kMalformed;
-}
-
-class ChunkedBody::Parser final : public QuietParser {
- public:
-  explicit Parser(std::string& text) : text_(text) {}
-
- private:
-  size_t on_chunk_body_impl(uint64_t, string_view body, error_code& ec) override {
-    ec = {};
-    text_.append(body.data(), body.size());
-    return body.size();
-  }
-  std::string& text_;
-};
-
-ChunkedBody::ChunkedBody(std::string_view head, uint64_t bytes_max)
-    : parser_(std::make_unique<Parser>(text_)) {
-  parser_->body_limit(bytes_max);
-  error_code ec;
-  parser_->put(boost::asio::const_buffer(head.data(), head.size()), ec);
-}
-
-ChunkedBody::~ChunkedBody() = default;
-
-ChunkedBody::State ChunkedBody::Feed(std::string_view bytes, size_t& used) {
-  used = 0;
-  while (!parser_->is_done() && used < bytes.size()) {
-    error_code ec;
-    const size_t taken =
-        parser_->put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), ec);
-    used += taken;
-    if (ec == http::error::need_more) break;
-    if (ec == http::error::body_limit) return State::kTooLarge;
-    if (ec || (taken == 0 && !parser_->is_done())) return State::kMalformed;
-  }
-  return parser_->is_done() ? State::kDone : State::kMore;
 }
 
 }  // namespace kalam::front

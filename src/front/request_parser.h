@@ -1,10 +1,8 @@
-// HTTP/1.x requests out of bytes. The only door to Boost.Beast.
+// Heads of HTTP/1.x requests out of bytes. The only door to Boost.Beast.
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
-#include <string>
 #include <string_view>
 #include <vector>
 
@@ -45,23 +43,5 @@ size_t FindHeadEnd(std::string_view bytes, size_t scanned);
 
 // Parses exactly one head. `head` is reused: its memory is kept.
 HeadFault ParseHead(std::string_view bytes, RequestHead& head);
-
-// Decodes a chunked body piece by piece. Not thread-safe.
-class ChunkedBody {
- public:
-  // `head` are the bytes of the request's head.
-  ChunkedBody(std::string_view head, uint64_t bytes_max);
-  ~ChunkedBody();
-
-  enum class State : uint8_t { kMore, kDone, kTooLarge, kMalformed };
-  // Takes what it can from `bytes`, sets how much that was, and appends the decoded part to text().
-  State Feed(std::string_view bytes, size_t& used);
-  const std::string& text() const { return text_; }
-
- private:
-  class Parser;
-  std::string text_;
-  std::unique_ptr<Parser> parser_;
-};
 
 }  // namespace kalam::front

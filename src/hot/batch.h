@@ -42,11 +42,13 @@ struct RowOp {
   std::string key;           // key in `rows`
   std::string value;         // row image; ignored and computed by `transform` when that is set and `seen` is stale
   Seq seen;                  // _seq of the entry (live or tombstone) that the writer saw; 0 = it saw none
-  // May be set with an empty `value`: then the committer always computes the row with it, whatever was seen.
+  // Of kUpdate and kDelete. May be set with an empty `value`: then the committer always computes the row with it, whatever
+  // was seen. A second operation of one batch on the same key needs it: the first one's version is never the one seen.
   std::shared_ptr<const RowTransform> transform;
 };
 
 // Catalog, users and everything else that is not a row: an ordered key space of its own (column family `meta`).
+// Keys that start with "hot/" belong to the store.
 struct MetaOp {
   std::string key;
   std::optional<std::string> value;  // nullopt = delete
@@ -66,6 +68,9 @@ struct Batch {
   std::vector<SchemaGuard> new_versions;
   // Tables whose rows disappear with this batch.
   std::vector<TableId> dropped_tables;
+  // Store::last_seq() as the writer noted it before it read what it gives as `seen`; 0 = not noted. Saves the committer a
+  // read per row when nothing near the row was committed in between. A value noted after those reads loses updates.
+  Seq read_at;
 
   size_t ApproximateBytes() const;
 };
@@ -80,8 +85,9 @@ struct CommitResult {
   Seq last_seq;  // of the last row written, 0 when none
 };
 
-// Called exactly once, after the batch is durable as configured or refused; on the committer thread, so it must be short and must
-// not call Store::Commit.
+// Called exactly once, after the batch is durable as configured or refused: on the committer thread, or, with os durability
+// and for a batch that is refused at the door, on any thread inside its Store::Submit. So it must be short, must not call
+// Store::Commit or Stop, and must not need a lock that a caller of Submit holds. Calling Submit is fine.
 using CommitDone = std::move_only_function<void(CommitResult)>;
 
 }  // namespace kalam::hot

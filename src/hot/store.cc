@@ -14,10 +14,15 @@
 #include <vector>
 
 #include "hot/committer.h"
+#include "hot/database.h"
 #include "hot/key_codec.h"
-#include "hot/rocks_status.h"
 
 namespace kalam::hot {
+namespace {
+
+rocksdb::Slice SliceOf(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+
+}  // namespace
 
 Error FromRocks(const rocksdb::Status& status, std::string_view action) {
   const std::string text = fmt::format("storage failed to {}: {}", action, status.ToString());
@@ -113,7 +118,7 @@ rocksdb::ColumnFamilyOptions FamilyOptionsOf(const StoreOptions& options, const 
 // Above every sequence that was handed out before.
 Result<Seq> ReadCeiling(const Database& database) {
   std::string value;
-  const rocksdb::Status status = database.db->Get(rocksdb::ReadOptions(), database.meta, kSeqCeilingKey, &value);
+  const rocksdb::Status status = database.db->Get(rocksdb::ReadOptions(), database.meta, SliceOf(kSeqCeilingKey), &value);
   if (status.IsNotFound()) return Seq();
   if (!status.ok()) return Fail(FromRocks(status, "read"));
   return DecodeSeq(value);
@@ -145,7 +150,7 @@ Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options, const Cl
   impl->db.reset(db);
   impl->database = {db, impl->handles[1], impl->handles[2], impl->handles[3]};
   KALAM_ASSIGN(const Seq ceiling, ReadCeiling(impl->database));
-  impl->committer = std::make_unique<Committer>(impl->database, options.durability, clock, options.worker_id, ceiling);
+  impl->committer = std::make_unique<Committer>(impl->database, options, clock, ceiling);
   return std::unique_ptr<Store>(new Store(std::move(impl)));
 }
 

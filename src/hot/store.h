@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/ids.h"
+#include "base/limits.h"
 #include "hot/batch.h"
 
 namespace rocksdb {
@@ -40,6 +41,7 @@ struct StoreOptions {
   int background_jobs = 2;
   int open_files_max = 512;
   uint16_t worker_id = 1;
+  size_t commit_queue_bytes_max = limits::kCommitQueueBytesMax;
   rocksdb::Env* env = nullptr;  // not owned; nullptr = the operating system's. The seam for fault and power-cut tests
 };
 
@@ -111,15 +113,18 @@ class Store {
                                Direction direction = Direction::kForward, const Snapshot* snapshot = nullptr) const;
   Snapshot TakeSnapshot() const;
 
-  // Queues the batch and returns; `done` tells the outcome. Answers kLimitExceeded through `done` at once when too much waits.
+  // Queues the batch and returns; `done` tells the outcome. When too much waits it answers at once, through `done`:
+  // kUnavailable, or kLimitExceeded for a batch that could never fit. With os durability the calling thread may commit what
+  // it and others queued, and then runs their `done` before it returns.
   void Submit(Batch batch, CommitDone done);
-  // Submit and wait. Not from the committer thread.
+  // Submit and wait. Not from a CommitDone.
   CommitResult Commit(Batch batch);
 
   // Tells the committer a table's schema version outside a batch: at start, for tables that exist already.
   void SetSchemaVersion(TableId table, uint32_t version);
 
-  // The last sequence that was assigned and is durable.
+  // At least the _seq of every row that a read can find now, and below that of every later commit. Right after Open it is
+  // the ceiling of the last run, up to a second ahead of the clock.
   Seq last_seq() const;
   Durability durability() const;
   // Microseconds of recent syncs (median of the last 128), 0 when none; for benchmarks and metrics.

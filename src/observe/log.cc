@@ -57,7 +57,8 @@ void AppendEscaped(std::string& line, std::string_view text, bool json) {
   }
 }
 
-std::string FormatJson(LogLevel level, std::string_view time, std::string_view request_id, std::string_view message) {
+std::string FormatJson(LogLevel level, std::string_view time, std::string_view request_id,
+                       std::string_view message) {
   std::string line = fmt::format(R"({{"ts":"{}","level":"{}")", time, TextOf(level).name);
   if (!request_id.empty()) {
     line += R"(,"request_id":")";
@@ -80,7 +81,8 @@ std::shared_ptr<spdlog::logger> MakeLogger(const LogOptions& options, Status& st
       sinks.push_back(
           std::make_shared<spdlog::sinks::rotating_file_sink_mt>(path.string(), kFileBytesMax, kOldFilesMax));
     } catch (const std::exception& error) {
-      status = Fail(ErrorCode::kIo, fmt::format("Cannot write the log file {}: {}", path.string(), error.what()));
+      status =
+          Fail(ErrorCode::kIo, fmt::format("Cannot write the log file {}: {}", path.string(), error.what()));
       if (!options.to_console) sinks.push_back(std::make_shared<spdlog::sinks::stderr_sink_mt>());
     }
   }
@@ -130,7 +132,9 @@ void StopLog() {
   if (LogState* state = log_state.exchange(nullptr)) state->logger->flush();
 }
 
-bool LogEnabled(LogLevel level) { return static_cast<int>(level) >= min_level.load(std::memory_order_relaxed); }
+bool LogEnabled(LogLevel level) {
+  return static_cast<int>(level) >= min_level.load(std::memory_order_relaxed);
+}
 
 void WriteLog(LogLevel level, std::string_view request_id, std::string_view message) {
   if (!LogEnabled(level)) return;
@@ -150,8 +154,8 @@ std::string FormatLogLine(LogFormat format, LogLevel level, int64_t wall_micros,
   auto seconds = static_cast<std::time_t>(wall_micros / 1'000'000);
   int64_t millis = wall_micros % 1'000'000 / 1'000;
   if (format == LogFormat::kPretty) {
-    std::string line = fmt::format("\033[2m{:%H:%M:%S}.{:03}\033[0m {}{}\033[0m ", fmt::localtime(seconds), millis,
-                                   TextOf(level).color, TextOf(level).padded);
+    std::string line = fmt::format("\033[2m{:%H:%M:%S}.{:03}\033[0m {}{}\033[0m ", fmt::localtime(seconds),
+                                   millis, TextOf(level).color, TextOf(level).padded);
     AppendEscaped(line, message, false);
     if (request_id.empty()) return line;
     line += " \033[2m";

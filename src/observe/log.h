@@ -1,8 +1,9 @@
 // Log: one line per event, with the request it belongs to.
 //
-// Owner: the process; InitLog once in main() before threads start, StopLog last. Before InitLog and after StopLog messages are dropped.
-// Threads: every function is thread-safe. Errors: logging never throws and never fails the caller; a full disk loses lines.
-// Secrets never reach a log: pass SQL through RedactSql first.
+// Owner: the process; InitLog once in main() before threads start, StopLog last. Before InitLog and after
+// StopLog messages are dropped. Threads: every function is thread-safe. Errors: logging never throws and
+// never fails the caller; a full disk loses lines. Secrets never reach a log: pass SQL through RedactSql
+// first.
 #pragma once
 
 #include <fmt/format.h>
@@ -44,13 +45,14 @@ struct RequestId {
   std::string_view value;
 };
 
-// The text of one event as a line without line feed, at `wall_micros`. Control characters in the message are escaped, so one event is
-// one line whatever a client sent.
+// The text of one event as a line without line feed, at `wall_micros`. Control characters in the message are
+// escaped, so one event is one line whatever a client sent.
 std::string FormatLogLine(LogFormat format, LogLevel level, int64_t wall_micros, std::string_view request_id,
                           std::string_view message);
 
 namespace internal {
-void LogFormatted(LogLevel level, std::string_view request_id, fmt::string_view format, fmt::format_args args);
+void LogFormatted(LogLevel level, std::string_view request_id, fmt::string_view format,
+                  fmt::format_args args);
 
 template <typename... Args>
 void Log(LogLevel level, std::string_view request_id, fmt::format_string<Args...> format, Args&&... args) {

@@ -10,8 +10,9 @@
 namespace kalam::observe {
 namespace {
 
-constexpr int64_t kBounds[] = {100,    250,    500,     1'000,   2'500,     5'000,     10'000,    25'000,
-                               50'000, 100'000, 250'000, 500'000, 1'000'000, 2'500'000, 5'000'000, 10'000'000};
+constexpr int64_t kBounds[] = {100,       250,       500,       1'000,     2'500,   5'000,
+                               10'000,    25'000,    50'000,    100'000,   250'000, 500'000,
+                               1'000'000, 2'500'000, 5'000'000, 10'000'000};
 
 bool IsName(std::string_view name) {
   return !name.empty() && std::ranges::all_of(name, [](char c) {
@@ -121,15 +122,19 @@ std::string Metrics::Render() const {
   auto out = std::back_inserter(text);
   for (const auto& [name, family] : families_) {
     fmt::format_to(out, "# HELP {0} {1}\n# TYPE {0} {2}\n", name, family->help, family->type);
-    for (const auto& [labels, counter] : family->counters) fmt::format_to(out, "{}{} {}\n", name, labels, counter->value());
-    for (const auto& [labels, gauge] : family->gauges) fmt::format_to(out, "{}{} {}\n", name, labels, gauge->value());
+    for (const auto& [labels, counter] : family->counters)
+      fmt::format_to(out, "{}{} {}\n", name, labels, counter->value());
+    for (const auto& [labels, gauge] : family->gauges)
+      fmt::format_to(out, "{}{} {}\n", name, labels, gauge->value());
     for (const auto& [labels, read] : family->readers) fmt::format_to(out, "{}{} {}\n", name, labels, read());
     for (const auto& [labels, histogram] : family->histograms) {
-      // The count is the sum of the buckets as read here, so the lines agree with each other while others observe.
+      // The count is the sum of the buckets as read here, so the lines agree with each other while others
+      // observe.
       uint64_t count = 0;
       for (size_t i = 0; i <= histogram->bounds_.size(); ++i) {
         count += histogram->buckets_[i].load(std::memory_order_relaxed);
-        std::string bound = i < histogram->bounds_.size() ? fmt::format("{}", Seconds(histogram->bounds_[i])) : "+Inf";
+        std::string bound =
+            i < histogram->bounds_.size() ? fmt::format("{}", Seconds(histogram->bounds_[i])) : "+Inf";
         fmt::format_to(out, "{}_bucket{} {}\n", name, WithLabel(labels, "le", bound), count);
       }
       int64_t sum = histogram->sum_.load(std::memory_order_relaxed);

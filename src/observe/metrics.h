@@ -1,8 +1,9 @@
 // Metrics: counters, gauges and histograms, shown in the Prometheus text format.
 //
-// Owner: main() has one Metrics and passes it down; modules ask for their instruments once, at construction, and keep the references,
-// which are valid as long as the Metrics. Threads: everything is thread-safe; Add, Set and Observe take no lock.
-// Errors: none at run time; a malformed or contradictory registration is a bug and asserts.
+// Owner: main() has one Metrics and passes it down; modules ask for their instruments once, at construction,
+// and keep the references, which are valid as long as the Metrics. Threads: everything is thread-safe; Add,
+// Set and Observe take no lock. Errors: none at run time; a malformed or contradictory registration is a bug
+// and asserts.
 #pragma once
 
 #include <atomic>
@@ -61,14 +62,16 @@ class Metrics {
   Metrics();
   ~Metrics();
 
-  // The instrument of this name and these labels, made at the first call. Names follow Prometheus: kalam_sql_statements_total. Only
-  // labels with few values (a statement kind, never a user).
+  // The instrument of this name and these labels, made at the first call. Names follow Prometheus:
+  // kalam_sql_statements_total. Only labels with few values (a statement kind, never a user).
   Counter& AddCounter(std::string_view name, std::string_view help, Labels labels = {});
   Gauge& AddGauge(std::string_view name, std::string_view help, Labels labels = {});
   Histogram& AddHistogram(std::string_view name, std::string_view help, Labels labels = {},
                           std::span<const int64_t> bounds_micros = DefaultBoundsMicros());
-  // A gauge that is asked when somebody looks. `read` is called on the rendering thread and must outlive this.
-  void AddGaugeReader(std::string_view name, std::string_view help, std::function<double()> read, Labels labels = {});
+  // A gauge that is asked when somebody looks. `read` is called on the rendering thread and must outlive
+  // this.
+  void AddGaugeReader(std::string_view name, std::string_view help, std::function<double()> read,
+                      Labels labels = {});
 
   // Text format 0.0.4, names and labels in order. Content-Type: text/plain; version=0.0.4; charset=utf-8.
   std::string Render() const;

@@ -37,8 +37,9 @@ TEST(Log, OneEventIsOneLine) {
 }
 
 TEST(Log, Json) {
-  EXPECT_EQ(FormatLogLine(LogFormat::kJson, LogLevel::kWarn, kMicros, "r\"1", "say \"hi\"\\\n\x01"),
-            R"({"ts":"2026-01-01T00:00:00.123Z","level":"warn","request_id":"r\"1","message":"say \"hi\"\\\n\u0001"})");
+  EXPECT_EQ(
+      FormatLogLine(LogFormat::kJson, LogLevel::kWarn, kMicros, "r\"1", "say \"hi\"\\\n\x01"),
+      R"({"ts":"2026-01-01T00:00:00.123Z","level":"warn","request_id":"r\"1","message":"say \"hi\"\\\n\u0001"})");
   EXPECT_EQ(FormatLogLine(LogFormat::kJson, LogLevel::kInfo, kMicros, "", "x"),
             R"({"ts":"2026-01-01T00:00:00.123Z","level":"info","message":"x"})");
 }
@@ -119,7 +120,8 @@ TEST(Redact, MasksEachLiteralAfterASecretWord) {
   EXPECT_EQ(RedactSql("PASSWORD E'a\\'b' x"), "PASSWORD '[REDACTED]' x");
   EXPECT_EQ(RedactSql("PASSWORD $$p'$$ x"), "PASSWORD '[REDACTED]' x");
   EXPECT_EQ(RedactSql("PASSWORD $t$p$$t$ x"), "PASSWORD '[REDACTED]' x");
-  EXPECT_EQ(RedactSql("CREATE STORAGE s CREDENTIALS '{\"k\":1}'"), "CREATE STORAGE s CREDENTIALS '[REDACTED]'");
+  EXPECT_EQ(RedactSql("CREATE STORAGE s CREDENTIALS '{\"k\":1}'"),
+            "CREATE STORAGE s CREDENTIALS '[REDACTED]'");
   EXPECT_EQ(RedactSql("UPDATE t SET password = 'x' WHERE id = '1'"),
             "UPDATE t SET password = '[REDACTED]' WHERE id = '1'");
 }
@@ -133,8 +135,9 @@ TEST(Redact, LeavesTheRestAlone) {
 }
 
 TEST(Redact, UnmatchedQuotesShowNothingMore) {
-  for (const char* sql : {"SET PASSWORD 'secret", "SELECT 'oops PASSWORD 'secret' x'", "SELECT 'oops PASSWORD 'secret'",
-                          "SET PASSWORD /* 'secret'", "SET PASSWORD $$secret", "SET PASSWORD E'x\\'secret"}) {
+  for (const char* sql :
+       {"SET PASSWORD 'secret", "SELECT 'oops PASSWORD 'secret' x'", "SELECT 'oops PASSWORD 'secret'",
+        "SET PASSWORD /* 'secret'", "SET PASSWORD $$secret", "SET PASSWORD E'x\\'secret"}) {
     EXPECT_THAT(RedactSql(sql), Not(HasSubstr("secret"))) << sql;
     EXPECT_THAT(RedactSql(sql), HasSubstr("[REDACTED]")) << sql;
   }

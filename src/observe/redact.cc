@@ -7,12 +7,15 @@ namespace {
 
 constexpr std::string_view kMask = "'[REDACTED]'";
 
-bool IsWordStart(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c & 0x80) != 0; }
+bool IsWordStart(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c & 0x80) != 0;
+}
 bool IsWord(char c) { return IsWordStart(c) || (c >= '0' && c <= '9'); }
 bool IsBlank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 bool EqualsWord(std::string_view text, std::string_view upper) {
-  return std::ranges::equal(text, upper, [](char a, char b) { return (a >= 'a' && a <= 'z' ? a - 32 : a) == b; });
+  return std::ranges::equal(text, upper,
+                            [](char a, char b) { return (a >= 'a' && a <= 'z' ? a - 32 : a) == b; });
 }
 
 enum class TokenKind { kBlank, kWord, kQuoted, kDollar, kOther };
@@ -96,12 +99,14 @@ size_t FirstSecretWord(std::string_view sql) {
   return sql.size();
 }
 
-// A literal that ends in PASSWORD: either data, or the quotes before it do not match and the secret follows it.
+// A literal that ends in PASSWORD: either data, or the quotes before it do not match and the secret follows
+// it.
 bool EndsInSecretWord(std::string_view literal) {
   literal.remove_suffix(1);
   while (!literal.empty() && (IsBlank(literal.back()) || literal.back() == '=')) literal.remove_suffix(1);
   for (std::string_view word : {"PASSWORD", "IDENTIFIED BY", "CREDENTIALS"}) {
-    if (literal.size() > word.size() && EqualsWord(literal.substr(literal.size() - word.size()), word)) return true;
+    if (literal.size() > word.size() && EqualsWord(literal.substr(literal.size() - word.size()), word))
+      return true;
   }
   return false;
 }

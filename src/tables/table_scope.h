@@ -6,6 +6,7 @@
 
 #include "catalog/catalog.h"
 #include "hot/key_codec.h"
+#include "model/result.h"
 
 namespace kalam::tables {
 

@@ -79,7 +79,7 @@ TRICKS = [
     "SELECT json_extract('{{}}', getenv('HOME'))", "SELECT COALESCE(NULL, getenv('HOME'))", "SELECT CASE WHEN false THEN getenv('HOME') END", "SELECT 1 WHERE false AND getenv('HOME') = 'x'", "SELECT x.getenv('HOME') FROM (SELECT 1) x",
     "SELECT {v}.getenv", "SELECT * FROM {v} AS OF TIMESTAMP '2024-01-01'", "SELECT * FROM {v} AT (VERSION => 1)", "SELECT rowid FROM {v}", "SELECT _scope FROM {v}", "SELECT user_id FROM {v}", "SELECT * FROM {v}.\"victim\"",
     "SELECT * FROM \"{v}\"", "SELECT * FROM \"{v}:victim\"", "SELECT * FROM {v} WHERE body LIKE '%' OR 1 = 1", "SELECT * FROM {v} WHERE id = 1 OR CURRENT_USER() = CURRENT_USER()", "SELECT * FROM {v} WHERE CURRENT_USER() = 'victim'",
-    "SELECT * FROM {v} UNION ALL BY NAME SELECT * FROM {v}", "SELECT * FROM {v} WHERE _deleted = true OR _deleted = false", "SELECT * FROM {v} WHERE _seq > 0", "EXECUTE AS USER victim (SELECT * FROM {v})" ,
+    "SELECT * FROM {v} UNION ALL BY NAME SELECT * FROM {v}", "SELECT * FROM {v} WHERE _deleted = true OR _deleted = false", "SELECT * FROM {v} WHERE _seq > 0",
     "SELECT * FROM {v} AS USER 'victim'", "SET CURRENT_USER = 'victim'; SELECT * FROM {v}", "SELECT set_config('user', 'victim', false)", "SELECT CURRENT_USER() = 'victim' FROM {v}",
     "SELECT\x00 1", "SELECT '\x00' FROM read_text('{f}')", "SELECT * FROM read_text('{f}\x00.csv')", "SELECT \\x", "SELECT $$$$", "SELECT 1 -- \r SELECT * FROM read_text('{f}')", "SELECT 1 --\u2028 , content FROM read_text('{f}')",
     "SELECT " + "(" * 5000 + "1" + ")" * 5000, "SELECT " + "-" * 1 + " " + "- " * 3000 + "1", "SELECT " + "NOT " * 20000 + "true", "SELECT " + " + ".join(["1"] * 20000), "SELECT " + "'a' || " * 5000 + "'a'",
@@ -98,7 +98,7 @@ TRICKS = [
 def field(tmp_path_factory, shared_server, callers):
     """A canary file, a victim's rows, a table of each attacker's own."""
     import kalam_server
-    config = {"execution": {"handler_timeout_seconds": 5}, "engine": {"memory_limit": 256 << 20}, "limits": {"max_response_bytes": 16 << 20}}
+    config = {"execution": {"handler_timeout_seconds": 2}, "engine": {"memory_limit": 256 << 20}, "limits": {"max_response_bytes": 16 << 20}}
     folder = tmp_path_factory.mktemp("attack")
     for name in ("canary.txt", "canary.csv"):
         (folder / name).write_text(f"a,b\n{CANARY},1\n")

@@ -35,21 +35,28 @@ class Splitter {
  public:
   explicit Splitter(std::string_view payload) : payload_(payload) { tokens_.reserve(TokensExpected(payload.size())); }
 
-  // False when the payload holds too many statements.
-  bool Add(const Token& token) {
-    if (token.kind == TokenKind::kSymbol && token.text.size() == 1) {
+  // Reads until the end or a failure of the scanner. False when the payload holds too many statements.
+  bool Read(Scanner& scanner) {
+    // Each token is scanned into its place: copying it there would take as long as scanning it.
+    while (scanner.Next(tokens_.emplace_back())) {
+      const Token& token = tokens_.back();
+      if (tokens_.size() == 1) wrapper_ = token.kind == TokenKind::kWord && IsWordIgnoringCase(token.text, "EXECUTE");
+      if (token.kind != TokenKind::kSymbol || token.text.size() != 1) continue;
       const char c = token.text[0];
-      if (c == ';' && depth_ == 0) return Finish();
       // Only EXECUTE AS counts parentheses: elsewhere one forgotten ')' must not swallow the following statements.
       if (wrapper_ && c == '(') ++depth_;
       if (wrapper_ && c == ')' && depth_ > 0) --depth_;
+      if (c == ';' && depth_ == 0 && !Finish()) return false;
     }
-    if (tokens_.empty()) wrapper_ = token.kind == TokenKind::kWord && IsWordIgnoringCase(token.text, "EXECUTE");
-    tokens_.push_back(token);
-    return true;
+    return Finish();
   }
 
+  std::vector<StatementText> Take() { return std::move(statements_); }
+
+ private:
+  // Makes a statement of the tokens before the last one, which is a ';' or nothing.
   bool Finish() {
+    tokens_.pop_back();
     if (tokens_.empty()) return true;
     if (statements_.size() >= static_cast<size_t>(limits::kBatchStatementsMax)) return false;
     const size_t begin = tokens_.front().offset;
@@ -64,14 +71,11 @@ class Splitter {
     return true;
   }
 
-  std::vector<StatementText> Take() { return std::move(statements_); }
-
- private:
   std::string_view payload_;
   std::vector<StatementText> statements_;
   std::vector<Token> tokens_;
   bool wrapper_ = false;
-  int depth_ = 0;
+  int64_t depth_ = 0;
 };
 
 char* Append(char* out, std::string_view text) {
@@ -99,21 +103,19 @@ Result<std::vector<Token>> Tokenize(std::string_view sql) {
   std::vector<Token> tokens;
   tokens.reserve(TokensExpected(sql.size()) + 1);
   Scanner scanner(sql);
-  Token token;
-  while (scanner.Next(token)) tokens.push_back(token);
+  while (scanner.Next(tokens.emplace_back())) {
+  }
   if (scanner.failed()) return ScanFailure(sql, scanner, "");
-  tokens.push_back({TokenKind::kEnd, sql.substr(sql.size()), sql.size()});
+  tokens.back() = {TokenKind::kEnd, sql.substr(sql.size()), sql.size()};
   return tokens;
 }
 
 Result<std::vector<StatementText>> SplitStatements(std::string_view payload) {
   Splitter splitter(payload);
   Scanner scanner(payload);
-  Token token;
-  bool fits = true;
-  while (fits && scanner.Next(token)) fits = splitter.Add(token);
+  const bool fits = splitter.Read(scanner);
   if (scanner.failed()) return ScanFailure(payload, scanner, kBatchPrefix);
-  if (!fits || !splitter.Finish()) {
+  if (!fits) {
     return Fail(Error(ErrorCode::kLimitExceeded,
                       fmt::format("SQL batch holds more than {} statements", limits::kBatchStatementsMax))
                     .With("max", limits::kBatchStatementsMax));

@@ -32,6 +32,14 @@ constexpr std::array<Class, 256> MakeClasses() {
 }
 constexpr std::array<Class, 256> kClasses = MakeClasses();
 
+// Bytes that may begin a blank or a comment.
+constexpr std::array<bool, 256> MakeBlankStarts() {
+  std::array<bool, 256> starts{};
+  for (size_t c = 0; c < 256; ++c) starts[c] = kClasses[c] == Class::kSpace || c == '-' || c == '/' || c >= 0x80;
+  return starts;
+}
+constexpr std::array<bool, 256> kBlankStarts = MakeBlankStarts();
+
 Class ClassOf(char c) { return kClasses[static_cast<unsigned char>(c)]; }
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsWordStart(char c) { return ClassOf(c) == Class::kWord; }
@@ -81,14 +89,6 @@ bool Scanner::Refuse(const char* what, const char* where) {
   return false;
 }
 
-bool Scanner::Emit(Token& token, TokenKind kind, const char* begin, const char* end) {
-  token.kind = kind;
-  token.text = {begin, static_cast<size_t>(end - begin)};
-  token.offset = static_cast<size_t>(begin - begin_);
-  at_ = end;
-  return true;
-}
-
 // Moves to the next token. False when there is none.
 bool Scanner::SkipBlank() {
   while (at_ < end_) {
@@ -128,9 +128,15 @@ bool Scanner::SkipBlockComment() {
 }
 
 bool Scanner::Next(Token& token) {
-  if (failed() || !SkipBlank()) return false;
+  // Most tokens stand behind nothing or one space.
+  if (at_ < end_ && *at_ == ' ') ++at_;
+  if (at_ == end_ || kBlankStarts[static_cast<unsigned char>(*at_)]) {
+    if (!SkipBlank()) return false;
+  }
   const char* const p = at_;
-  switch (ClassOf(*p)) {
+  const Class found = ClassOf(*p);
+  if (found == Class::kSingle) return Emit(token, TokenKind::kSymbol, p, p + 1);
+  switch (found) {
     case Class::kWord: return ScanWord(token);
     case Class::kDigit: return ScanNumber(token);
     case Class::kQuote: return ScanString(token, p, p, TokenKind::kString);

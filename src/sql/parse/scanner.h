@@ -23,7 +23,13 @@ class Scanner {
  private:
   bool SkipBlank();
   bool SkipBlockComment();
-  bool Emit(Token& token, TokenKind kind, const char* begin, const char* end);
+  bool Emit(Token& token, TokenKind kind, const char* begin, const char* end) {
+    token.kind = kind;
+    token.text = {begin, static_cast<size_t>(end - begin)};
+    token.offset = static_cast<size_t>(begin - begin_);
+    at_ = end;
+    return true;
+  }
   bool Refuse(const char* what, const char* where);
 
   bool ScanWord(Token& token);

@@ -1,0 +1,242 @@
+#include "hot/commit_group.h"
+
+#include <rocksdb/db.h>
+#include <rocksdb/write_batch.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "hot/key_codec.h"
+#include "hot/row_codec.h"
+
+namespace kalam::hot {
+namespace {
+
+constexpr uint32_t kTablePrefixSize = 4;
+
+rocksdb::Slice SliceOf(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
+
+bool Live(std::string_view row) { return !row.empty() && !RowDeleted(row); }
+
+Status CheckForm(const RowOp& op) {
+  if (op.prefix_size < kTablePrefixSize || op.prefix_size > op.key.size()) {
+    return Fail(ErrorCode::kInternal, "a batch holds a row key without prefix");
+  }
+  const bool computed = op.value.empty() && op.transform && op.kind != RowOpKind::kInsert;
+  if (!computed && op.value.size() < kRowHeaderSize) {
+    return Fail(ErrorCode::kInternal, "a batch holds a row without header");
+  }
+  return {};
+}
+
+Status CheckMeta(const std::vector<MetaOp>& ops) {
+  for (const MetaOp& op : ops) {
+    if (op.key.empty() || op.key.starts_with(kReservedMetaPrefix)) {
+      return Fail(ErrorCode::kInternal, "a batch holds a meta key that belongs to the store");
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+void SchemaVersions::Set(TableId table, uint32_t version) {
+  std::lock_guard lock(mu_);
+  versions_[table] = version;
+}
+
+void SchemaVersions::Apply(const std::vector<SchemaGuard>& versions) {
+  if (versions.empty()) return;
+  std::lock_guard lock(mu_);
+  for (const SchemaGuard& version : versions) versions_[version.table] = version.version;
+}
+
+Status SchemaVersions::Check(const std::vector<SchemaGuard>& guards) const {
+  if (guards.empty()) return {};
+  std::lock_guard lock(mu_);
+  for (const SchemaGuard& guard : guards) {
+    const auto it = versions_.find(guard.table);
+    if (it != versions_.end() && it->second != guard.version) {
+      return Fail(ErrorCode::kConflict, "Conflict: the table was altered or dropped while the statement ran");
+    }
+  }
+  return {};
+}
+
+CommitResult CommitGroup::Add(Batch& batch) {
+  CommitResult result;
+  result.status = versions_.Check(batch.guards);
+  if (result.status) result.status = CheckMeta(batch.meta);
+  if (!result.status) return result;
+  result.status = AddRows(batch, result);
+  if (!result.status) {
+    TakeBack();
+    return result;
+  }
+  // Nothing below can be refused.
+  writes_ = writes_ || !undo_.empty() || !batch.meta.empty() || !batch.dropped_tables.empty();
+  undo_.clear();
+  std::move(batch.meta.begin(), batch.meta.end(), std::back_inserter(meta_));
+  versions_.Apply(batch.new_versions);
+  for (const TableId table : batch.dropped_tables) DropTable(table);
+  return result;
+}
+
+Status CommitGroup::AddRows(Batch& batch, CommitResult& result) {
+  for (size_t i = 0; i < batch.rows.size(); ++i) {
+    const Status added = AddRow(batch.rows[i], batch.read_at, result);
+    if (added) continue;
+    result.failed_op = i;
+    result.failed_key = batch.rows[i].key;
+    result.applied = 0;
+    result.last_seq = Seq();
+    return added;
+  }
+  return {};
+}
+
+Status CommitGroup::AddRow(RowOp& op, Seq read_at, CommitResult& result) {
+  KALAM_TRY(CheckForm(op));
+  KALAM_ASSIGN(Image * image, Find(op, read_at));
+  std::string next;
+  KALAM_ASSIGN(const bool writes, NextVersion(op, *image, next));
+  if (!writes) return {};
+  const Seq seq = seqs_.Next(wall_millis_);
+  PatchSeq(seq, next);
+  undo_.push_back({image, image->seq, std::exchange(image->value, std::move(next)), image->loaded, image->changed});
+  image->seq = seq;
+  image->loaded = true;
+  image->changed = true;
+  recent_.Note(image->key, seq);
+  ++result.applied;
+  result.last_seq = seq;
+  return {};
+}
+
+Result<bool> CommitGroup::NextVersion(RowOp& op, const Image& image, std::string& next) {
+  if (op.kind == RowOpKind::kInsert) {
+    if (Live(image.value)) return Fail(ErrorCode::kAlreadyExists, "Already exists: the key has a row");
+    next = std::move(op.value);
+    return true;
+  }
+  if (image.seq == op.seen && !op.value.empty()) {
+    next = std::move(op.value);
+    return true;
+  }
+  if (!op.transform) return Fail(ErrorCode::kConflict, "Conflict: another statement changed the row meanwhile");
+  std::optional<std::string_view> current;
+  if (!image.value.empty()) current = image.value;
+  KALAM_ASSIGN(const RowTransform::Effect effect, op.transform->Apply(current, next));
+  if (effect == RowTransform::Effect::kUnchanged) return false;
+  if (next.size() < kRowHeaderSize) return Fail(ErrorCode::kInternal, "a row transform gave a row without header");
+  return true;
+}
+
+Result<CommitGroup::Image*> CommitGroup::Find(const RowOp& op, Seq read_at) {
+  if (const auto it = by_key_.find(op.key); it != by_key_.end()) {
+    Image& image = *it->second;
+    if (!image.loaded) KALAM_TRY(Load(image));
+    return &image;
+  }
+  Image fresh;
+  fresh.key = op.key;
+  fresh.prefix_size = op.prefix_size;
+  // A version that is written as given needs no look at the one before it, when that is surely the one the writer saw. An
+  // insert over a tombstone is looked at: it must not replace a live row whatever its writer believed.
+  const bool as_given = !op.value.empty() && (op.kind != RowOpKind::kInsert || op.seen == Seq());
+  if (as_given && recent_.Proves(op.key, op.seen, read_at)) {
+    fresh.stored_seq = fresh.seq = op.seen;
+  } else {
+    KALAM_TRY(Load(fresh));
+  }
+  Image& image = images_.emplace_back(std::move(fresh));
+  by_key_.emplace(image.key, &image);
+  return &image;
+}
+
+Status CommitGroup::Load(Image& image) {
+  image.value.clear();
+  image.stored_seq = image.seq = Seq();
+  if (!Dropped(image.key)) {
+    rocksdb::PinnableSlice stored;
+    const rocksdb::Status status =
+        database_.db->Get(rocksdb::ReadOptions(), database_.rows, SliceOf(image.key), &stored);
+    if (!status.ok() && !status.IsNotFound()) return Fail(FromRocks(status, "read"));
+    if (status.ok()) {
+      if (stored.size() < kRowHeaderSize) {
+        return Fail(ErrorCode::kCorruption, "stored row is malformed: header is cut");
+      }
+      image.value.assign(stored.data(), stored.size());
+      image.stored_seq = image.seq = RowSeq(image.value);
+    }
+  }
+  image.loaded = true;
+  return {};
+}
+
+bool CommitGroup::Dropped(std::string_view key) const {
+  return std::any_of(dropped_.begin(), dropped_.end(),
+                     [&](TableId table) { return key.starts_with(SharedPrefix(table)); });
+}
+
+// Sequences that were handed out and notes in recent_ stay: nobody can have seen them.
+void CommitGroup::TakeBack() {
+  for (auto it = undo_.rbegin(); it != undo_.rend(); ++it) {
+    it->image->seq = it->seq;
+    it->image->value = std::move(it->value);
+    it->image->loaded = it->loaded;
+    it->image->changed = it->changed;
+  }
+  undo_.clear();
+}
+
+// The range deletion runs before the group's rows are written (Collect), so rows of earlier batches are taken out here, and
+// later ones start from nothing.
+void CommitGroup::DropTable(TableId table) {
+  const std::string prefix = SharedPrefix(table);
+  for (Image& image : images_) {
+    if (!image.key.starts_with(prefix)) continue;
+    image.stored_seq = image.seq = Seq();
+    image.value.clear();
+    image.loaded = true;
+    image.changed = false;
+  }
+  dropped_.push_back(table);
+  // The drop takes a sequence of its own, so that a writer's read_at tells whether it read before or after it.
+  recent_.Forget(seqs_.Next(wall_millis_));
+}
+
+void CommitGroup::Collect(rocksdb::WriteBatch& out) const {
+  for (const TableId table : dropped_) {
+    const std::string begin = SharedPrefix(table);
+    const std::string end = PrefixEnd(begin);
+    out.DeleteRange(database_.rows, begin, end);
+    out.DeleteRange(database_.by_seq, begin, end);
+  }
+  std::string seq_key;
+  for (const Image& image : images_) {
+    if (!image.changed) continue;
+    const std::string_view prefix = image.key.substr(0, image.prefix_size);
+    if (image.stored_seq != Seq()) {
+      seq_key = prefix;
+      AppendSeq(image.stored_seq, seq_key);
+      // Each by_seq key is put once and deleted at most once, which is what SingleDelete asks for: the pair
+      // disappears at the first flush or compaction that sees both.
+      out.SingleDelete(database_.by_seq, seq_key);
+    }
+    seq_key = prefix;
+    AppendSeq(image.seq, seq_key);
+    out.Put(database_.rows, SliceOf(image.key), image.value);
+    out.Put(database_.by_seq, seq_key, SliceOf(image.key.substr(image.prefix_size)));
+  }
+  for (const MetaOp& op : meta_) {
+    if (op.value) {
+      out.Put(database_.meta, op.key, *op.value);
+    } else {
+      out.Delete(database_.meta, op.key);
+    }
+  }
+}
+
+}  // namespace kalam::hot

@@ -1,0 +1,105 @@
+// CommitGroup: the batches that share one write, validated one after the other.
+//
+// Invariants:
+//   1. Each batch is judged by the newest state: the database plus the accepted batches before it in the group.
+//   2. A refused batch leaves nothing behind but unused sequences.
+//   3. Of several versions that the group gives a row only the last is written, yet each has its own _seq. by_seq loses the
+//      entry of the version that the database holds and gains that of the last one.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/error.h"
+#include "base/ids.h"
+#include "hot/batch.h"
+#include "hot/database.h"
+#include "hot/recent_commits.h"
+#include "hot/seq.h"
+
+namespace rocksdb {
+class WriteBatch;
+}  // namespace rocksdb
+
+namespace kalam::hot {
+
+// The schema version of every table that was heard of. Thread-safe.
+class SchemaVersions {
+ public:
+  void Set(TableId table, uint32_t version);
+  void Apply(const std::vector<SchemaGuard>& versions);
+  // kConflict when a guard's table has another version. An unknown table passes.
+  Status Check(const std::vector<SchemaGuard>& guards) const;
+
+ private:
+  mutable std::mutex mu_;
+  std::unordered_map<TableId, uint32_t> versions_;  // guarded by mu_
+};
+
+// One thread, one group at a time.
+class CommitGroup {
+ public:
+  CommitGroup(const Database& database, SchemaVersions& versions, RecentCommits& recent, SeqGenerator& seqs,
+              int64_t wall_millis)
+      : database_(database), versions_(versions), recent_(recent), seqs_(seqs), wall_millis_(wall_millis) {}
+  CommitGroup(const CommitGroup&) = delete;
+  CommitGroup& operator=(const CommitGroup&) = delete;
+
+  // Accepts or refuses the batch. Its values move into the group; its keys are referred to, so `batch` stays where it is
+  // until the group is gone. The result holds once the group is written.
+  CommitResult Add(Batch& batch);
+  // False when nothing that was accepted changes anything.
+  bool writes() const { return writes_; }
+  void Collect(rocksdb::WriteBatch& out) const;
+
+ private:
+  // The newest version of one row inside the group.
+  struct Image {
+    std::string_view key;
+    uint32_t prefix_size = 0;
+    Seq stored_seq;     // of the version in the database, 0 = none
+    Seq seq;            // of the newest version, 0 = none
+    std::string value;  // newest bytes; empty = no entry, or not read (then `loaded` is false)
+    bool loaded = false;
+    bool changed = false;
+  };
+  // What an operation replaced, to be put back when a later one of its batch is refused.
+  struct Undo {
+    Image* image;
+    Seq seq;
+    std::string value;
+    bool loaded;
+    bool changed;
+  };
+
+  Status AddRows(Batch& batch, CommitResult& result);
+  Status AddRow(RowOp& op, Seq read_at, CommitResult& result);
+  // Decides what the operation writes: fills `next`, or answers false when it writes nothing.
+  Result<bool> NextVersion(RowOp& op, const Image& image, std::string& next);
+  Result<Image*> Find(const RowOp& op, Seq read_at);
+  Status Load(Image& image);
+  bool Dropped(std::string_view key) const;
+  void TakeBack();
+  void DropTable(TableId table);
+
+  const Database& database_;
+  SchemaVersions& versions_;
+  RecentCommits& recent_;
+  SeqGenerator& seqs_;
+  const int64_t wall_millis_;
+
+  std::deque<Image> images_;  // stable addresses
+  std::unordered_map<std::string_view, Image*> by_key_;
+  std::vector<MetaOp> meta_;
+  std::vector<TableId> dropped_;
+  std::vector<Undo> undo_;  // of the batch being added
+  bool writes_ = false;
+};
+
+}  // namespace kalam::hot
