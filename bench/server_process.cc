@@ -72,14 +72,17 @@ ServerProcess::ServerProcess(const ServerOptions& options) : options_(options), 
     execv(binary.c_str(), arguments.data());
     _exit(127);
   }
+  std::string ended = "no answer for 60 s";
   while (NowNanos() - started_nanos_ < kStartNanos) {
     Client client(port_);
     if (client.Request("GET", "/health").status == 200) {
       ready_seconds_ = static_cast<double>(NowNanos() - started_nanos_) / 1e9;
       return;
     }
-    if (waitpid(pid_, nullptr, WNOHANG) == pid_) {
+    if (int status = 0; waitpid(pid_, &status, WNOHANG) == pid_) {
       pid_ = -1;
+      ended = WIFSIGNALED(status) ? "killed by signal " + std::to_string(WTERMSIG(status))
+                                  : "exit code " + std::to_string(WEXITSTATUS(status));
       break;
     }
     std::this_thread::sleep_for(std::chrono::milliseconds(2));
@@ -88,7 +91,7 @@ ServerProcess::ServerProcess(const ServerOptions& options) : options_(options), 
   std::ifstream in(log);
   std::stringstream output;
   output << in.rdbuf();
-  throw BenchError("the server did not start: " + binary + "\n" + output.str());
+  throw BenchError("the server did not start (" + ended + "): " + binary + "\n" + output.str());
 }
 
 ServerProcess::~ServerProcess() { Stop(SIGTERM); }

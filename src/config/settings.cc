@@ -10,7 +10,7 @@
 namespace kalam::config {
 namespace {
 
-#define KALAM_FIELD(path) [](Settings& s) -> auto& { return s.path; }
+#define KALAM_FIELD(path) [](Settings& s) -> auto& { return s.path; }  // NOLINT(bugprone-macro-parentheses)
 
 constexpr int64_t kMiB = 1 << 20;
 constexpr int64_t kGiB = 1 << 30;

@@ -445,6 +445,10 @@ Status Walker::Function(ExpressionPtr& expression, const Scope& scope) {
     return Fail(ErrorCode::kInvalidOperation, fmt::format("Invalid function '{}': it does not exist or is not available", name));
   }
   if (function.export_state) return Refuse("EXPORT_STATE is not supported");
+  if (!qualified && (name == "/" || name == "%" || name == "mod")) {
+    function.schema = kOperatorSchema;
+    ++rewrites_;
+  }
   KALAM_TRY(All(function.children, scope));
   KALAM_TRY(Filter(function.filter, scope));
   if (function.order_bys) KALAM_TRY(Orders(function.order_bys->orders, scope));

@@ -49,15 +49,15 @@ class Database {
     config.options.allow_community_extensions = false;
     // A bug of DuckDB must fail one statement, not all running ones; Engine opens a new database after it.
     config.options.disable_database_invalidation = true;
-    config.optimizer_extensions.push_back(MakeScanOptimizer());
     duckdb_ = std::make_unique<duckdb::DuckDB>(nullptr, &config);
+    duckdb_->instance->config.optimizer_extensions.push_back(MakeScanOptimizer());
     duckdb::Connection connection(*duckdb_);
     RegisterFunctions(*connection.context);
     for (const char* sql : kSettings) {
       auto result = connection.Query(sql);
       if (result->HasError()) result->ThrowError();
     }
-    // Extensions add theirs while they load.
+    // DuckDB's own and its extensions' (parquet, json), which would read files.
     duckdb_->instance->config.replacement_scans.clear();
   }
   duckdb::DatabaseInstance& instance() { return *duckdb_->instance; }

@@ -32,7 +32,6 @@ using duckdb::StringUtil;
 duckdb::ParserOptions OurParserOptions() {
   duckdb::ParserOptions options;
   options.preserve_identifier_case = false;  // unquoted names are lower case, as in the reference
-  options.integer_division = true;           // 7 / 2 = 3
   return options;
 }
 
@@ -48,9 +47,14 @@ Status CheckPlaceholders(const std::string& sql) {
   return {};
 }
 
-std::string KindWord(StatementType type) {
-  const std::string name = duckdb::StatementTypeToString(type);
-  return type == StatementType::MULTI_STATEMENT ? "PIVOT" : StringUtil::Replace(name, "_", " ");
+// What the user called it: INSTALL and CHECKPOINT are LOAD and CALL to the parser.
+std::string FirstWord(std::string_view sql) {
+  for (const duckdb::SimplifiedToken& token : duckdb::Parser::Tokenize(std::string(sql))) {
+    size_t end = token.start;
+    while (end < sql.size() && ((sql[end] | 0x20) >= 'a' && (sql[end] | 0x20) <= 'z')) ++end;
+    return StringUtil::Upper(std::string(sql.substr(token.start, end - token.start)));
+  }
+  return "This";
 }
 
 // --- each kind to a SELECT
@@ -90,7 +94,7 @@ Status NoReturning(bool returning, std::string_view kind) {
 
 class Builder {
  public:
-  explicit Builder(Statement& out) : out_(out) {}
+  Builder(Statement& out, std::string_view sql) : out_(out), sql_(sql) {}
 
   Status Build(duckdb::unique_ptr<SQLStatement> statement) {
     switch (statement->type) {
@@ -99,7 +103,7 @@ class Builder {
       case StatementType::UPDATE_STATEMENT: return Update(statement->Cast<duckdb::UpdateStatement>());
       case StatementType::DELETE_STATEMENT: return Delete(statement->Cast<duckdb::DeleteStatement>());
       default:
-        return Fail(ErrorCode::kInvalidSql, fmt::format("{} is not supported", KindWord(statement->type)));
+        return Fail(ErrorCode::kInvalidSql, fmt::format("{} is not supported", FirstWord(sql_)));
     }
   }
 
@@ -197,6 +201,7 @@ class Builder {
   }
 
   Statement& out_;
+  std::string_view sql_;
   duckdb::unique_ptr<duckdb::TableRef> target_scan_;
 };
 
@@ -224,7 +229,7 @@ Result<std::shared_ptr<const Statement>> FromTree(duckdb::unique_ptr<SQLStatemen
   } else if (offsets_hold) {
     out->simple_ = RecogniseSimpleForm(*tree, sql);
   }
-  Builder builder(*out);
+  Builder builder(*out, sql);
   KALAM_TRY(builder.Build(std::move(tree)));
   if (out->kind_ != StatementKind::kExplain) out->kind_ = out->inner_kind_;
   KALAM_TRY(AllowAndRewrite(out->select_->node, out->found_));

@@ -77,6 +77,7 @@ struct Replacement {
 // Names of the module's own inventions, as a user would call them.
 constexpr auto kReplacements = std::to_array<Replacement>({
     {"kalam_write", "value"},
+    {"kalam.", ""},
     {"$now", "NOW()"},
     {"$user", "CURRENT_USER()"},
     {"$role", "CURRENT_ROLE()"},

@@ -22,6 +22,9 @@ inline constexpr std::string_view kRoleParameter = "role";
 // The table function that stands for tables()[slot] in the tree: scan(slot). The name shows in EXPLAIN.
 inline constexpr const char* kScanFunction = "scan";
 
+// The schema of the operators that differ from DuckDB's: the tree calls them by it.
+inline constexpr const char* kOperatorSchema = "kalam";
+
 struct HiddenParameters {
   bool now = false;
   bool user = false;

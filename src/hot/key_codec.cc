@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <utility>
 
 #include "base/limits.h"
 
@@ -20,9 +22,9 @@ constexpr size_t kTableBytes = 4;
 
 template <typename Unsigned>
 void AppendBigEndian(Unsigned value, std::string& out) {
-  for (int shift = static_cast<int>(sizeof(Unsigned)) * 8 - 8; shift >= 0; shift -= 8) {
-    out.push_back(static_cast<char>(value >> shift));
-  }
+  std::array<char, sizeof(Unsigned)> bytes;
+  for (size_t i = bytes.size(); i-- > 0; value = static_cast<Unsigned>(value >> 8)) bytes[i] = static_cast<char>(value);
+  out.append(bytes.data(), bytes.size());
 }
 
 template <typename Unsigned>
@@ -49,6 +51,15 @@ constexpr uint64_t kSign64 = uint64_t{1} << 63;
 
 std::unexpected<Error> Malformed(std::string_view what) {
   return Fail(ErrorCode::kCorruption, fmt::format("stored key is malformed: {}", what));
+}
+
+bool InRange(TypeKind kind, int64_t number) {
+  switch (kind) {
+    case TypeKind::kSmallInt: return std::in_range<int16_t>(number);
+    case TypeKind::kInt:
+    case TypeKind::kDate: return std::in_range<int32_t>(number);
+    default: return true;
+  }
 }
 
 Status AppendBytesKey(std::string_view bytes, std::string& out) {
@@ -140,7 +151,7 @@ Result<Value> DecodePrimaryKey(const DataType& type, std::string_view bytes) {
   const auto sized = [&](size_t size) { return bytes.size() == size; };
   switch (type.kind) {
     case TypeKind::kBoolean:
-      if (!sized(1)) return Malformed("boolean of another size");
+      if (!sized(1) || static_cast<uint8_t>(bytes[0]) > 1) return Malformed("not a boolean");
       return Value::Boolean(bytes[0] != 0);
     case TypeKind::kSmallInt:
     case TypeKind::kInt:
@@ -148,13 +159,19 @@ Result<Value> DecodePrimaryKey(const DataType& type, std::string_view bytes) {
     case TypeKind::kDate:
     case TypeKind::kTime:
     case TypeKind::kTimestamp:
-    case TypeKind::kDateTime:
+    case TypeKind::kDateTime: {
       if (!sized(8)) return Malformed("number of another size");
-      return Value::Integer(type.kind, static_cast<int64_t>(ReadBigEndian<uint64_t>(bytes) ^ kSign64));
+      const auto number = static_cast<int64_t>(ReadBigEndian<uint64_t>(bytes) ^ kSign64);
+      if (!InRange(type.kind, number)) return Malformed("number out of range");
+      return Value::Integer(type.kind, number);
+    }
     case TypeKind::kFloat:
-    case TypeKind::kDouble:
+    case TypeKind::kDouble: {
       if (!sized(8)) return Malformed("number of another size");
-      return Value::Real(type.kind, FromOrderedBits(ReadBigEndian<uint64_t>(bytes)));
+      const double real = FromOrderedBits(ReadBigEndian<uint64_t>(bytes));
+      if (std::isnan(real) || (real == 0 && std::signbit(real))) return Malformed("number without key form");
+      return Value::Real(type.kind, real);
+    }
     case TypeKind::kDecimal:
       if (!sized(16)) return Malformed("decimal of another size");
       return Value::Wide(type.kind, static_cast<Int128>(ReadBigEndian<unsigned __int128>(bytes) ^ kSign128), type.scale);

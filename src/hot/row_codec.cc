@@ -2,11 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <bit>
 #include <cassert>
 #include <cstring>
-#include <optional>
+#include <limits>
 #include <utility>
 
 #include "base/limits.h"
@@ -19,6 +18,7 @@ static_assert(std::endian::native == std::endian::little, "the stored format is 
 constexpr uint8_t kFormat = 1;
 constexpr uint8_t kDeletedFlag = 1;
 constexpr size_t kFlagsOffset = 1;
+constexpr size_t kReservedOffset = 2;
 constexpr size_t kVersionOffset = 4;
 constexpr size_t kSeqOffset = 8;
 
@@ -69,18 +69,52 @@ Value ReadFixed(const DataType& type, const char* slot) {
   }
 }
 
-// `value` of type `from` as the same value of type `to`; only for pairs that CanWiden accepts.
-Value Widen(Value value, const DataType& to) {
+// Days as microseconds. Days beyond the range of microseconds become the largest or smallest instant.
+int64_t MicrosOfDays(int64_t days) {
   constexpr int64_t kMicrosPerDay = 86'400'000'000;
+  int64_t micros = 0;
+  if (!__builtin_mul_overflow(days, kMicrosPerDay, &micros)) return micros;
+  return days < 0 ? -std::numeric_limits<int64_t>::max() : std::numeric_limits<int64_t>::max();
+}
+
+// The same value as type `to`; only for pairs that IsReadable accepts.
+Value Widen(Value value, const DataType& to) {
   if (to.kind == TypeKind::kDecimal) {
     Int128 wide = value.kind == TypeKind::kDecimal ? value.wide : Int128{value.integer};
     for (int i = value.scale; i < to.scale; ++i) wide *= 10;
     return Value::Wide(to.kind, wide, to.scale);
   }
-  if (to.kind == TypeKind::kDouble && IsInteger(value.kind)) return Value::Real(to.kind, static_cast<double>(value.integer));
-  if (value.kind == TypeKind::kDate && to.kind != TypeKind::kDate) return Value::Integer(to.kind, value.integer * kMicrosPerDay);
+  if (to.kind == TypeKind::kDouble && IsInteger(value.kind)) {
+    return Value::Real(to.kind, static_cast<double>(value.integer));
+  }
+  if (value.kind == TypeKind::kDate) return Value::Integer(to.kind, MicrosOfDays(value.integer));
   value.kind = to.kind;
   return value;
+}
+
+// True when a stored value can be read as `to`: CanWiden over several schema versions.
+bool IsReadable(const DataType& stored, const DataType& to) {
+  if (RowCodec::CanWiden(stored, to)) return true;
+  return stored.kind == TypeKind::kFile && to.kind == TypeKind::kJson;  // by way of TEXT
+}
+
+bool Fits(const Value& value, const DataType& type) {
+  if (value.kind != type.kind) return false;
+  switch (type.kind) {
+    case TypeKind::kSmallInt: return std::in_range<int16_t>(value.integer);
+    case TypeKind::kInt:
+    case TypeKind::kDate: return std::in_range<int32_t>(value.integer);
+    case TypeKind::kDecimal: return value.scale == type.scale;
+    case TypeKind::kEmbedding: return value.text().size() == size_t{4} * type.dimension;
+    default: return true;
+  }
+}
+
+// Values come from our own code: one of another type or size is a bug, found before it is stored.
+Status CheckValue(const Value& value, const Column& column) {
+  if (value.is_null || Fits(value, column.type)) return {};
+  return Fail(ErrorCode::kInternal, fmt::format("value {} of type {} does not fit column '{}' of type {}", ToDisplay(value),
+                                                SqlName(Type(value.kind)), column.name, SqlName(column.type)));
 }
 
 }  // namespace
@@ -91,73 +125,100 @@ uint32_t RowSchemaVersion(std::string_view row) { return Load<uint32_t>(row.data
 void PatchSeq(Seq seq, std::string& row) { Store(row.data() + kSeqOffset, seq.value); }
 void PatchDeleted(bool deleted, std::string& row) { row[kFlagsOffset] = deleted ? kDeletedFlag : 0; }
 
-// How to read one current column from a row of one stored version.
+// How to read one current column from a row of one stored version. Offsets count from the row's start.
 struct RowView::Slot {
-  DataType type;                        // current
-  DataType stored;                      // in the row
-  int32_t offset = -1;                  // of the fixed slot from the row's start; -1 = the row does not have the column
-  int32_t variable_before = -1;         // offset of the previous variable column's end, or -1 for the first
+  DataType type;                   // current
+  DataType stored;                 // in the row
+  bool present = false;            // false = the row has no such column, `missing` is its value
+  bool variable = false;
+  bool widened = false;
   uint32_t null_bit = 0;
-  const OwnedValue* missing = nullptr;  // offset -1: the initial default, or nullptr for NULL
+  uint32_t offset = 0;             // of the fixed slot
+  uint32_t variable_before = 0;    // of the previous variable column's slot, 0 for the first one
+  Value missing;
 };
 
 // One stored version: the shape of its rows and the slots of the current columns in them.
 struct RowCodec::Version {
   uint32_t number = 0;
   size_t null_bytes = 0;
-  size_t fixed_end = 0;                   // header + bitmap + fixed area
-  std::vector<uint32_t> variable_slots;   // offsets of the end offsets, in order
-  std::vector<RowView::Slot> slots;       // per current column
+  size_t fixed_end = 0;                  // header + bitmap + fixed area
+  std::vector<uint32_t> variable_slots;  // in order
+  std::vector<RowView::Slot> slots;      // per current column
+  std::string unreadable;                // why no row of this version can be read, if so
+
+  Version(const TableSchema& stored, const TableSchema& current) : number(stored.version) {
+    null_bytes = (stored.columns.size() + 7) / 8;
+    slots.resize(current.columns.size());
+    for (size_t i = 0; i < current.columns.size(); ++i) {
+      slots[i].type = current.columns[i].type;
+    }
+    fixed_end = kRowHeaderSize + null_bytes;
+    uint32_t variable_before = 0;
+    for (size_t i = 0; i < stored.columns.size(); ++i) {
+      const Column& column = stored.columns[i];
+      const auto offset = static_cast<uint32_t>(fixed_end);
+      for (size_t j = 0; j < current.columns.size(); ++j) {
+        if (current.columns[j].id != column.id) continue;
+        RowView::Slot& slot = slots[j];
+        slot.stored = column.type;
+        slot.present = true;
+        slot.variable = IsVariable(column.type.kind);
+        slot.widened = column.type != slot.type;
+        slot.null_bit = static_cast<uint32_t>(i);
+        slot.offset = offset;
+        slot.variable_before = variable_before;
+        if (IsReadable(column.type, slot.type)) continue;
+        unreadable = fmt::format("column '{}' is {} in schema version {} and cannot be read as {}", column.name,
+                                 SqlName(column.type), number, SqlName(slot.type));
+      }
+      if (IsVariable(column.type.kind)) {
+        variable_slots.push_back(offset);
+        variable_before = offset;
+      }
+      fixed_end += FixedWidth(column.type.kind);
+    }
+    for (size_t i = 0; i < slots.size(); ++i) {
+      if (!slots[i].present) SetMissing(current.columns[i], slots[i]);
+    }
+  }
+
+  // The initial default was given when the column was added, perhaps in a narrower type.
+  void SetMissing(const Column& column, RowView::Slot& slot) {
+    slot.missing = Value::Null(column.type.kind);
+    const Value value = column.initial_default.view();
+    if (value.is_null) return;
+    const DataType given{value.kind, column.type.precision, value.scale, column.type.dimension};
+    if (value.kind == column.type.kind) {
+      slot.missing = value;
+    } else if (IsReadable(given, column.type)) {
+      slot.missing = Widen(value, column.type);
+    } else {
+      unreadable = fmt::format("the initial default of column '{}' is of type {}", column.name, SqlName(given));
+    }
+  }
 };
 
 Value RowView::Get(size_t ordinal) const {
   const Slot& slot = slots_[ordinal];
-  if (slot.offset < 0) return slot.missing != nullptr ? slot.missing->view() : Value::Null(slot.type.kind);
+  if (!slot.present) return slot.missing;
   const auto bitmap = static_cast<uint8_t>(row_[kRowHeaderSize + slot.null_bit / 8]);
   if ((bitmap >> (slot.null_bit % 8) & 1) != 0) return Value::Null(slot.type.kind);
   Value value;
-  if (IsVariable(slot.stored.kind)) {
+  if (slot.variable) {
     const auto end = Load<uint32_t>(row_.data() + slot.offset);
-    const uint32_t begin = slot.variable_before < 0 ? 0 : Load<uint32_t>(row_.data() + slot.variable_before);
+    const uint32_t begin = slot.variable_before == 0 ? 0 : Load<uint32_t>(row_.data() + slot.variable_before);
     value = Value::Bytes(slot.stored.kind, {variable_ + begin, end - begin});
   } else {
     value = ReadFixed(slot.stored, row_.data() + slot.offset);
   }
-  return slot.stored == slot.type ? value : Widen(value, slot.type);
+  return slot.widened ? Widen(value, slot.type) : value;
 }
 
 RowCodec::RowCodec(std::vector<TableSchema> versions) : versions_(std::move(versions)) {
-  const TableSchema& current = versions_.back();
+  decoders_.reserve(versions_.size());
   for (const TableSchema& stored : versions_) {
-    auto version = std::make_unique<Version>();
-    version->number = stored.version;
-    version->null_bytes = (stored.columns.size() + 7) / 8;
-    version->slots.resize(current.columns.size());
-    for (size_t i = 0; i < current.columns.size(); ++i) {
-      version->slots[i].type = current.columns[i].type;
-      version->slots[i].missing = &current.columns[i].initial_default;
-    }
-    size_t offset = kRowHeaderSize + version->null_bytes;
-    int32_t variable_before = -1;
-    for (size_t i = 0; i < stored.columns.size(); ++i) {
-      const Column& column = stored.columns[i];
-      const bool variable = IsVariable(column.type.kind);
-      for (size_t j = 0; j < current.columns.size(); ++j) {
-        if (current.columns[j].id != column.id) continue;
-        RowView::Slot& slot = version->slots[j];
-        slot.stored = column.type;
-        slot.offset = static_cast<int32_t>(offset);
-        slot.variable_before = variable_before;
-        slot.null_bit = static_cast<uint32_t>(i);
-      }
-      if (variable) {
-        version->variable_slots.push_back(static_cast<uint32_t>(offset));
-        variable_before = static_cast<int32_t>(offset);
-      }
-      offset += FixedWidth(column.type.kind);
-    }
-    version->fixed_end = offset;
-    decoders_.push_back(std::move(version));
+    decoders_.push_back(std::make_unique<Version>(stored, versions_.back()));
   }
 }
 
@@ -169,6 +230,7 @@ Status RowCodec::Encode(std::span<const Value> values, std::string& out) const {
   assert(values.size() == schema.columns.size());
   size_t total = version.fixed_end;
   for (size_t i = 0; i < values.size(); ++i) {
+    KALAM_TRY(CheckValue(values[i], schema.columns[i]));
     if (!values[i].is_null && IsVariable(schema.columns[i].type.kind)) total += values[i].text().size();
   }
   if (total > limits::kRowBytesMax) {
@@ -205,13 +267,17 @@ Status RowCodec::Encode(std::span<const Value> values, std::string& out) const {
 
 Result<RowView> RowCodec::Open(std::string_view row) const {
   if (row.size() < kRowHeaderSize) return Corrupt(fmt::format("{} bytes", row.size()));
-  if (static_cast<uint8_t>(row[0]) != kFormat) return Corrupt(fmt::format("unknown format {}", static_cast<uint8_t>(row[0])));
+  const auto format = static_cast<uint8_t>(row[0]);
+  if (format != kFormat) return Corrupt(fmt::format("unknown format {}", format));
+  if ((static_cast<uint8_t>(row[kFlagsOffset]) & ~kDeletedFlag) != 0) return Corrupt("unknown flags");
+  if (Load<uint16_t>(row.data() + kReservedOffset) != 0) return Corrupt("reserved bytes are set");
   const uint32_t number = RowSchemaVersion(row);
   // Nearly always the newest.
   auto found = decoders_.rbegin();
   while (found != decoders_.rend() && (*found)->number != number) ++found;
   if (found == decoders_.rend()) return Corrupt(fmt::format("unknown schema version {}", number));
   const Version& version = **found;
+  if (!version.unreadable.empty()) return Corrupt(version.unreadable);
   if (row.size() < version.fixed_end) return Corrupt("fixed area is cut");
   uint32_t before = 0;
   const size_t variable_bytes = row.size() - version.fixed_end;
@@ -220,6 +286,7 @@ Result<RowView> RowCodec::Open(std::string_view row) const {
     if (end < before || end > variable_bytes) return Corrupt("offset outside the row");
     before = end;
   }
+  if (before != variable_bytes) return Corrupt("bytes behind the last column");
   RowView view;
   view.row_ = row;
   view.slots_ = version.slots.data();

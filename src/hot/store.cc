@@ -60,6 +60,7 @@ struct Store::Impl {
 
 namespace {
 
+constexpr std::string_view kFormat = "1";
 constexpr char kRowsFamily[] = "rows";
 constexpr char kBySeqFamily[] = "by_seq";
 constexpr char kMetaFamily[] = "meta";
@@ -87,15 +88,22 @@ rocksdb::DBOptions DbOptionsOf(const StoreOptions& options) {
   // One writer: nothing to coordinate.
   db.allow_concurrent_memtable_write = false;
   db.enable_write_thread_adaptive_yield = false;
+  // RocksDB's own log: warnings only, in files that rotate.
+  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
+  db.max_log_file_size = 4u << 20;
   db.keep_log_file_num = 3;
   db.max_manifest_file_size = 16u << 20;
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;
+  // Both read every table file at open, which would make the time to start grow with the data.
+  db.skip_stats_update_on_db_open = true;
+  db.skip_checking_sst_file_sizes_on_db_open = true;
   return db;
 }
 
-rocksdb::ColumnFamilyOptions FamilyOptionsOf(const StoreOptions& options, const std::shared_ptr<rocksdb::Cache>& cache,
-                                             size_t write_buffer_bytes, bool point_reads) {
+// `point_reads`: keys are looked up one by one, also keys that do not exist.
+rocksdb::ColumnFamilyOptions FamilyOptionsOf(const std::shared_ptr<rocksdb::Cache>& cache, size_t write_buffer_bytes,
+                                             bool point_reads) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
   table.cache_index_and_filter_blocks = true;
@@ -111,17 +119,35 @@ rocksdb::ColumnFamilyOptions FamilyOptionsOf(const StoreOptions& options, const 
     family.memtable_prefix_bloom_size_ratio = 0.02;
     family.memtable_whole_key_filtering = true;
   }
-  (void)options;
   return family;
 }
 
 // Above every sequence that was handed out before.
 Result<Seq> ReadCeiling(const Database& database) {
   std::string value;
-  const rocksdb::Status status = database.db->Get(rocksdb::ReadOptions(), database.meta, SliceOf(kSeqCeilingKey), &value);
+  const rocksdb::Status status =
+      database.db->Get(rocksdb::ReadOptions(), database.meta, SliceOf(kSeqCeilingKey), &value);
   if (status.IsNotFound()) return Seq();
   if (!status.ok()) return Fail(FromRocks(status, "read"));
   return DecodeSeq(value);
+}
+
+// Refuses a store that another version of the format wrote, and marks a new one.
+Status CheckFormat(const Database& database) {
+  std::string value;
+  const rocksdb::Slice key = SliceOf(kFormatKey);
+  rocksdb::Status status = database.db->Get(rocksdb::ReadOptions(), database.meta, key, &value);
+  if (status.ok() && value != kFormat) {
+    return Fail(ErrorCode::kUnsupported,
+                fmt::format("the database has format {}, this server reads format {}", value, kFormat));
+  }
+  if (status.IsNotFound()) {
+    rocksdb::WriteOptions synced;
+    synced.sync = true;
+    status = database.db->Put(synced, database.meta, key, SliceOf(kFormat));
+  }
+  if (!status.ok()) return Fail(FromRocks(status, "open"));
+  return {};
 }
 
 }  // namespace
@@ -135,10 +161,10 @@ Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options, const Cl
   const auto cache = rocksdb::NewLRUCache(options.block_cache_bytes);
   const size_t small_buffer = std::min<size_t>(options.write_buffer_bytes, 4u << 20);
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
-      {rocksdb::kDefaultColumnFamilyName, FamilyOptionsOf(options, cache, small_buffer, false)},
-      {kRowsFamily, FamilyOptionsOf(options, cache, options.write_buffer_bytes, true)},
-      {kBySeqFamily, FamilyOptionsOf(options, cache, options.write_buffer_bytes, false)},
-      {kMetaFamily, FamilyOptionsOf(options, cache, small_buffer, true)},
+      {rocksdb::kDefaultColumnFamilyName, FamilyOptionsOf(cache, small_buffer, false)},
+      {kRowsFamily, FamilyOptionsOf(cache, options.write_buffer_bytes, true)},
+      {kBySeqFamily, FamilyOptionsOf(cache, options.write_buffer_bytes / 2, false)},
+      {kMetaFamily, FamilyOptionsOf(cache, small_buffer, true)},
   };
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status = rocksdb::DB::Open(DbOptionsOf(options), options.path, families, &impl->handles, &db);
@@ -149,6 +175,7 @@ Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options, const Cl
   }
   impl->db.reset(db);
   impl->database = {db, impl->handles[1], impl->handles[2], impl->handles[3]};
+  KALAM_TRY(CheckFormat(impl->database));
   KALAM_ASSIGN(const Seq ceiling, ReadCeiling(impl->database));
   impl->committer = std::make_unique<Committer>(impl->database, options, clock, ceiling);
   return std::unique_ptr<Store>(new Store(std::move(impl)));

@@ -42,6 +42,9 @@ struct LogState {
 // Never destroyed once set, so that a thread that logs late does not crash.
 constinit std::atomic<LogState*> log_state{nullptr};
 
+constinit std::atomic<uint64_t> lost_lines{0};
+void CountLostLine() { lost_lines.fetch_add(1, std::memory_order_relaxed); }
+
 bool IsControl(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
 
 void AppendEscaped(std::string& line, std::string_view text, bool json) {
@@ -90,7 +93,7 @@ std::shared_ptr<spdlog::logger> MakeLogger(const LogOptions& options, Status& st
   logger->set_pattern("%v");
   logger->set_level(spdlog::level::trace);  // min_level decides
   logger->flush_on(spdlog::level::trace);   // a crash loses nothing
-  logger->set_error_handler([](const std::string&) {});
+  logger->set_error_handler([](const std::string&) { CountLostLine(); });
   return logger;
 }
 
@@ -132,6 +135,8 @@ void StopLog() {
   if (LogState* state = log_state.exchange(nullptr)) state->logger->flush();
 }
 
+uint64_t LostLogLines() { return lost_lines.load(std::memory_order_relaxed); }
+
 bool LogEnabled(LogLevel level) {
   return static_cast<int>(level) >= min_level.load(std::memory_order_relaxed);
 }
@@ -146,6 +151,7 @@ void WriteLog(LogLevel level, std::string_view request_id, std::string_view mess
     std::string line = FormatLogLine(state->format, level, micros, request_id, message);
     state->logger->log(spdlog::level::info, spdlog::string_view_t(line.data(), line.size()));
   } catch (...) {  // out of memory: the caller's work matters more than its line
+    CountLostLine();
   }
 }
 
@@ -178,6 +184,7 @@ void internal::LogFormatted(LogLevel level, std::string_view request_id, fmt::st
   try {
     WriteLog(level, request_id, fmt::vformat(format, args));
   } catch (...) {  // see WriteLog
+    CountLostLine();
   }
 }
 

@@ -39,6 +39,8 @@ Status InitLog(const LogOptions& options);
 void StopLog();
 
 bool LogEnabled(LogLevel level);
+// Lines that could not be written, for metrics.
+uint64_t LostLogLines();
 void WriteLog(LogLevel level, std::string_view request_id, std::string_view message);
 
 struct RequestId {

@@ -88,21 +88,21 @@ Metrics::Family& Metrics::FamilyOf(std::string_view name, std::string_view help,
   return *it->second;
 }
 
-Counter& Metrics::AddCounter(std::string_view name, std::string_view help, Labels labels) {
+Counter& Metrics::AddCounter(std::string_view name, std::string_view help, const Labels& labels) {
   std::lock_guard lock(mu_);
   auto& slot = FamilyOf(name, help, "counter").counters[LabelText(labels)];
   if (!slot) slot = std::make_unique<Counter>();
   return *slot;
 }
 
-Gauge& Metrics::AddGauge(std::string_view name, std::string_view help, Labels labels) {
+Gauge& Metrics::AddGauge(std::string_view name, std::string_view help, const Labels& labels) {
   std::lock_guard lock(mu_);
   auto& slot = FamilyOf(name, help, "gauge").gauges[LabelText(labels)];
   if (!slot) slot = std::make_unique<Gauge>();
   return *slot;
 }
 
-Histogram& Metrics::AddHistogram(std::string_view name, std::string_view help, Labels labels,
+Histogram& Metrics::AddHistogram(std::string_view name, std::string_view help, const Labels& labels,
                                  std::span<const int64_t> bounds_micros) {
   std::lock_guard lock(mu_);
   auto& slot = FamilyOf(name, help, "histogram").histograms[LabelText(labels)];
@@ -111,7 +111,7 @@ Histogram& Metrics::AddHistogram(std::string_view name, std::string_view help, L
 }
 
 void Metrics::AddGaugeReader(std::string_view name, std::string_view help, std::function<double()> read,
-                             Labels labels) {
+                             const Labels& labels) {
   std::lock_guard lock(mu_);
   FamilyOf(name, help, "gauge").readers[LabelText(labels)] = std::move(read);
 }

@@ -64,14 +64,14 @@ class Metrics {
 
   // The instrument of this name and these labels, made at the first call. Names follow Prometheus:
   // kalam_sql_statements_total. Only labels with few values (a statement kind, never a user).
-  Counter& AddCounter(std::string_view name, std::string_view help, Labels labels = {});
-  Gauge& AddGauge(std::string_view name, std::string_view help, Labels labels = {});
-  Histogram& AddHistogram(std::string_view name, std::string_view help, Labels labels = {},
+  Counter& AddCounter(std::string_view name, std::string_view help, const Labels& labels = {});
+  Gauge& AddGauge(std::string_view name, std::string_view help, const Labels& labels = {});
+  Histogram& AddHistogram(std::string_view name, std::string_view help, const Labels& labels = {},
                           std::span<const int64_t> bounds_micros = DefaultBoundsMicros());
   // A gauge that is asked when somebody looks. `read` is called on the rendering thread and must outlive
   // this.
   void AddGaugeReader(std::string_view name, std::string_view help, std::function<double()> read,
-                      Labels labels = {});
+                      const Labels& labels = {});
 
   // Text format 0.0.4, names and labels in order. Content-Type: text/plain; version=0.0.4; charset=utf-8.
   std::string Render() const;

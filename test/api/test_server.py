@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from kalam_server import JWT_SECRET, Server, server_binary, to_toml
+from kalam_server import JWT_SECRET, Server, free_port, server_binary, to_toml
 
 HEALTH = ["/health", "/v1/api/healthcheck"]
 
@@ -251,7 +251,7 @@ def test_a_taken_port_and_a_taken_data_folder_end_the_start_with_a_message(make_
 
 
 def test_an_insecure_secret_on_a_public_address_ends_the_start(tmp_path):
-    config = {"server": {"host": "0.0.0.0", "port": 0}, "auth": {"jwt_secret": "secret"}, "storage": {"data_path": str(tmp_path / "data")},
+    config = {"server": {"host": "0.0.0.0", "port": free_port()}, "auth": {"jwt_secret": "secret"}, "storage": {"data_path": str(tmp_path / "data")},
               "security": {"cors": {"allowed_origins": ["*"]}}}
     path = tmp_path / "c.toml"
     path.write_text(to_toml(config))

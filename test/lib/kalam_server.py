@@ -14,9 +14,10 @@ import http.client
 import json
 import os
 import pathlib
-import re
+import random
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -66,6 +67,19 @@ def to_toml(config):
     return "\n".join(lines) + "\n"
 
 
+def free_port():
+    """A port below the range from which the system takes client ports, so that no connection sits on it by chance."""
+    while True:
+        port = random.SystemRandom().randrange(10_000, 32_000)
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
+
+
 def merge(base, changes):
     """A deep copy of `base` with `changes` laid over it."""
     merged = {k: merge(v, {}) if isinstance(v, dict) else v for k, v in base.items()}
@@ -80,7 +94,7 @@ def merge(base, changes):
 def base_config(data_dir):
     no_limit = 1_000_000
     return {
-        "server": {"host": "127.0.0.1", "port": 0},
+        "server": {"host": "127.0.0.1", "port": 0},  # 0: free_port() at each start
         "storage": {"data_path": str(data_dir), "durability": "os"},
         "limits": {},
         "logging": {"logs_path": str(pathlib.Path(data_dir) / "logs"), "level": "info"},
@@ -125,16 +139,24 @@ class Server:
         self.data_dir.mkdir(parents=True, exist_ok=True)
         (self.data_dir / "data").mkdir(exist_ok=True)
         config_path = self.data_dir / "server.toml"
-        config_path.write_text(to_toml(self.config))
+        self.port = self.config["server"]["port"] or free_port()
+        config_path.write_text(to_toml(merge(self.config, {"server": {"port": self.port}})))
         self._log_start = self.log_path.stat().st_size if self.log_path.exists() else 0
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen([str(self.binary), str(config_path)], stdin=subprocess.DEVNULL, stdout=log,
                                             stderr=subprocess.STDOUT, env=self._environment(), cwd=self.data_dir)
-        self.port = self.config["server"]["port"] or None
 
     def start(self):
-        self.spawn()
-        self.wait_ready()
+        for attempt in range(5):
+            self.spawn()
+            try:
+                self.wait_ready()
+                return self
+            except ServerFailed:
+                # Another process may have taken the port in between; anything else is a failure.
+                taken = self.config["server"]["port"] == 0 and str(self.port) in self.output() and "in use" in self.output()
+                if not taken or attempt == 4:
+                    raise
         return self
 
     def output(self):
@@ -149,16 +171,11 @@ class Server:
         while time.monotonic() < give_up:
             if self.process.poll() is not None:
                 raise ServerFailed(f"server ended with code {self.process.returncode} while starting:\n{self.output()[-4000:]}")
-            if self.port is None:
-                found = re.search(r"http://(?:127\.0\.0\.1|localhost):(\d+)", self.output())
-                if found and int(found.group(1)) != 0:
-                    self.port = int(found.group(1))
-            if self.port is not None:
-                try:
-                    if Client(self.url, timeout=5).request("GET", "/health").status == 200:
-                        return
-                except (OSError, http.client.HTTPException):
-                    pass
+            try:
+                if Client(self.url, timeout=5).request("GET", "/health").status == 200:
+                    return
+            except (OSError, http.client.HTTPException):
+                pass
             time.sleep(0.01)  # poll interval, not a guess: the loop ends on the event or on the deadline
         self.kill()
         raise ServerFailed(f"server not ready after {seconds} s:\n{self.output()[-4000:]}")

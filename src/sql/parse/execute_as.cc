@@ -1,4 +1,4 @@
-// EXECUTE AS USER name ( statement ), and what logs may show of a statement.
+// EXECUTE AS USER name ( statement ).
 #include <fmt/format.h>
 
 #include <optional>
@@ -71,21 +71,6 @@ Result<std::optional<ExecuteAs>> UnwrapExecuteAs(const StatementText& text) {
     return Refuse("cannot be nested");
   }
   return wrapped;
-}
-
-std::string RedactSecrets(const StatementText& text) {
-  // Broken statements come here too, so it goes by words only: USER behind CREATE or ALTER, then PASSWORD or OAUTH.
-  bool user = false;
-  for (size_t i = 0; i < text.tokens.size(); ++i) {
-    const Token& token = text.tokens[i];
-    if (i > 0 && IsWord(token, "USER")) {
-      user = user || IsWord(text.tokens[i - 1], "CREATE") || IsWord(text.tokens[i - 1], "ALTER");
-    }
-    if (user && (IsWord(token, "PASSWORD") || IsWord(token, "OAUTH"))) {
-      return fmt::format("{} '***'", text.text.substr(0, token.end()));
-    }
-  }
-  return std::string(text.text);
 }
 
 }  // namespace kalam::sql

@@ -1,8 +1,8 @@
 // Lexer: SQL text to tokens, and the normal form that the plan cache is keyed by.
 //
 // Token borders follow the engine's lexer, so that two statements with the same normal form have the same parse tree but for the
-// values of their lifted literals. What cannot be lifted safely (X'..', B'..', U&'..', E'..' with numeric escapes, 1_000, 0xFF)
-// is one kSymbol token, which the normal form keeps as written.
+// values of their lifted literals. What cannot be lifted safely (X'..', B'..', U&'..', E'..' with numeric escapes, strings continued
+// on another line, 1_000, 0xFF) is one kSymbol token, which the normal form keeps as written.
 // Purpose and threads: pure functions, thread-safe. Lifetime: tokens are views into the text that they were made from.
 #pragma once
 

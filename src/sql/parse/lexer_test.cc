@@ -111,9 +111,7 @@ TEST(LexerTest, Strings) {
   EXPECT_EQ(Name("\"FooBar\""), "foobar");
   EXPECT_EQ(Name("FooBar"), "foobar");
   EXPECT_EQ(Name("`Foo Bar`"), "foo bar");
-  // A string goes on behind a line break, as in the SQL standard.
-  EXPECT_THAT(Tokens("'a' \n 'b'"), ElementsAre("s:'a' \n 'b'"));
-  EXPECT_EQ(Content("'a' -- don't\n 'b''c'"), "ab'c");
+  EXPECT_EQ(Content("E'\\'"  "'"), "'");
   EXPECT_THAT(Tokens("'a' 'b'"), ElementsAre("s:'a'", "s:'b'"));
   EXPECT_THAT(Tokens("'a'\n /* x */ 'b'"), ElementsAre("s:'a'", "s:'b'"));
 }
@@ -123,6 +121,9 @@ TEST(LexerTest, WhatMustNotBeLiftedIsASymbol) {
               ElementsAre("$:X'41'", "$:b'01'", "$:n'a'", "$:U&'\\0041'", "$:u&\"x\""));
   EXPECT_THAT(Tokens("E'\\x41' E'\\u0041' E'\\101' E'\\t'"),
               ElementsAre("$:E'\\x41'", "$:E'\\u0041'", "$:E'\\101'", "s:E'\\t'"));
+  // A string goes on behind a line break, as in the SQL standard.
+  EXPECT_THAT(Tokens("'a' \n 'b', E'c'\n'd'"), ElementsAre("$:'a' \n 'b'", "$:,", "$:E'c'\n'd'"));
+  EXPECT_THAT(Tokens("'a' -- don't\n 'b''c' d"), ElementsAre("$:'a' -- don't\n 'b''c'", "w:d"));
   EXPECT_THAT(Tokens("1_000 0xFF 1st 1.5e 60s"), ElementsAre("$:1_000", "$:0xFF", "$:1st", "$:1.5e", "$:60s"));
   EXPECT_THAT(Tokens("x '41'"), ElementsAre("w:x", "s:'41'"));
 }

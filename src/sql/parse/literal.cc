@@ -1,6 +1,5 @@
 // The content of quoted tokens.
 #include <algorithm>
-#include <cctype>
 
 #include "sql/parse/lexer.h"
 
@@ -18,26 +17,14 @@ char UnescapeBackslash(char c) {
   }
 }
 
-// 'a''b', also continued over lines ('a' newline 'b'), with backslash escapes when `escapes` is set.
+// Between the quotes: doubled quotes are one, and with `escapes` a backslash escapes the next character.
 std::string QuotedContent(std::string_view text, char quote, bool escapes) {
   std::string out;
   out.reserve(text.size());
-  bool inside = false;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (!inside) {
-      // Between two pieces stand blanks and line comments, which may hold quotes.
-      if (c == '-') i = std::min(text.find_first_of("\n\r", i), text.size() - 1);
-      inside = c == quote;
-    } else if (escapes && c == '\\' && i + 1 < text.size()) {
-      out.push_back(UnescapeBackslash(text[++i]));
-    } else if (c != quote) {
-      out.push_back(c);
-    } else if (i + 1 < text.size() && text[i + 1] == quote) {
-      out.push_back(text[++i]);
-    } else {
-      inside = false;
-    }
+  for (size_t i = 1; i + 1 < text.size(); ++i) {
+    const bool escaped = escapes && text[i] == '\\';
+    if (escaped || text[i] == quote) ++i;
+    out.push_back(escaped ? UnescapeBackslash(text[i]) : text[i]);
   }
   return out;
 }
@@ -59,7 +46,7 @@ std::string StringContent(const Token& token) {
 std::string NameContent(const Token& token) {
   std::string name = StringContent(token);
   std::transform(name.begin(), name.end(), name.begin(),
-                 [](unsigned char c) { return c < 0x80 ? static_cast<char>(std::tolower(c)) : static_cast<char>(c); });
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return name;
 }
 

@@ -28,9 +28,6 @@ struct ExecuteAs {
 // nullopt when the statement does not start with EXECUTE AS.
 Result<std::optional<ExecuteAs>> UnwrapExecuteAs(const StatementText& text);
 
-// The statement's text for logs: in CREATE USER and ALTER USER, also wrapped, everything behind PASSWORD or OAUTH is '***'.
-std::string RedactSecrets(const StatementText& text);
-
 // "CREATE NAMESPACE", "SELECT", ... for messages; "CreateNamespace" for details.statement_type.
 std::string_view StatementName(StatementKind kind);
 std::string_view StatementTypeName(StatementKind kind);

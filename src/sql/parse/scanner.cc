@@ -275,7 +275,9 @@ bool Scanner::ScanString(Token& token, const char* begin, const char* open, Toke
     ++p;
     if (p < end_ && *p == '\'') {
       ++p;
-    } else if (!Continues(p)) {
+    } else if (Continues(p)) {
+      kind = TokenKind::kSymbol;
+    } else {
       return Emit(token, kind, begin, p);
     }
   }
@@ -293,7 +295,9 @@ bool Scanner::ScanEscapeString(Token& token, const char* begin, const char* open
       ++p;
     } else if (end_ - p > 1 && p[1] == '\'') {
       p += 2;
-    } else if (++p; !Continues(p)) {
+    } else if (++p; Continues(p)) {
+      kind = TokenKind::kSymbol;
+    } else {
       return Emit(token, kind, begin, p);
     }
   }

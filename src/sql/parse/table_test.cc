@@ -296,7 +296,7 @@ TEST(CreateTableTest, Defaults) {
   EXPECT_EQ(Message("CREATE TABLE t (c INT DEFAULT ULID(5))"), "ULID() takes no arguments");
   for (std::string_view text : {"foo", "random()", "1 + 1)", "(1 + 1)", "- 'a'", "0xFF", "CAST(CAST(1 AS INT) AS INT)"}) {
     const Error error = Failed("CREATE TABLE t (c INT DEFAULT " + std::string(text) + ")");
-    EXPECT_TRUE(error.code == ErrorCode::kSyntax || StartsWith("Unsupported DEFAULT expression at ").Matches(error.message))
+    EXPECT_TRUE(error.code == ErrorCode::kSyntax || error.message.starts_with("Unsupported DEFAULT expression at "))
         << text << ": " << error.message;
   }
   EXPECT_EQ(Failed("CREATE TABLE t (c INT DEFAULT").code, ErrorCode::kSyntax);
