@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <random>
+#include <string>
+#include <vector>
 
 #include "base/limits.h"
 
@@ -54,8 +57,8 @@ Value RandomValue(const DataType& type, std::mt19937_64& random, std::string& st
     case TypeKind::kBytes:
     case TypeKind::kFile: {
       storage.clear();
-      for (size_t i = random() % 6; i > 0; --i) storage.push_back("\0\x01\x7F\x80\xFF"
-                                                                  "ab"[random() % 7]);
+      constexpr char kBytes[] = {'\0', '\x01', '\x7F', '\x80', '\xFF', 'a', 'b'};
+      for (size_t i = random() % 6; i > 0; --i) storage.push_back(kBytes[random() % std::size(kBytes)]);
       return Value::Bytes(type.kind, storage);
     }
     default: return Value::Integer(type.kind, RandomInteger(random, 64));

@@ -2,9 +2,14 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <limits>
+#include <memory>
 #include <random>
+#include <string>
+#include <vector>
 
+#include "base/arena.h"
 #include "base/limits.h"
 #include "hot/store_for_test.h"
 

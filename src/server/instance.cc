@@ -38,8 +38,12 @@ engine::EngineOptions EngineOptionsOf(const config::Settings& settings) {
   return options;
 }
 
-Result<std::string> RootPasswordHash(const config::Settings& settings, Random& random) {
+// Of the configured root password; empty when there is none or root exists already, since hashing takes a quarter of a second.
+Result<std::string> RootPasswordHash(const config::Settings& settings, const hot::Store& store, Random& random) {
   if (settings.auth.root_password.empty()) return std::string();
+  hot::PinnedBytes root;
+  KALAM_ASSIGN(const bool exists, store.Get(hot::Space::kMeta, "user/root", root));
+  if (exists) return std::string();
   const int cost = std::min(kRootBcryptCost, static_cast<int>(settings.auth.bcrypt_cost));
   return auth::HashPassword(settings.auth.root_password, cost, random);
 }
@@ -73,13 +77,13 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
   Instance& i = *instance;
   KALAM_ASSIGN(i.store_, hot::Store::Open(StoreOptionsOf(settings, env), i.clock_));
   KALAM_ASSIGN(i.catalog_, catalog::Catalog::Open(*i.store_, i.clock_));
-  KALAM_ASSIGN(std::string root_hash, RootPasswordHash(settings, i.random_));
+  KALAM_ASSIGN(std::string root_hash, RootPasswordHash(settings, *i.store_, i.random_));
   KALAM_ASSIGN(i.users_, auth::Users::Open(*i.store_, i.clock_, std::move(root_hash)));
   KALAM_ASSIGN(std::string secret, TokenSecret(settings, *i.store_, i.random_));
   i.tokens_ = std::make_unique<auth::Tokens>(auth::TokenOptions{std::move(secret), settings.auth.jwt_expiry_hours}, *i.users_,
                                              i.clock_);
   i.hashing_ = std::make_unique<auth::HashingThread>();
-  i.login_ = std::make_unique<auth::Login>(*i.users_, i.clock_);
+  i.login_ = std::make_unique<auth::Login>(*i.users_, i.clock_, static_cast<int>(settings.auth.bcrypt_cost));
   KALAM_ASSIGN(i.engine_, engine::Engine::Open(EngineOptionsOf(settings), i.clock_, i.random_));
   i.snowflake_ = std::make_unique<tables::SnowflakeIds>(i.clock_, kSnowflakeWorker, i.store_->last_seq());
   i.services_ = std::make_unique<sql::Services>(

@@ -13,7 +13,7 @@ def fresh(make_server):
     return make_server(root_password=None)
 
 
-def setup(server, headers=None, **changes):
+def do_setup(server, headers=None, **changes):
     body = {key: value for key, value in {**GOOD, **changes}.items() if value is not ...}
     return server.client().request("POST", SETUP, json_body=body, headers=headers)
 
@@ -34,14 +34,14 @@ def test_the_whole_setup_flow(fresh):
     client.login("root", "anything").expect(401)
     client.login("admin_ada", "").expect(401)
 
-    done = setup(fresh, email="ops@x.io").expect(200)
+    done = do_setup(fresh, email="ops@x.io").expect(200)
     body = done.json()
     assert body["user"]["id"] == "admin_ada" and body["user"]["role"] == "dba" and body["user"]["email"] == "ops@x.io"
     assert body["message"].startswith("Server setup complete.")
     assert "access_token" not in body and not done.header_list("Set-Cookie")
 
     assert client.request("GET", STATUS).expect(200).json()["needs_setup"] is False
-    assert_error(setup(fresh), 409, "already_configured", "Server has already been configured. Root password is set.")
+    assert_error(do_setup(fresh), 409, "already_configured", "Server has already been configured. Root password is set.")
     assert client.login("admin_ada", "Ada-pass-12").expect(200).json()["user"]["role"] == "dba"
     assert client.login("root", "Root-pass-99").expect(200).json()["user"]["role"] == "system"
     client.login("root", "").expect(401)
@@ -54,18 +54,18 @@ def test_the_whole_setup_flow(fresh):
 
 
 def test_setup_refuses_weak_passwords_in_order(fresh):
-    assert_error(setup(fresh, password="short"), 400, "weak_password", "DBA user password: Weak password: ", "at least 8 characters")
-    assert_error(setup(fresh, password="x" * 73), 400, "weak_password", "DBA user password", "at most 72")
-    assert_error(setup(fresh, password="password"), 400, "weak_password", "too common")
-    assert_error(setup(fresh, root_password="qwerty"), 400, "weak_password", "Root password: Weak password: ")
-    assert_error(setup(fresh, password="short", root_password="short"), 400, "weak_password", "DBA user password")
-    assert_error(setup(fresh, root_password="x" * 73), 400, "weak_password", "Root password")
+    assert_error(do_setup(fresh, password="short"), 400, "weak_password", "DBA user password: Weak password: ", "at least 8 characters")
+    assert_error(do_setup(fresh, password="x" * 73), 400, "weak_password", "DBA user password", "at most 72")
+    assert_error(do_setup(fresh, password="password"), 400, "weak_password", "too common")
+    assert_error(do_setup(fresh, root_password="qwerty"), 400, "weak_password", "Root password: Weak password: ")
+    assert_error(do_setup(fresh, password="short", root_password="short"), 400, "weak_password", "DBA user password")
+    assert_error(do_setup(fresh, root_password="x" * 73), 400, "weak_password", "Root password")
     assert fresh.client().request("GET", STATUS).json()["needs_setup"] is True
 
 
 @pytest.mark.parametrize("user", ["", "a/b", "a\\b", "a..b", "root", "nul\u0000nul"])
 def test_setup_refuses_bad_user_ids(fresh, user):
-    assert_error(setup(fresh, user=user), 400, "invalid_user")
+    assert_error(do_setup(fresh, user=user), 400, "invalid_user")
     assert fresh.client().request("GET", STATUS).json()["needs_setup"] is True
 
 
@@ -73,10 +73,10 @@ def test_setup_refuses_malformed_bodies(fresh):
     client = fresh.client()
     for body in (b"", b"{", b"[]", b'{"user":"a"}'):
         client.request("POST", SETUP, body=body, headers={"Content-Type": "application/json"}).expect(400)
-    setup(fresh, extra=1).expect(400)
-    setup(fresh, user="u" * 129).expect(400)
-    setup(fresh, password="p" * 257).expect(400)
-    setup(fresh, root_password=...).expect(400)
+    do_setup(fresh, extra=1).expect(400)
+    do_setup(fresh, user="u" * 129).expect(400)
+    do_setup(fresh, password="p" * 257).expect(400)
+    do_setup(fresh, root_password=...).expect(400)
     body = {"username": "zoe", "password": "Zoe-pass-12", "root_password": "Root-pass-99", "email": None}
     client.request("POST", SETUP, json_body=body).expect(200)
     client.login("zoe", "Zoe-pass-12").expect(200)
@@ -86,7 +86,7 @@ def test_a_root_password_from_the_config_closes_setup(make_server):
     server = make_server(root_password="From-config-1")
     client = server.client()
     assert client.request("GET", STATUS).json()["needs_setup"] is False
-    assert_error(setup(server), 409, "already_configured")
+    assert_error(do_setup(server), 409, "already_configured")
     client.login("root", "From-config-1").expect(200)
 
 
@@ -103,9 +103,9 @@ def test_the_environment_wins_over_the_config_and_only_on_the_first_start(make_s
 def test_setup_is_for_loopback_only(fresh):
     """A trusted (loopback) peer that forwards a remote address makes the client remote."""
     remote = {"X-Forwarded-For": "203.0.113.7"}
-    assert_error(setup(fresh, headers=remote), 403, "forbidden", "Server setup can only be performed from localhost")
+    assert_error(do_setup(fresh, headers=remote), 403, "forbidden", "Server setup can only be performed from localhost")
     assert_error(fresh.client().request("GET", STATUS, headers=remote), 403, "forbidden", "Setup status can only be checked from localhost")
-    assert_error(setup(fresh, headers={"X-Forwarded-For": "garbage", "X-Real-IP": "203.0.113.7"}), 403, "forbidden")
+    assert_error(do_setup(fresh, headers={"X-Forwarded-For": "garbage", "X-Real-IP": "203.0.113.7"}), 403, "forbidden")
     assert fresh.client().request("GET", STATUS, headers={"X-Forwarded-For": "127.0.0.1"}).expect(200).json()["needs_setup"] is True
 
 
@@ -119,14 +119,14 @@ def test_allow_remote_setup(make_server):
     server = make_server({"auth": {"allow_remote_setup": True}}, root_password=None)
     remote = {"X-Forwarded-For": "203.0.113.7"}
     server.client().request("GET", STATUS, headers=remote).expect(200)
-    setup(server, headers=remote).expect(200)
+    do_setup(server, headers=remote).expect(200)
 
 
 def test_concurrent_setup_makes_one_administrator(fresh):
     import concurrent.futures
 
     def attempt(number):
-        return setup(fresh, user=f"admin_{number}", root_password=f"Root-pass-{number}").status
+        return do_setup(fresh, user=f"admin_{number}", root_password=f"Root-pass-{number}").status
 
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
         statuses = list(pool.map(attempt, range(8)))

@@ -47,7 +47,7 @@ def test_no_authorization_header(server):
 
 @pytest.mark.parametrize("header", [
     "Basic cm9vdDp4", "basic cm9vdDp4", "Digest x", "Bearer", "Bearer ", "garbage", "Bearer not-a-token", "Bearer a.b", "Bearer a.b.c", "Bearer ...",
-    "Bearer a.b.c.d", "Bearer " + "x" * 9000, "Bearer eyJhbGciOiJIUzI1NiJ9.e30.", "Bearer \x7f"])
+    "Bearer a.b.c.d", "Bearer " + "x" * 9000, "Bearer eyJhbGciOiJIUzI1NiJ9.e30."])
 def test_malformed_headers(server, header):
     assert_refused(ask(server, header))
 

@@ -172,6 +172,8 @@ class Trial:
         self.root_folder = pathlib.Path(folder)
         self.server = Server({"storage": {"durability": "sync", "write_buffer_bytes": 1 << 20}, "logging": {"level": "warn"}},
                              data_dir=self.root_folder, binary=options.server)
+        if options.folder_exists:
+            (self.root_folder / "data" / "rocksdb").mkdir(parents=True)
         self.writers = []
         for number in range(options.writers):
             # Half of them in one SHARED table, half in the USER tables of three users.
@@ -362,6 +364,8 @@ def main():
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--writers", type=int, default=10)
     parser.add_argument("--dir", default=None, help="parent of the temporary folder")
+    parser.add_argument("--folder-exists", action="store_true",
+                        help="make the database folder beforehand: its own name is then durable whatever the server does")
     parser.add_argument("--canary", action="store_true", help="let the disk lie; the test must notice")
     options = parser.parse_args()
     if not options.server:
