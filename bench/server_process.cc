@@ -126,6 +126,17 @@ Memory ServerProcess::memory() const {
   return memory;
 }
 
+double ServerProcess::cpu_seconds() const {
+  std::ifstream in("/proc/" + std::to_string(pid_) + "/stat");
+  std::string field;
+  std::getline(in, field, ')');  // the name may hold blanks
+  for (int i = 3; i <= 13; ++i) in >> field;
+  double user = 0;
+  double system = 0;
+  in >> user >> system;
+  return (user + system) / static_cast<double>(sysconf(_SC_CLK_TCK));
+}
+
 TemporaryFolder::TemporaryFolder(const std::filesystem::path& parent) {
   std::filesystem::create_directories(parent);
   std::string name = (parent / "kalam-bench-XXXXXX").string();

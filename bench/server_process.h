@@ -43,6 +43,8 @@ class ServerProcess {
   // CLOCK_MONOTONIC at fork.
   int64_t started_nanos() const { return started_nanos_; }
   Memory memory() const;
+  // Processor time of the server since its start.
+  double cpu_seconds() const;
   // kill -9.
   void Kill();
 

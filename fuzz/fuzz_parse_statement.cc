@@ -22,7 +22,8 @@ void CheckCreateTable(const CreateTable& table) {
     Require(!column.name.empty() && column.type.kind != kalam::TypeKind::kNull);
     keys += column.primary_key ? 1 : 0;
     if (column.default_value.kind == kalam::DefaultKind::kNone) continue;
-    // A sign and a number, a string, or a word, maybe with (): never anything that could be more than a constant.
+    // A sign and a number, a string, or a word, maybe with (): never anything that could be more than a
+    // constant.
     const auto tokens = kalam::sql::Tokenize(column.default_value.expression);
     Require(tokens.has_value() && tokens->size() >= 2 && tokens->size() <= 4);
   }
@@ -42,7 +43,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       continue;
     }
     Require(!statement->text.empty() && text.text.find(statement->text) != std::string_view::npos);
-    if (const auto* table = std::get_if<CreateTable>(&statement->body); table != nullptr) CheckCreateTable(*table);
+    if (const auto* table = std::get_if<CreateTable>(&statement->body); table != nullptr)
+      CheckCreateTable(*table);
   }
   return 0;
 }

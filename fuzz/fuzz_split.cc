@@ -1,5 +1,5 @@
-// The lexer: whatever a payload holds, tokens stand where they say, a statement's text splits into itself, and the normal form keeps
-// one literal per marker.
+// The lexer: whatever a payload holds, tokens stand where they say, a statement's text splits into itself,
+// and the normal form keeps one literal per marker.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>

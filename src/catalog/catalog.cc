@@ -22,15 +22,17 @@ std::unexpected<Error> NamespaceNotFound(std::string_view name) {
 }
 
 std::unexpected<Error> TableNotFound(std::string_view ns, std::string_view name) {
-  return Fail(Error(ErrorCode::kNotFoundTable, fmt::format("Table '{}' not found in namespace '{}'", name, ns))
-                  .With("table_name", std::string(name))
-                  .With("namespace", std::string(ns)));
+  return Fail(
+      Error(ErrorCode::kNotFoundTable, fmt::format("Table '{}' not found in namespace '{}'", name, ns))
+          .With("table_name", std::string(name))
+          .With("namespace", std::string(ns)));
 }
 
 // Columns that are new in the newest version get the next ids; ids are never given twice in a table's life.
 Status AssignColumnIds(Table& table) {
   if (table.versions.back().columns.size() > limits::kColumnsMax) {
-    return Fail(ErrorCode::kLimitExceeded, fmt::format("Table {} has more than {} columns", table.full_name(), limits::kColumnsMax));
+    return Fail(ErrorCode::kLimitExceeded,
+                fmt::format("Table {} has more than {} columns", table.full_name(), limits::kColumnsMax));
   }
   for (Column& column : table.versions.back().columns) {
     if (column.id.value == 0) column.id = ColumnId(table.next_column_id++);
@@ -49,7 +51,9 @@ void AddRemoval(const Table& table, hot::Batch& batch) {
 
 }  // namespace
 
-NamespacePtr CatalogSnapshot::FindNamespace(std::string_view name) const { return namespaces_.Find({name, {}}); }
+NamespacePtr CatalogSnapshot::FindNamespace(std::string_view name) const {
+  return namespaces_.Find({name, {}});
+}
 
 TablePtr CatalogSnapshot::FindTable(std::string_view ns, std::string_view name) const {
   return tables_.Find({ns, name});
@@ -91,9 +95,11 @@ Result<std::unique_ptr<Catalog>> Catalog::Open(hot::Store& store, const Clock& c
   CatalogSnapshot first;
   first.version_ = 1;
   std::vector<std::pair<QualifiedName, NamespacePtr>> namespaces;
+  namespaces.reserve(loaded.namespaces.size());
   for (NamespacePtr& ns : loaded.namespaces) namespaces.emplace_back(KeyOf(*ns), std::move(ns));
   first.namespaces_.Fill(namespaces);
   std::vector<std::pair<QualifiedName, TablePtr>> tables;
+  tables.reserve(loaded.tables.size());
   for (TablePtr& table : loaded.tables) {
     store.SetSchemaVersion(table->id, table->schema().version);
     tables.emplace_back(KeyOf(*table), std::move(table));
@@ -114,9 +120,11 @@ Status Catalog::CreateNamespace(std::string_view name) {
   std::lock_guard lock(write_mu_);
   const SnapshotPtr current = published_.Get();
   if (current->FindNamespace(name) != nullptr) {
-    return Fail(ErrorCode::kAlreadyExists, fmt::format("Already exists: Namespace '{}' already exists", name));
+    return Fail(ErrorCode::kAlreadyExists,
+                fmt::format("Already exists: Namespace '{}' already exists", name));
   }
-  auto ns = std::make_shared<Namespace>(Namespace{.name = std::string(name), .created_at_ms = clock_.WallMillis()});
+  auto ns =
+      std::make_shared<Namespace>(Namespace{.name = std::string(name), .created_at_ms = clock_.WallMillis()});
   hot::Batch batch;
   batch.meta.push_back({NamespaceKey(name), EncodeNamespace(*ns)});
   CatalogSnapshot next = *current;
@@ -124,7 +132,8 @@ Status Catalog::CreateNamespace(std::string_view name) {
   return CommitAndPublish(std::move(batch), std::move(next));
 }
 
-Status Catalog::AlterNamespace(std::string_view name, const std::function<Result<std::string>(const std::string&)>& merge) {
+Status Catalog::AlterNamespace(std::string_view name,
+                               const std::function<Result<std::string>(const std::string&)>& merge) {
   std::lock_guard lock(write_mu_);
   const SnapshotPtr current = published_.Get();
   const NamespacePtr old = current->FindNamespace(name);
@@ -144,13 +153,15 @@ Result<std::vector<TablePtr>> Catalog::DropNamespace(std::string_view name, bool
   if (current->FindNamespace(name) == nullptr) return NamespaceNotFound(name);
   if (name == "default" || name == "system") {
     // They could not be created again: their names are reserved.
-    return Fail(ErrorCode::kInvalidOperation, fmt::format("Cannot drop namespace '{}': it is reserved", name));
+    return Fail(ErrorCode::kInvalidOperation,
+                fmt::format("Cannot drop namespace '{}': it is reserved", name));
   }
   std::vector<TablePtr> tables = current->TablesIn(name);
   if (!tables.empty() && !cascade) {
-    return Fail(ErrorCode::kInvalidOperation,
-                fmt::format("Cannot drop namespace '{}': namespace contains {} table(s). Drop all tables first.", name,
-                            tables.size()));
+    return Fail(
+        ErrorCode::kInvalidOperation,
+        fmt::format("Cannot drop namespace '{}': namespace contains {} table(s). Drop all tables first.",
+                    name, tables.size()));
   }
   hot::Batch batch;
   CatalogSnapshot next = *current;
@@ -169,13 +180,16 @@ Result<TablePtr> Catalog::CreateTable(Table draft) {
   const SnapshotPtr current = published_.Get();
   if (current->FindNamespace(draft.ns) == nullptr) {
     return Fail(Error(ErrorCode::kNotFoundNamespace,
-                      fmt::format("Namespace '{0}' does not exist. Create it first with CREATE NAMESPACE {0}", draft.ns))
+                      fmt::format("Namespace '{0}' does not exist. Create it first with CREATE NAMESPACE {0}",
+                                  draft.ns))
                     .With("namespace", draft.ns));
   }
   if (current->FindTable(draft.ns, draft.name) != nullptr) {
-    return Fail(ErrorCode::kAlreadyExists, fmt::format("Already exists: Table {} already exists", draft.full_name()));
+    return Fail(ErrorCode::kAlreadyExists,
+                fmt::format("Already exists: Table {} already exists", draft.full_name()));
   }
-  if (draft.versions.size() != 1) return Fail(ErrorCode::kInternal, "CreateTable needs exactly one schema version");
+  if (draft.versions.size() != 1)
+    return Fail(ErrorCode::kInternal, "CreateTable needs exactly one schema version");
   if (next_table_id_ == std::numeric_limits<uint32_t>::max()) {
     return Fail(ErrorCode::kLimitExceeded, "No table id is left");
   }

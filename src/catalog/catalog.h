@@ -1,11 +1,12 @@
-// Catalog: namespaces and tables with their schema versions. Immutable snapshots, O(1) lookup, changes through the commit pipeline.
+// Catalog: namespaces and tables with their schema versions. Immutable snapshots, O(1) lookup, changes
+// through the commit pipeline.
 //
-// Owner: main(). Threads: every method is thread-safe; changes are serialised by one lock, durable before they return, and visible to every
-// later Snapshot() call. A callback (`merge`, `change`) runs under that lock and must not call the catalog. Records live in the meta space
-// of the store; docs/catalog-format.md describes them.
-// Errors: kNotFoundNamespace, kNotFoundTable, kAlreadyExists, kInvalidOperation, kLimitExceeded (table ids, columns), and the store's; texts are
-// the protocol's.
-// Cost: a change copies a fixed number of pointers and one shard of names, whatever the number of tables.
+// Owner: main(). Threads: every method is thread-safe; changes are serialised by one lock, durable before
+// they return, and visible to every later Snapshot() call. A callback (`merge`, `change`) runs under that
+// lock and must not call the catalog. Records live in the meta space of the store; docs/catalog-format.md
+// describes them. Errors: kNotFoundNamespace, kNotFoundTable, kAlreadyExists, kInvalidOperation,
+// kLimitExceeded (table ids, columns), and the store's; texts are the protocol's. Cost: a change copies a
+// fixed number of pointers and one shard of names, whatever the number of tables.
 #pragma once
 
 #include <cstdint>
@@ -84,16 +85,20 @@ class Catalog {
   // `Already exists: Namespace 'x' already exists`.
   Status CreateNamespace(std::string_view name);
   // Replaces the options object by `merge(current)`.
-  Status AlterNamespace(std::string_view name, const std::function<Result<std::string>(const std::string&)>& merge);
-  // Refuses a non-empty one unless cascade: "Cannot drop namespace 'x': namespace contains 2 table(s). Drop all tables first." `default` and `system` stay. Returns
-  // the dropped tables.
+  Status AlterNamespace(std::string_view name,
+                        const std::function<Result<std::string>(const std::string&)>& merge);
+  // Refuses a non-empty one unless cascade: "Cannot drop namespace 'x': namespace contains 2 table(s). Drop
+  // all tables first." `default` and `system` stay. Returns the dropped tables.
   Result<std::vector<TablePtr>> DropNamespace(std::string_view name, bool cascade);
 
-  // `draft`: everything but ids, times and codec; one version whose columns have no ids yet. Returns the stored table.
+  // `draft`: everything but ids, times and codec; one version whose columns have no ids yet. Returns the
+  // stored table.
   Result<TablePtr> CreateTable(Table draft);
-  // Gives `change` a copy of the table to modify (columns without id get one, `versions` may get one more entry, whose number is set here). Stored
-  // when `change` returns true, nothing happens on false; edits of `versions` that are stored already are undone. Returns the table afterwards.
-  Result<TablePtr> AlterTable(std::string_view ns, std::string_view name, const std::function<Result<bool>(Table&)>& change);
+  // Gives `change` a copy of the table to modify (columns without id get one, `versions` may get one more
+  // entry, whose number is set here). Stored when `change` returns true, nothing happens on false; edits of
+  // `versions` that are stored already are undone. Returns the table afterwards.
+  Result<TablePtr> AlterTable(std::string_view ns, std::string_view name,
+                              const std::function<Result<bool>(Table&)>& change);
   // Removes the definition and, in the same batch, all hot rows.
   Result<TablePtr> DropTable(std::string_view ns, std::string_view name);
 

@@ -36,7 +36,8 @@ Table Draft(std::string ns, std::string name) {
   table.ns = std::move(ns);
   table.name = std::move(name);
   table.versions.resize(1);
-  table.versions[0].columns = {MakeColumn("id", TypeKind::kBigInt, true), MakeColumn("body", TypeKind::kText)};
+  table.versions[0].columns = {MakeColumn("id", TypeKind::kBigInt, true),
+                               MakeColumn("body", TypeKind::kText)};
   return table;
 }
 
@@ -128,10 +129,14 @@ TEST_F(CatalogTest, NamespacesAreCreatedAlteredAndDropped) {
   EXPECT_EQ(again.error().code, ErrorCode::kAlreadyExists);
   EXPECT_EQ(again.error().message, "Already exists: Namespace 'app' already exists");
 
-  const auto merge = [](const std::string& old) -> Result<std::string> { return old == "{}" ? R"({"a":1})" : R"({"a":2})"; };
+  const auto merge = [](const std::string& old) -> Result<std::string> {
+    return old == "{}" ? R"({"a":1})" : R"({"a":2})";
+  };
   ASSERT_TRUE(catalog_->AlterNamespace("app", merge).has_value());
   EXPECT_EQ(catalog_->AlterNamespace("none", merge).error().message, "Namespace 'none' not found");
-  const auto refuse = [](const std::string&) -> Result<std::string> { return Fail(ErrorCode::kInvalidInput, "no"); };
+  const auto refuse = [](const std::string&) -> Result<std::string> {
+    return Fail(ErrorCode::kInvalidInput, "no");
+  };
   EXPECT_EQ(catalog_->AlterNamespace("app", refuse).error().message, "no");
   Reopen();
   EXPECT_EQ(catalog_->Snapshot()->FindNamespace("app")->options_json, R"({"a":1})");
@@ -161,7 +166,8 @@ TEST_F(CatalogTest, CreatedTableIsFoundBeforeAndAfterReopen) {
   EXPECT_EQ(again.error().message, "Already exists: Table default.t already exists");
   const auto nowhere = catalog_->CreateTable(Draft("app", "t"));
   EXPECT_EQ(nowhere.error().code, ErrorCode::kNotFoundNamespace);
-  EXPECT_EQ(nowhere.error().message, "Namespace 'app' does not exist. Create it first with CREATE NAMESPACE app");
+  EXPECT_EQ(nowhere.error().message,
+            "Namespace 'app' does not exist. Create it first with CREATE NAMESPACE app");
 
   Reopen();
   const TablePtr table = catalog_->Snapshot()->FindTable("default", "t");
@@ -223,7 +229,8 @@ TEST_F(CatalogTest, AlterTableWithoutVersion) {
   EXPECT_EQ(catalog_->AlterTable("default", "t", nothing).value(), after);
   const auto refuse = [](Table&) -> Result<bool> { return Fail(ErrorCode::kInvalidOperation, "no"); };
   EXPECT_EQ(catalog_->AlterTable("default", "t", refuse).error().message, "no");
-  EXPECT_EQ(catalog_->AlterTable("default", "x", nothing).error().message, "Table 'x' not found in namespace 'default'");
+  EXPECT_EQ(catalog_->AlterTable("default", "x", nothing).error().message,
+            "Table 'x' not found in namespace 'default'");
   EXPECT_EQ(catalog_->version(), version);
   Reopen();
   EXPECT_EQ(catalog_->Snapshot()->FindTable("default", "t")->access_level, AccessLevel::kPublic);
@@ -242,7 +249,8 @@ TEST_F(CatalogTest, DropTableRemovesDefinitionAndRows) {
   EXPECT_EQ(CountKeys(hot::Space::kBySeq, hot::SharedPrefix(table->id)), 0U);
   EXPECT_EQ(CountKeys(hot::Space::kRows, hot::SharedPrefix(other->id)), 10U);
   EXPECT_EQ(CountKeys(hot::Space::kMeta, kSchemaPrefix), 1U);
-  EXPECT_EQ(WriteRow(*table, 11, 1).status.error().code, ErrorCode::kConflict) << "a late writer finds the table gone";
+  EXPECT_EQ(WriteRow(*table, 11, 1).status.error().code, ErrorCode::kConflict)
+      << "a late writer finds the table gone";
   EXPECT_EQ(catalog_->DropTable("default", "t").error().code, ErrorCode::kNotFoundTable);
   Reopen();
   EXPECT_THAT(Names(catalog_->Snapshot()->Tables()), ElementsAre("default.u"));
@@ -310,7 +318,8 @@ TEST_F(CatalogTest, ConcurrentChangesAreAllKept) {
       for (int i = 0; i < kTables; ++i) {
         const std::string name = "t" + std::to_string(t) + "_" + std::to_string(i);
         EXPECT_TRUE(catalog_->CreateTable(Draft("default", name)).has_value());
-        EXPECT_NE(catalog_->Snapshot()->FindTable("default", name), nullptr) << "own changes are visible at once";
+        EXPECT_NE(catalog_->Snapshot()->FindTable("default", name), nullptr)
+            << "own changes are visible at once";
         EXPECT_TRUE(catalog_->AlterTable("default", "shared", add_column(t * kTables + i)).has_value());
         if (i % 5 == 0) {
           EXPECT_TRUE(catalog_->DropTable("default", name).has_value());

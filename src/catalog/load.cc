@@ -32,12 +32,13 @@ Status ForEachRecord(const hot::Store& store, std::string_view prefix,
 
 Result<std::vector<NamespacePtr>> LoadNamespaces(const hot::Store& store) {
   std::vector<NamespacePtr> namespaces;
-  KALAM_TRY(ForEachRecord(store, kNamespacePrefix, [&](std::string_view key, std::string_view value) -> Status {
-    KALAM_ASSIGN(Namespace ns, DecodeNamespace(value));
-    if (NamespaceKey(ns.name) != key) return Fail(ErrorCode::kCorruption, "key and name differ");
-    namespaces.push_back(std::make_shared<const Namespace>(std::move(ns)));
-    return {};
-  }));
+  KALAM_TRY(
+      ForEachRecord(store, kNamespacePrefix, [&](std::string_view key, std::string_view value) -> Status {
+        KALAM_ASSIGN(Namespace ns, DecodeNamespace(value));
+        if (NamespaceKey(ns.name) != key) return Fail(ErrorCode::kCorruption, "key and name differ");
+        namespaces.push_back(std::make_shared<const Namespace>(std::move(ns)));
+        return {};
+      }));
   return namespaces;
 }
 
@@ -66,15 +67,18 @@ Result<TablesById> LoadTables(const hot::Store& store) {
 }
 
 // What must hold between records, whoever wrote them.
-Status CheckTable(const TableRecord& record, const std::set<std::string>& namespaces, uint32_t next_table_id) {
+Status CheckTable(const TableRecord& record, const std::set<std::string>& namespaces,
+                  uint32_t next_table_id) {
   const Table& table = record.table;
   const std::string key = TableKey(table.id);
   if (table.versions.empty()) return Corrupt(key, "it has no schema record");
-  if (table.schema().version != record.last_version) return Corrupt(key, "its newest schema record is missing");
+  if (table.schema().version != record.last_version)
+    return Corrupt(key, "its newest schema record is missing");
   if (table.id.value >= next_table_id) return Corrupt(key, "its id is not below catalog/next_table_id");
   if (!namespaces.contains(table.ns)) return Corrupt(key, fmt::format("namespace '{}' is missing", table.ns));
   for (const Column& column : table.schema().columns) {
-    if (column.id.value >= table.next_column_id) return Corrupt(key, "a column id is not below next_column_id");
+    if (column.id.value >= table.next_column_id)
+      return Corrupt(key, "a column id is not below next_column_id");
   }
   return {};
 }

@@ -1,8 +1,9 @@
 // NameMap: an immutable-by-sharing hash map from a qualified name to a shared object.
 //
-// Purpose: a catalog snapshot is copied for every change while readers keep the old one. The map is cut into shards that copies share,
-// so a copy costs a fixed number of pointers and a change copies one shard, not 10,000 entries.
-// Threads: a value; const methods are thread-safe. Lifetime: keys are views into the objects, which the map keeps alive.
+// Purpose: a catalog snapshot is copied for every change while readers keep the old one. The map is cut into
+// shards that copies share, so a copy costs a fixed number of pointers and a change copies one shard, not
+// 10,000 entries. Threads: a value; const methods are thread-safe. Lifetime: keys are views into the objects,
+// which the map keeps alive.
 #pragma once
 
 #include <array>
@@ -79,7 +80,9 @@ class NameMap {
   static constexpr size_t kShards = 256;
 
   // The bits that the map inside a shard uses least.
-  static size_t ShardOf(const QualifiedName& key) { return QualifiedNameHash{}(key) >> (sizeof(size_t) * 8 - 8); }
+  static size_t ShardOf(const QualifiedName& key) {
+    return QualifiedNameHash{}(key) >> (sizeof(size_t) * 8 - 8);
+  }
 
   std::shared_ptr<Shard> CopyShard(const QualifiedName& key) const {
     const auto& shard = shards_[ShardOf(key)];

@@ -15,7 +15,8 @@ namespace json = boost::json;
 
 constexpr int64_t kFormat = 1;
 
-// Reads the members of one object and remembers the first fault, so that decoders need not check after every member.
+// Reads the members of one object and remembers the first fault, so that decoders need not check after every
+// member.
 class Reader {
  public:
   Reader(const json::value& value, std::string_view what) : what_(what) {
@@ -58,7 +59,9 @@ class Reader {
     }
     return std::string(member->get_string());
   }
-  std::string OptionalText(std::string_view key) { return Member(key) == nullptr ? std::string() : Text(key); }
+  std::string OptionalText(std::string_view key) {
+    return Member(key) == nullptr ? std::string() : Text(key);
+  }
   const json::value& Child(std::string_view key) {
     const json::value* member = Member(key);
     if (member == nullptr) Note(fmt::format("member {} is missing", key));
@@ -110,7 +113,8 @@ Result<DataType> DecodeType(const json::value& value) {
     type.precision = static_cast<uint8_t>(reader.Integer("precision", 1, 38));
     type.scale = static_cast<uint8_t>(reader.Integer("scale", 0, type.precision));
   }
-  if (type.kind == TypeKind::kEmbedding) type.dimension = static_cast<uint16_t>(reader.Integer("dimension", 1, 8192));
+  if (type.kind == TypeKind::kEmbedding)
+    type.dimension = static_cast<uint16_t>(reader.Integer("dimension", 1, 8192));
   KALAM_TRY(reader.Check());
   return type;
 }
@@ -127,7 +131,8 @@ json::object EncodeColumn(const Column& column) {
     if (def.kind == DefaultKind::kLiteral) encoded["value"] = EncodeValue(def.literal.view());
     object["default"] = std::move(encoded);
   }
-  if (!column.initial_default.view().is_null) object["initial_default"] = EncodeValue(column.initial_default.view());
+  if (!column.initial_default.view().is_null)
+    object["initial_default"] = EncodeValue(column.initial_default.view());
   if (!column.comment.empty()) object["comment"] = column.comment;
   return object;
 }

@@ -1,5 +1,5 @@
-// Catalog records: definitions to and from JSON in the meta space. The format is described in docs/catalog-format.md; change both
-// together.
+// Catalog records: definitions to and from JSON in the meta space. The format is described in
+// docs/catalog-format.md; change both together.
 #pragma once
 
 #include <string>

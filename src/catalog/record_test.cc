@@ -50,9 +50,10 @@ TEST(ValueJsonTest, EveryConstantComesBackWithTheSameBits) {
 }
 
 TEST(ValueJsonTest, BrokenConstantsAreRefused) {
-  for (const char* text : {"5", "{}", R"({"type":999,"null":true})", R"({"type":3})", R"({"type":3,"int":"5"})",
-                           R"({"type":12,"hex":"abc"})", R"({"type":12,"hex":"zz"})", R"({"type":4,"bits":"12"})",
-                           R"({"type":15,"bits":"00000000000000000000000000000001","scale":99})", R"({"type":6})"}) {
+  for (const char* text :
+       {"5", "{}", R"({"type":999,"null":true})", R"({"type":3})", R"({"type":3,"int":"5"})",
+        R"({"type":12,"hex":"abc"})", R"({"type":12,"hex":"zz"})", R"({"type":4,"bits":"12"})",
+        R"({"type":15,"bits":"00000000000000000000000000000001","scale":99})", R"({"type":6})"}) {
     const auto decoded = DecodeValue(boost::json::parse(text));
     ASSERT_FALSE(decoded.has_value()) << text;
     EXPECT_EQ(decoded.error().code, ErrorCode::kCorruption);
@@ -116,8 +117,12 @@ TEST(RecordTest, TableAndNamespaceRoundTrip) {
   table.name = "t";
   table.type = TableType::kStream;
   table.access_level = AccessLevel::kDba;
-  table.options = {.storage_id = "s3-main", .use_user_storage = true, .flush_rows = 10, .flush_interval_seconds = std::nullopt,
-                   .deleted_retention_hours = 0, .ttl_seconds = 60};
+  table.options = {.storage_id = "s3-main",
+                   .use_user_storage = true,
+                   .flush_rows = 10,
+                   .flush_interval_seconds = std::nullopt,
+                   .deleted_retention_hours = 0,
+                   .ttl_seconds = 60};
   table.versions = {SampleSchema()};
   table.next_column_id = 9;
   table.comment = "c";
@@ -151,7 +156,8 @@ TEST(RecordTest, TableAndNamespaceRoundTrip) {
 }
 
 TEST(RecordTest, BrokenRecordsAreRefused) {
-  for (const char* text : {"", "[]", "{}", R"({"format":2,"name":"a"})", R"({"format":1})", "{\"format\":1"}) {
+  for (const char* text :
+       {"", "[]", "{}", R"({"format":2,"name":"a"})", R"({"format":1})", "{\"format\":1"}) {
     EXPECT_EQ(DecodeNamespace(text).error().code, ErrorCode::kCorruption) << text;
     EXPECT_EQ(DecodeTable(text).error().code, ErrorCode::kCorruption) << text;
     EXPECT_EQ(DecodeSchema(text).error().code, ErrorCode::kCorruption) << text;

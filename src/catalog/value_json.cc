@@ -5,6 +5,7 @@
 #include <bit>
 #include <boost/json.hpp>
 #include <charconv>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
@@ -19,7 +20,7 @@ using UInt128 = unsigned __int128;
 std::string ToHex(std::string_view bytes) {
   std::string out;
   out.reserve(bytes.size() * 2);
-  for (unsigned char c : bytes) fmt::format_to(std::back_inserter(out), "{:02x}", c);
+  for (char c : bytes) fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<unsigned char>(c));
   return out;
 }
 
@@ -42,7 +43,8 @@ std::optional<std::string> FromHex(std::string_view digits) {
   return out;
 }
 
-// JSON text must be UTF-8; whatever is not goes as hexadecimal. The parser is the judge, since it is the one that reads it again.
+// JSON text must be UTF-8; whatever is not goes as hexadecimal. The parser is the judge, since it is the one
+// that reads it again.
 bool IsJsonText(std::string_view bytes) {
   std::error_code error;
   const json::value parsed = json::parse(json::serialize(json::string(bytes)), error);
@@ -83,7 +85,8 @@ Result<OwnedValue> DecodeBits(TypeKind kind, const json::object& object) {
   const auto low = ParseHexNumber(digits.substr(16));
   if (!high.has_value() || !low.has_value()) return Bad("bits do not decode");
   int64_t scale = 0;
-  if (const json::value* s = object.if_contains("scale"); s != nullptr && s->is_int64()) scale = s->get_int64();
+  if (const json::value* s = object.if_contains("scale"); s != nullptr && s->is_int64())
+    scale = s->get_int64();
   if (scale < 0 || scale > 38) return Bad("scale is out of range");
   const auto wide = static_cast<Int128>((static_cast<UInt128>(*high) << 64) | *low);
   return OwnedValue(Value::Wide(kind, wide, static_cast<uint8_t>(scale)));
@@ -97,13 +100,15 @@ json::value EncodeValue(const Value& value) {
   if (value.is_null) {
     object["null"] = true;
   } else if (IsVariable(value.kind)) {
-    const bool is_text = value.kind != TypeKind::kBytes && value.kind != TypeKind::kEmbedding && IsJsonText(value.text());
+    const bool is_text =
+        value.kind != TypeKind::kBytes && value.kind != TypeKind::kEmbedding && IsJsonText(value.text());
     object[is_text ? "text" : "hex"] = is_text ? std::string(value.text()) : ToHex(value.text());
   } else if (IsReal(value.kind)) {
     object["bits"] = fmt::format("{:016x}", std::bit_cast<uint64_t>(value.real));
   } else if (IsWide(value.kind)) {
     const auto bits = static_cast<UInt128>(value.wide);
-    object["bits"] = fmt::format("{:016x}{:016x}", static_cast<uint64_t>(bits >> 64), static_cast<uint64_t>(bits));
+    object["bits"] =
+        fmt::format("{:016x}{:016x}", static_cast<uint64_t>(bits >> 64), static_cast<uint64_t>(bits));
     if (value.kind == TypeKind::kDecimal) object["scale"] = static_cast<int64_t>(value.scale);
   } else {
     object["int"] = value.integer;

@@ -231,7 +231,10 @@ Status Walker::SelectItem(ExpressionPtr& item, const Scope& scope) {
   const bool plain = kind == ExpressionClass::CONSTANT || kind == ExpressionClass::STAR;
   std::string name;
   if (!plain && item->GetAlias().empty()) name = item->GetName();
-  if (name == "count_star()") item->SetAlias("count(*)");
+  if (name.find("count_star()") != std::string::npos) {
+    name = StringUtil::Replace(name, "count_star()", "count(*)");
+    item->SetAlias(name);
+  }
   const size_t before = rewrites_;
   KALAM_TRY(Expression(item, scope));
   // The result column is called after what the user wrote, not after what it was replaced by.
@@ -445,8 +448,9 @@ Status Walker::Function(ExpressionPtr& expression, const Scope& scope) {
     return Fail(ErrorCode::kInvalidOperation, fmt::format("Invalid function '{}': it does not exist or is not available", name));
   }
   if (function.export_state) return Refuse("EXPORT_STATE is not supported");
-  if (!qualified && (name == "/" || name == "%" || name == "mod")) {
-    function.schema = kOperatorSchema;
+  if (IsAdjustedFunction(name)) {
+    if (qualified) return Refuse(fmt::format("Call {}() without anything before its name", name));
+    function.schema = kAdjustedSchema;
     ++rewrites_;
   }
   KALAM_TRY(All(function.children, scope));

@@ -8,7 +8,7 @@ namespace {
 
 // Every scalar, aggregate, window and macro function of DuckDB 1.4.4 that computes from its arguments alone, in byte order. Made from
 // duckdb_functions() and reviewed; what reads settings, files, the catalog, sequences, other queries or connection state is absent:
-// getvariable, current_setting, nextval, json_serialize_sql, pg_*, has_*_privilege, write_log, setseed, combine, finalize, ...
+// format() and printf() (a field width takes any amount of memory), getvariable, current_setting, nextval, json_serialize_sql, pg_*, has_*_privilege, write_log, setseed, combine, finalize, ...
 // A new DuckDB version may add functions: they stay refused until somebody has looked at them and added a line.
 constexpr auto kFunctions = std::to_array<std::string_view>({
   "!__postfix", "!~~", "!~~*", "%", "&", "&&", "*", "**", "+", "-", "->>", "/", "//", "<->", "<<", "<=>",
@@ -34,7 +34,7 @@ constexpr auto kFunctions = std::to_array<std::string_view>({
   "dense_rank", "divide", "duckdb_logs_parsed", "editdist3", "element_at", "encode", "ends_with", "entropy",
   "enum_code", "enum_first", "enum_last", "enum_range", "enum_range_boundary", "epoch", "epoch_ms",
   "epoch_ns", "epoch_us", "equi_width_bins", "era", "error", "even", "exp", "factorial", "favg", "fdiv",
-  "fill", "filter", "first", "first_value", "flatten", "floor", "fmod", "format", "format_bytes",
+  "fill", "filter", "first", "first_value", "flatten", "floor", "fmod", "format_bytes",
   "formatreadabledecimalsize", "formatreadablesize", "from_base64", "from_binary", "from_hex", "from_json",
   "from_json_strict", "fsum", "gamma", "gcd", "gen_random_uuid", "generate_series", "geomean",
   "geometric_mean", "get_bit", "grade_up", "greatest", "greatest_common_divisor", "group_concat",
@@ -67,7 +67,7 @@ constexpr auto kFunctions = std::to_array<std::string_view>({
   "mode", "month", "monthname", "multiply", "nanosecond", "nextafter", "nfc_normalize",
   "normalized_interval", "not_ilike_escape", "not_like_escape", "nth_value", "ntile", "nullif",
   "octet_length", "ord", "parse_dirname", "parse_dirpath", "parse_filename", "parse_path", "percent_rank",
-  "pg_size_pretty", "pg_typeof", "pi", "position", "pow", "power", "prefix", "printf", "product",
+  "pg_size_pretty", "pg_typeof", "pi", "position", "pow", "power", "prefix", "product",
   "quantile", "quantile_cont", "quantile_disc", "quarter", "radians", "random", "range", "rank",
   "rank_dense", "reduce", "regexp_escape", "regexp_extract", "regexp_extract_all", "regexp_full_match",
   "regexp_matches", "regexp_replace", "regexp_split_to_array", "regexp_split_to_table", "regr_avgx",
@@ -92,6 +92,10 @@ constexpr auto kFunctions = std::to_array<std::string_view>({
 static_assert(std::ranges::is_sorted(kFunctions));
 static_assert(std::ranges::adjacent_find(kFunctions) == kFunctions.end());
 
+constexpr auto kAdjusted = std::to_array<std::string_view>({"%", "/", "damerau_levenshtein", "editdist3", "jaro_similarity",
+                                                            "jaro_winkler_similarity", "levenshtein", "lpad", "mod", "regexp_replace", "repeat", "replace", "rpad"});
+static_assert(std::ranges::is_sorted(kAdjusted));
+
 // Functions in FROM. They make rows from their arguments and read nothing else.
 constexpr auto kTableFunctions = std::to_array<std::string_view>({"generate_series", "json_each", "json_tree", "range", "unnest"});
 static_assert(std::ranges::is_sorted(kTableFunctions));
@@ -99,6 +103,7 @@ static_assert(std::ranges::is_sorted(kTableFunctions));
 }  // namespace
 
 bool IsAllowedFunction(std::string_view name) { return std::ranges::binary_search(kFunctions, name); }
+bool IsAdjustedFunction(std::string_view name) { return std::ranges::binary_search(kAdjusted, name); }
 bool IsAllowedTableFunction(std::string_view name) { return std::ranges::binary_search(kTableFunctions, name); }
 
 }  // namespace kalam::engine

@@ -94,7 +94,7 @@ Result<Value> ThroughDuck(const Pair& pair, Arena& arena) {
     duckdb::Value result;
     std::string why;
     const duckdb::LogicalType target = IsText(to.kind) ? duckdb::LogicalType::VARCHAR : ToDuck(to);
-    if (!source.DefaultTryCastAs(target, result, &why, true)) return CannotCast(pair);
+    if (!source.DefaultTryCastAs(target, result, &why)) return CannotCast(pair);
     Value out = FromDuck(result, to, arena);
     out.kind = pair.to.kind;
     return out;

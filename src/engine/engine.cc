@@ -10,6 +10,7 @@
 #include "duckdb/main/config.hpp"
 #include "duckdb/main/connection.hpp"
 #include "duckdb/main/database.hpp"
+#include "engine/memory_guard.h"
 #include "engine/parse.h"
 #include "engine/query_connection.h"
 #include "engine/scalar_functions.h"
@@ -39,7 +40,10 @@ constexpr const char* kSettings[] = {
 class Database {
  public:
   explicit Database(const EngineOptions& options) {
+    // DuckDB stops at its own limit first; the guard is for what that limit does not see.
+    MemoryGuard::Install(options.memory_bytes_max + options.memory_bytes_max / 2);
     duckdb::DBConfig config;
+    config.allocator = MemoryGuard::MakeAllocator();
     config.options.maximum_memory = options.memory_bytes_max;
     config.options.maximum_threads = static_cast<duckdb::idx_t>(std::max(1, options.threads));
     config.options.use_temporary_directory = false;
@@ -102,9 +106,10 @@ Result<Lane> Engine::Impl::Take(const StatementContext& context) {
   Lane lane;
   {
     std::unique_lock lock(mu);
-    while (free_lanes.empty()) {
+    while (true) {
       if (context.stop.stop_requested()) return Fail(ErrorCode::kCancelled, "The query was cancelled");
       if (clock.MonotonicNanos() >= context.deadline_nanos) return Fail(TimeIsOver());
+      if (!free_lanes.empty()) break;
       returned.wait_for(lock, kLookEvery);
     }
     lane = std::move(free_lanes.back());
@@ -157,6 +162,7 @@ void Engine::Impl::Return(Lane lane) {
     }
   }
   returned.notify_one();
+  MemoryGuard::ReleaseFreed();
 }
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -214,6 +220,10 @@ class OneValue final : public RowSink {
 
 Result<Value> Engine::EvaluateConstant(std::string_view expression, const DataType& type, Arena& arena) const {
   KALAM_ASSIGN(auto statement, ParseExpression(expression));
+  if (const std::optional<duckdb::Value> literal = LiteralOf(*statement)) {
+    const Result<DataType> from = FromDuck(literal->type());
+    if (from) return CastValue(FromDuck(*literal, *from, arena), *from, type, {}, arena);
+  }
   RunRequest request;
   request.statement = std::move(statement);
   request.context.now_micros = impl_->clock.WallMicros();

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "duckdb/common/string_util.hpp"
+#include "duckdb/parser/expression/cast_expression.hpp"
 #include "duckdb/parser/expression/constant_expression.hpp"
 #include "duckdb/parser/expression/star_expression.hpp"
 #include "duckdb/parser/parser.hpp"
@@ -288,6 +289,20 @@ Result<std::shared_ptr<const Statement>> ParseExpression(std::string_view expres
   } catch (const std::exception& exception) {
     return Fail(Translate(duckdb::ErrorData(exception), Stage::kParse, expression));
   }
+}
+
+std::optional<duckdb::Value> LiteralOf(const Statement& expression) {
+  const auto& item = *expression.select_->node->Cast<SelectNode>().select_list[0];
+  if (item.GetExpressionClass() == duckdb::ExpressionClass::CONSTANT) return item.Cast<duckdb::ConstantExpression>().value;
+  if (item.GetExpressionClass() != duckdb::ExpressionClass::CAST) return std::nullopt;
+  // TRUE and FALSE
+  const auto& cast = item.Cast<duckdb::CastExpression>();
+  if (cast.cast_type.id() != duckdb::LogicalTypeId::BOOLEAN || cast.child->GetExpressionClass() != duckdb::ExpressionClass::CONSTANT) {
+    return std::nullopt;
+  }
+  duckdb::Value value = cast.child->Cast<duckdb::ConstantExpression>().value;
+  if (!value.DefaultTryCastAs(duckdb::LogicalType::BOOLEAN)) return std::nullopt;
+  return value;
 }
 
 }  // namespace kalam::engine

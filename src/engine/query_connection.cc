@@ -41,7 +41,7 @@ bool FitsPlan(duckdb::Value& value, const duckdb::LogicalType& expected) {
   }
   const duckdb::Value original = value;
   const duckdb::LogicalType& from = original.type();
-  if (from.id() == LogicalTypeId::VARCHAR) return value.DefaultTryCastAs(expected, true);
+  if (from.id() == LogicalTypeId::VARCHAR) return value.DefaultTryCastAs(expected);
   const bool integer = from.IsIntegral();
   const bool real = from.id() == LogicalTypeId::DOUBLE || from.id() == LogicalTypeId::FLOAT;
   if (integer && expected.id() == LogicalTypeId::DOUBLE && std::llabs(original.GetValue<int64_t>()) > kExactInDouble) return false;

@@ -211,7 +211,7 @@ void RegisterFunctions(ClientContext& context) {
     }
     duckdb::CreateTableFunctionInfo scan(MakeScanFunction());
     catalog.CreateFunction(context, scan);
-    RegisterDivision(context);
+    RegisterAdjustedFunctions(context);
   });
 }
 

@@ -8,8 +8,8 @@ namespace kalam::engine {
 // The cast of one written value inside VALUES: kalam_write(value, column) with the type of RunState::cast_to[column].
 inline constexpr const char* kWriteFunction = "kalam_write";
 
-// Puts /, % and mod() into the schema kOperatorSchema. Within a transaction.
-void RegisterDivision(duckdb::ClientContext& context);
+// Puts the functions of IsAdjustedFunction into the schema kAdjustedSchema. Within a transaction.
+void RegisterAdjustedFunctions(duckdb::ClientContext& context);
 
 // Puts all functions of this module, scan() too, into DuckDB's system catalog.
 void RegisterFunctions(duckdb::ClientContext& context);

@@ -22,8 +22,8 @@ inline constexpr std::string_view kRoleParameter = "role";
 // The table function that stands for tables()[slot] in the tree: scan(slot). The name shows in EXPLAIN.
 inline constexpr const char* kScanFunction = "scan";
 
-// The schema of the operators that differ from DuckDB's: the tree calls them by it.
-inline constexpr const char* kOperatorSchema = "kalam";
+// The schema of the functions that differ from DuckDB's (IsAdjustedFunction): the tree calls them by it.
+inline constexpr const char* kAdjustedSchema = "kalam";
 
 struct HiddenParameters {
   bool now = false;

@@ -6,6 +6,7 @@
 #include <array>
 #include <boost/asio/buffer.hpp>
 #include <cassert>
+#include <cerrno>
 
 #include "front/replies.h"
 #include "front/response_head.h"
@@ -36,7 +37,10 @@ std::string PeerIp(const Socket& socket) {
   error_code error;
   const tcp::endpoint peer = socket.remote_endpoint(error);
   if (error) return {};
-  return CanonicalIp(peer.address().to_string());
+  // Without the "%eth0" of link-local addresses.
+  return CanonicalIp(peer.address().is_v6()
+                         ? asio::ip::address_v6(peer.address().to_v6().to_bytes()).to_string()
+                         : peer.address().to_string());
 }
 
 }  // namespace
@@ -213,8 +217,7 @@ Connection::Step Connection::TakeHead() {
   NoteClient();
   if (auto refusal = Refuse()) return RefuseAfterHead(std::move(*refusal));
   if (head_.chunked) {
-    const auto limit_bytes = static_cast<uint64_t>(front_.settings.rate_limit.request_body_limit_bytes);
-    chunks_ = std::make_unique<ChunkedBody>(limit_bytes);
+    chunks_ = std::make_unique<ChunkedBody>(BodyBytesMax());
   }
   if (head_.chunked || BodyBytesMissing() != 0) SendContinue();
   return Step::kAgain;
@@ -232,6 +235,12 @@ size_t Connection::BodyBytesMissing() const {
   return total > input_.size() ? static_cast<size_t>(total - input_.size()) : 0;
 }
 
+// The route's limit once it is known, never more than the server's.
+uint64_t Connection::BodyBytesMax() const {
+  const auto max = static_cast<uint64_t>(front_.settings.rate_limit.request_body_limit_bytes);
+  return route_ == nullptr ? max : std::min(max, route_->body_bytes_max);
+}
+
 Connection::Step Connection::TakeBody() { return BodyBytesMissing() != 0 ? Step::kNeedMore : RunRoute(); }
 
 Connection::Step Connection::TakeChunks() {
@@ -243,10 +252,8 @@ Connection::Step Connection::TakeChunks() {
       return Step::kNeedMore;
     case ChunkedBody::State::kDone:
       return RunRoute();
-    case ChunkedBody::State::kTooLarge: {
-      const auto max = static_cast<uint64_t>(front_.settings.rate_limit.request_body_limit_bytes);
-      return FailRequest(BodyTooLargeReply(max + 1, max));
-    }
+    case ChunkedBody::State::kTooLarge:
+      return FailRequest(BodyTooLargeReply(BodyBytesMax() + 1, BodyBytesMax()));
     case ChunkedBody::State::kMalformed:
       break;
   }
@@ -267,13 +274,13 @@ void Connection::NoteClient() {
 // What stands before the route: size, bans and rates, CORS, the route's own admission.
 std::optional<HttpResponse> Connection::Refuse() {
   route_ = nullptr;
-  const auto max = static_cast<uint64_t>(front_.settings.rate_limit.request_body_limit_bytes);
-  if (head_.content_length > max) return BodyTooLargeReply(head_.content_length, max);
+  if (head_.content_length > BodyBytesMax()) return BodyTooLargeReply(head_.content_length, BodyBytesMax());
   if (auto refusal = front_.guard.Check(client_ip(), received_at_nanos_)) return refusal;
   if (Cors::IsPreflight(*this)) return front_.cors.Preflight(*this);
   RouteMatch match = FindRoute(path(), method());
   if (match.route == nullptr) return std::move(match.refusal);
   route_ = match.route;
+  if (head_.content_length > BodyBytesMax()) return BodyTooLargeReply(head_.content_length, BodyBytesMax());
   return route_->admit == nullptr ? std::nullopt : route_->admit(*this, front_.routes);
 }
 
@@ -441,7 +448,8 @@ void Connection::ReleaseBuffers() {
 
 bool Connection::ClientIsGone() {
   char byte = 0;
-  return ::recv(socket_->native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+  const ssize_t size = ::recv(socket_->native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return size == 0 || (size < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 void Connection::OnTick(int64_t now_nanos, bool give_up) {

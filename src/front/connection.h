@@ -75,6 +75,7 @@ class Connection final : public HttpRequest, public std::enable_shared_from_this
   Step TakeChunks();
   Step Discard();
   size_t BodyBytesMissing() const;
+  uint64_t BodyBytesMax() const;
   void SendContinue();
 
   // Answering.

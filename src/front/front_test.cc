@@ -407,7 +407,7 @@ TEST(InputBufferTest, KeepsBytesInOnePiece) {
   std::string expected;
   std::string received;
   for (int i = 0; i < 200; ++i) {
-    const std::string piece(static_cast<size_t>(i % 37), static_cast<char>('a' + i % 26));
+    const std::string piece(static_cast<size_t>(1 + i % 37), static_cast<char>('a' + i % 26));
     std::memcpy(buffer.Prepare(piece.size()).data(), piece.data(), piece.size());
     buffer.Commit(piece.size());
     expected += piece;

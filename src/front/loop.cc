@@ -114,7 +114,7 @@ void Loop::Tick() {
   const bool give_up = coarse_nanos_ >= stop_at_nanos_;
   for (const ConnectionPtr& connection : ticking_) connection->OnTick(coarse_nanos_, give_up);
   ticking_.clear();
-  ScheduleTick();
+  if (!ended_) ScheduleTick();  // the last connection may just have been closed
 }
 
 void Loop::BeginStop(int64_t grace_nanos) {
@@ -131,6 +131,7 @@ void Loop::BeginStop(int64_t grace_nanos) {
 
 void Loop::EndWhenDone() {
   if (!stopping_ || !connections_.empty() || outstanding_ != 0) return;
+  ended_ = true;
   tick_timer_.cancel();
   work_.reset();
 }

@@ -106,6 +106,7 @@ class Loop {
   int64_t date_seconds_ = -1;
   std::string date_line_;
   bool stopping_ = false;
+  bool ended_ = false;  // stopping and nothing is left
   int64_t stop_at_nanos_ = INT64_MAX;
 
   std::mutex mu_;

@@ -49,7 +49,8 @@ struct Route {
   std::string_view path;
   Methods methods;
   std::string_view allow;  // the Allow header of a 405; empty: another method is a 404
-  AdmitFn admit;           // or nullptr
+  uint64_t body_bytes_max;
+  AdmitFn admit;  // or nullptr
   HandleFn handle;
 };
 

@@ -1,6 +1,6 @@
 #include <array>
 
-#include "auth/tokens.h"
+#include "base/limits.h"
 #include "front/route.h"
 #include "front/routes/handlers.h"
 #include "front/sql_call.h"
@@ -12,20 +12,23 @@ constexpr Methods kGet = {Method::kGet, Method::kHead};
 constexpr Methods kPost = {Method::kPost};
 constexpr std::string_view kAllowGet = "GET, HEAD";
 constexpr std::string_view kAllowPost = "POST";
+constexpr uint64_t kSqlBody = limits::kJsonBodyBytesMax;
+constexpr uint64_t kAuthBody = 2 << 20;  // from strangers
+constexpr uint64_t kNoBody = 64 << 10;   // some clients send one nevertheless
 
 // The whole HTTP surface. The busiest first: the list is searched from its start.
 constexpr auto kRoutes = std::to_array<Route>({
-    {"/v1/api/sql", kPost, "", &AdmitSql, &HandleSql},
-    {"/v1/api/null", kPost, "", &AdmitNull, &HandleNull},
-    {"/health", kGet, kAllowGet, nullptr, &HandleHealth},
-    {"/v1/api/healthcheck", kGet, kAllowGet, nullptr, &HandleHealth},
-    {"/v1/api/cluster/health", kGet, kAllowGet, nullptr, &HandleClusterHealth},
-    {"/v1/api/auth/login", kPost, kAllowPost, nullptr, &HandleLogin},
-    {"/v1/api/auth/refresh", kPost, kAllowPost, nullptr, &HandleRefresh},
-    {"/v1/api/auth/logout", kPost, kAllowPost, nullptr, &HandleLogout},
-    {"/v1/api/auth/me", kGet, kAllowGet, nullptr, &HandleMe},
-    {"/v1/api/auth/setup", kPost, kAllowPost, nullptr, &HandleSetup},
-    {"/v1/api/auth/status", kGet, kAllowGet, nullptr, &HandleSetupStatus},
+    {"/v1/api/sql", kPost, "", kSqlBody, &AdmitSql, &HandleSql},
+    {"/v1/api/null", kPost, "", kSqlBody, &AdmitNull, &HandleNull},
+    {"/health", kGet, kAllowGet, kNoBody, nullptr, &HandleHealth},
+    {"/v1/api/healthcheck", kGet, kAllowGet, kNoBody, nullptr, &HandleHealth},
+    {"/v1/api/cluster/health", kGet, kAllowGet, kNoBody, nullptr, &HandleClusterHealth},
+    {"/v1/api/auth/login", kPost, kAllowPost, kAuthBody, nullptr, &HandleLogin},
+    {"/v1/api/auth/refresh", kPost, kAllowPost, kAuthBody, nullptr, &HandleRefresh},
+    {"/v1/api/auth/logout", kPost, kAllowPost, kAuthBody, nullptr, &HandleLogout},
+    {"/v1/api/auth/me", kGet, kAllowGet, kNoBody, nullptr, &HandleMe},
+    {"/v1/api/auth/setup", kPost, kAllowPost, kAuthBody, nullptr, &HandleSetup},
+    {"/v1/api/auth/status", kGet, kAllowGet, kNoBody, nullptr, &HandleSetupStatus},
 });
 
 }  // namespace

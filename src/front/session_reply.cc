@@ -10,8 +10,6 @@
 namespace kalam::front {
 namespace {
 
-constexpr size_t kAuthBodyBytesMax = 2 << 20;
-
 void AppendMoment(std::string_view name, int64_t micros, int digits, std::string& out) {
   out.push_back(',');
   wire::AppendJsonKey(name, out);
@@ -116,10 +114,6 @@ Result<std::string_view> BearerTokenOf(std::string_view authorization) {
 std::optional<HttpResponse> RefuseNonJson(const HttpRequest& request) {
   if (!IsJsonContentType(request.header("Content-Type").value_or(""))) {
     return TextReply(400, "Content type error: application/json expected");
-  }
-  if (request.body().size() > kAuthBodyBytesMax) {
-    return TextReply(413,
-                     "JSON payload has exceeded limit (" + std::to_string(kAuthBodyBytesMax) + " bytes).");
   }
   return std::nullopt;
 }

@@ -31,7 +31,7 @@ std::optional<std::string_view> CookieOf(const HttpRequest& request, std::string
 // The token of an Authorization header, or the text of the 401 ("Bearer token missing").
 Result<std::string_view> BearerTokenOf(std::string_view authorization);
 
-// The 400 or 413 (family F) of a body that is not JSON or too large, or nullopt.
+// The 400 (family F) of a body that does not say it is JSON, or nullopt.
 std::optional<HttpResponse> RefuseNonJson(const HttpRequest& request);
 
 }  // namespace kalam::front

@@ -68,8 +68,9 @@ struct Batch {
   std::vector<SchemaGuard> new_versions;
   // Tables whose rows disappear with this batch.
   std::vector<TableId> dropped_tables;
-  // Store::last_seq() as the writer noted it before it read what it gives as `seen`; 0 = not noted. Saves the committer a
-  // read per row when nothing near the row was committed in between. A value noted after those reads loses updates.
+  // Store::last_seq() as the writer noted it before it read the versions that it gives as `seen`; 0 = not noted. Saves the
+  // committer a read per update or delete, mostly. A value noted after those reads loses updates. Inserts and operations
+  // with `seen` 0 do not use it.
   Seq read_at;
 
   size_t ApproximateBytes() const;

@@ -142,9 +142,9 @@ Result<CommitGroup::Image*> CommitGroup::Find(const RowOp& op, Seq read_at) {
   Image fresh;
   fresh.key = op.key;
   fresh.prefix_size = op.prefix_size;
-  // A version that is written as given needs no look at the one before it, when that is surely the one the writer saw. An
-  // insert over a tombstone is looked at: it must not replace a live row whatever its writer believed.
-  const bool as_given = !op.value.empty() && (op.kind != RowOpKind::kInsert || op.seen == Seq());
+  // A version that is written as given needs no look at the one before it, when that is surely the one the writer saw.
+  // Inserts are looked at: they must not replace a live row whatever their writer believed, and a miss is cheap.
+  const bool as_given = op.kind != RowOpKind::kInsert && !op.value.empty() && op.seen != Seq();
   if (as_given && recent_.Proves(op.key, op.seen, read_at)) {
     fresh.stored_seq = fresh.seq = op.seen;
   } else {

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <functional>
 #include <random>
 #include <thread>
 #include <vector>
@@ -11,8 +12,6 @@ namespace kalam::hot {
 namespace {
 
 using CommitterTest = StoreTest;
-
-ErrorCode CodeOf(const CommitResult& result) { return result.status ? ErrorCode{} : result.status.error().code; }
 
 void RunThreads(int count, const std::function<void(int)>& run) {
   std::vector<std::thread> threads;
@@ -142,7 +141,7 @@ TEST_P(CommitterTest, RacingInsertsOfOneKeyHaveOneWinner) {
   RunThreads(8, [&](int t) {
     for (int64_t id = 0; id < 50; ++id) {
       Batch batch = BatchOf(Insert(id, t));
-      if (t % 2 == 0) batch.read_at = store_->last_seq();
+      if (t % 2 == 0) batch.read_at = store_->last_seq();  // means nothing for an insert that read nothing
       winners += Commit(std::move(batch)).status ? 1 : 0;
     }
   });

@@ -33,7 +33,7 @@ const DataType kKeyTypes[] = {
 
 // Numbers of every magnitude, with their neighbours and both signs.
 int64_t RandomInteger(std::mt19937_64& random, int bits) {
-  return static_cast<int64_t>(random()) >> (64 - bits + random() % static_cast<uint64_t>(bits));
+  return static_cast<int64_t>(random()) >> (64 - 1 - static_cast<int>(random() % static_cast<uint64_t>(bits)));
 }
 
 Value RandomValue(const DataType& type, std::mt19937_64& random, std::string& storage) {

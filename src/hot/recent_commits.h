@@ -23,8 +23,8 @@ class RecentCommits {
   // Keys changed without a note (a table was dropped), up to and including `now`.
   void Forget(Seq now) { known_since_ = now; }
 
-  // True when the newest version of `key` is surely the one with `seen` (0 = none), which a writer read after it had
-  // noted that `read_at` was the store's last sequence (0 = it did not).
+  // True when the newest version of `key` is surely the one with `seen`, which a writer read after it had noted that
+  // `read_at` was the store's last sequence (0 = it did not).
   bool Proves(std::string_view key, Seq seen, Seq read_at) const {
     const Seq newest = (*newest_)[SlotOf(key)];
     if (newest == seen && seen > known_since_) return true;

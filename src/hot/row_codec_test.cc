@@ -79,7 +79,7 @@ TEST(RowCodecTest, HeaderIsPatchedInPlaceAndChecked) {
   EXPECT_EQ(view.seq(), Seq(77));
   EXPECT_TRUE(view.deleted());
   EXPECT_EQ(view.Get(1).integer, 2);
-  for (const size_t offset : {0, 1, 2, 3, 4}) {  // format, flags, reserved, version
+  for (const size_t offset : {0U, 1U, 2U, 3U, 4U}) {  // format, flags, reserved, version
     std::string broken = row;
     broken[offset] = '\x7F';
     EXPECT_EQ(TestCodec().Open(broken).error().code, ErrorCode::kCorruption) << offset;

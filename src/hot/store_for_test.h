@@ -140,6 +140,11 @@ Batch BatchOf(Ops... ops) {
   return batch;
 }
 
+// nullopt when the batch was accepted.
+inline std::optional<ErrorCode> CodeOf(const CommitResult& result) {
+  return result.status ? std::nullopt : std::optional(result.status.error().code);
+}
+
 // Runs for each durability.
 class StoreTest : public testing::TestWithParam<Durability> {
  protected:

@@ -92,10 +92,10 @@ class FaultTest : public StoreTest {
 TEST_P(FaultTest, NothingIsAcknowledgedAfterAFailedSync) {
   ASSERT_TRUE(Commit(Insert(1, 1)).status);
   disk_->FailSyncs(true);
-  EXPECT_EQ(Commit(Insert(2, 1)).status.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(CodeOf(Commit(Insert(2, 1))), ErrorCode::kUnavailable);
   disk_->FailSyncs(false);  // a disk that answers again has forgotten what it was given
-  EXPECT_EQ(Commit(Insert(3, 1)).status.error().code, ErrorCode::kUnavailable);
-  EXPECT_EQ(Commit(Insert(1, 1)).status.error().code, ErrorCode::kUnavailable);  // not kAlreadyExists
+  EXPECT_EQ(CodeOf(Commit(Insert(3, 1))), ErrorCode::kUnavailable);
+  EXPECT_EQ(CodeOf(Commit(Insert(1, 1))), ErrorCode::kUnavailable);  // not kAlreadyExists
   EXPECT_EQ(N(1), 1);
   EXPECT_FALSE(Read(2).has_value());
   ExpectBySeqMatchesRows();
@@ -111,7 +111,7 @@ TEST_P(FaultTest, EverythingThatWaitsIsRefusedToo) {
   std::atomic<int> unavailable{0};
   std::atomic<int> answered{0};
   const auto done = [&](const CommitResult& result) {
-    if (!result.status && result.status.error().code == ErrorCode::kUnavailable) ++unavailable;
+    if (CodeOf(result) == ErrorCode::kUnavailable) ++unavailable;
     ++answered;
   };
   store_->Submit(BatchOf(Insert(1, 1)), done);
@@ -132,7 +132,7 @@ TEST_P(FaultTest, AFullQueueRefusesAtOnce) {
   Open();
   RowOp large = Insert(100, 1);
   large.value = RowOf(100, 1, std::string(30'000, 'x'));
-  EXPECT_EQ(Commit(std::move(large)).status.error().code, ErrorCode::kLimitExceeded);
+  EXPECT_EQ(CodeOf(Commit(std::move(large))), ErrorCode::kLimitExceeded);
   disk_->Hold();
   std::atomic<int> accepted{0};
   std::atomic<int> refused{0};
@@ -157,7 +157,7 @@ TEST_P(FaultTest, StopCompletesWhatWaits) {
   disk_->Release();
   stopper.join();
   EXPECT_EQ(accepted, 10);
-  EXPECT_EQ(Commit(Insert(20, 1)).status.error().code, ErrorCode::kUnavailable);
+  EXPECT_EQ(CodeOf(Commit(Insert(20, 1))), ErrorCode::kUnavailable);
   store_->Stop();
   EXPECT_EQ(N(9), 1);
 }

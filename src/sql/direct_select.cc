@@ -15,7 +15,7 @@ constexpr int64_t kDeadlineCheckRows = 1024;
 }  // namespace
 
 BoundSelect::BoundSelect(const Plan& plan, const BindContext& context, std::optional<int64_t> row_cap)
-    : table_(*plan.tables[0]), select_(std::get<DirectSelect>(plan.direct)), context_(context), row_cap_(row_cap) {
+    : table_(*plan.tables[0].table), select_(std::get<DirectSelect>(plan.direct)), context_(context), row_cap_(row_cap) {
   const TableSchema& schema = table_.schema();
   auto conditions = BindWhere(select_.where, schema, context);
   if (!conditions) return;

@@ -33,7 +33,12 @@ engine::StatementContext ContextOf(const Request& request, Services& services) {
 std::vector<std::shared_ptr<const engine::Source>> MakeSources(const Request& request, Services& services) {
   const auto snapshot = std::make_shared<const hot::Snapshot>(services.store.TakeSnapshot());
   std::vector<std::shared_ptr<const engine::Source>> sources;
-  for (const catalog::TablePtr& table : request.plan->tables) {
+  for (const auto& [table, system_table] : request.plan->tables) {
+    if (system_table != nullptr) {
+      sources.push_back(system::MakeSystemSource(
+          *system_table, {services.catalog, services.users, services.settings, request.principal}));
+      continue;
+    }
     sources.push_back(std::make_shared<tables::RowSource>(services.store, table, request.principal->user_id, snapshot,
                                                           request.plan->parsed->mentions_deleted()));
   }

@@ -199,7 +199,7 @@ Result<PlanPtr> MakePlan(engine::ParsedStatementPtr parsed, const catalog::Catal
   if (writes) {
     const engine::TableName& target = parsed->target();
     const std::string_view ns = target.ns.empty() ? name_space : std::string_view(target.ns);
-    if (ns == "system" || ns == "information_schema" || ns == "pg_catalog" || ns == "datafusion") {
+    if (system::IsSystemNamespace(ns)) {
       const char* verb = plan->kind == engine::StatementKind::kInsert   ? "insert"
                          : plan->kind == engine::StatementKind::kUpdate ? "update"
                                                                         : "delete";
@@ -214,15 +214,21 @@ Result<PlanPtr> MakePlan(engine::ParsedStatementPtr parsed, const catalog::Catal
     }
   }
   for (const engine::TableName& name : parsed->tables()) {
-    KALAM_ASSIGN(auto table, Resolve(name, snapshot, name_space));
-    plan->tables.push_back(std::move(table));
+    const std::string_view ns = name.ns.empty() ? name_space : std::string_view(name.ns);
+    PlannedTable& table = plan->tables.emplace_back();
+    table.system = system::FindSystemTable(ns, name.table);
+    if (table.system != nullptr) continue;
+    KALAM_ASSIGN(table.table, Resolve(name, snapshot, name_space));
   }
   const LiteralIndex index(literals);
   const auto& simple = parsed->simple();
   if (parsed->mentions_deleted() || plan->kind == engine::StatementKind::kExplain) {
     // Deleted rows and EXPLAIN are the engine's business.
   } else if (const auto* select = std::get_if<engine::SimpleSelect>(&simple); select != nullptr && plan->tables.size() == 1) {
-    if (auto direct = PlanSelect(*plan->tables[0], *select, index)) plan->direct = std::move(*direct);
+    const catalog::TablePtr& table = plan->tables[0].table;
+    if (!table) {
+      // System tables have no key to go by.
+    } else if (auto direct = PlanSelect(*table, *select, index)) plan->direct = std::move(*direct);
   } else if (const auto* insert = std::get_if<engine::SimpleInsert>(&simple)) {
     if (auto direct = PlanInsert(*plan->target, *insert, index)) plan->direct = std::move(*direct);
   } else if (const auto* update = std::get_if<engine::SimpleUpdate>(&simple)) {

@@ -20,6 +20,7 @@
 #include "engine/statement.h"
 #include "model/result.h"
 #include "sql/parse/lexer.h"
+#include "system/system_table.h"
 
 namespace kalam::sql {
 
@@ -65,12 +66,18 @@ struct DirectDelete {
   std::vector<PlannedComparison> where;
 };
 
+// A table reference of a statement: a table of the catalog or a system table.
+struct PlannedTable {
+  catalog::TablePtr table;
+  const system::SystemTable* system = nullptr;  // static storage
+};
+
 // Immutable, shared by threads. Valid for one catalog version.
 struct Plan {
   uint64_t catalog_version = 0;
   engine::StatementKind kind = engine::StatementKind::kSelect;
   engine::ParsedStatementPtr parsed;        // of the text that the plan was made from; other literals when `direct` is set
-  std::vector<catalog::TablePtr> tables;    // parallel to parsed->tables()
+  std::vector<PlannedTable> tables;         // parallel to parsed->tables()
   catalog::TablePtr target;                 // INSERT, UPDATE, DELETE
   std::vector<uint32_t> parameters;         // distinct $n, ascending
   std::variant<std::monostate, DirectSelect, DirectInsert, DirectUpdate, DirectDelete> direct;

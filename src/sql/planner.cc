@@ -37,7 +37,11 @@ Result<PlanPtr> Planner::ExactPlan(std::string_view text, std::string_view name_
 }
 
 Status AuthorizePlan(const Plan& plan, const Principal& principal) {
-  for (const catalog::TablePtr& table : plan.tables) {
+  for (const auto& [table, system_table] : plan.tables) {
+    if (system_table != nullptr) {
+      KALAM_TRY(system::AllowSystemRead(*system_table, principal));
+      continue;
+    }
     // The target of UPDATE and DELETE is among the tables; writing it is checked below and needs no read right of its own.
     if (table == plan.target) continue;
     KALAM_TRY(auth::Allow(principal, auth::Access::kRead, table->type, table->access_level, table->full_name()));

@@ -124,7 +124,7 @@ def people(shared_server, callers):
 @pytest.fixture
 def diary(root, people, ns):
     root.run(f"CREATE USER TABLE {ns}.diary (id INT PRIMARY KEY, v TEXT); CREATE SHARED TABLE {ns}.closed (id INT PRIMARY KEY); "
-             f"CREATE SHARED TABLE {ns}.open (id INT PRIMARY KEY) WITH (ACCESS_LEVEL = 'public'); INSERT INTO {ns}.open VALUES (1)")
+             f"CREATE SHARED TABLE {ns}.opened (id INT PRIMARY KEY) WITH (ACCESS_LEVEL = 'public'); INSERT INTO {ns}.opened VALUES (1)")
     for role in RANK:
         people[f"target_{role}"].run(f"INSERT INTO {ns}.diary VALUES (1, 'of {role}')")
     return f"{ns}.diary"
@@ -179,7 +179,7 @@ def test_a_dropped_privileged_target_keeps_its_role(server, root, make_user, peo
 
 
 def test_shared_tables_under_execute_as(people, diary):
-    shared = diary.replace("diary", "open")
+    shared = diary.replace("diary", "opened")
     system = people["actor_system"]
     for statement in (f"INSERT INTO {shared} VALUES (5)", f"UPDATE {shared} SET id = 6 WHERE id = 5", f"DELETE FROM {shared} WHERE id = 1"):
         reply = system.fails(f"EXECUTE AS USER target_user ({statement})")

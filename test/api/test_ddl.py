@@ -188,7 +188,8 @@ def test_primary_key_types_order_and_uniqueness(root, ns, kind, keys):
 # --- SHOW, DESCRIBE, DROP ---
 
 def test_describe(root, alice, ns):
-    root.run(f"CREATE SHARED TABLE {ns}.t (id BIGINT PRIMARY KEY DEFAULT SNOWFLAKE_ID(), name TEXT NOT NULL DEFAULT 'x', d DECIMAL(10,2))")
+    root.run(f"CREATE SHARED TABLE {ns}.t (id BIGINT PRIMARY KEY DEFAULT SNOWFLAKE_ID(), name TEXT NOT NULL DEFAULT 'x', d DECIMAL(10,2)) "
+             "WITH (ACCESS_LEVEL = 'public')")
     reply = alice.run(f"DESCRIBE TABLE {ns}.t")
     assert reply.columns == ["column_name", "ordinal_position", "column_id", "data_type", "is_nullable", "is_primary_key", "column_default", "column_comment", "schema_version"]
     rows = {row["column_name"]: row for row in reply.dicts}

@@ -242,3 +242,11 @@ def test_alter_while_writing(server, root, table):
     rows = {row[0]: row[1:] for row in both(root, f"SELECT id, a, n, x28 FROM {table} WHERE id > 1000")}
     assert set(rows) == set(written)
     assert all(values == [f"a{key}", key, 28] for key, values in rows.items())
+
+
+def test_widening_a_column_that_has_a_default(root, table):
+    """The default is a constant that fits the wider type, so nothing stands in the way."""
+    alter(root, table, "ADD COLUMN b INT DEFAULT 7")
+    alter(root, table, "MODIFY COLUMN b BIGINT")
+    root.run(f"INSERT INTO {table} (id) VALUES (3)")
+    assert both(root, f"SELECT b FROM {table}") == [["7"], ["7"], ["7"]]

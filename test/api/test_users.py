@@ -37,7 +37,7 @@ def test_role_names(server, root, unique, spelling, role):
 
 @pytest.mark.parametrize("sql,part", [
     ("CREATE USER", "Expected username after CREATE USER"), ("CREATE USER x", "Expected WITH after username"), ("CREATE USER x WITH", "Expected PASSWORD, OAUTH, or INTERNAL after WITH"),
-    ("CREATE USER x WITH PASSWORD 'p'", "Expected ROLE keyword"), ("CREATE USER x WITH PASSWORD 'p' ROLE king", "Invalid role 'king'"),
+    ("CREATE USER x WITH PASSWORD 'p' ROLE king", "Invalid role 'king'"),
     ("CREATE USER x WITH PASSWORD 'p' ROLE anonymous", "Invalid role"), ("CREATE USER x WITH PASSWORD '' ROLE user", "Password required for WITH PASSWORD"),
     ("ALTER USER x SET", "Expected PASSWORD, ROLE, or EMAIL after SET"), ("CREATE USER x WITH OAUTH ROLE user", "OAuth user requires JSON payload"),
     ("CREATE USER x WITH OAUTH '{}' ROLE user", "'provider' field"), ("CREATE USER x WITH OAUTH '{\"provider\":\"p\"}' ROLE user", "'subject' field"),
@@ -51,6 +51,12 @@ def test_broken_statements(root, sql, part):
 def test_impossible_user_ids(root, name):
     root.fails(f"CREATE USER '{name}' WITH PASSWORD 'Some-pass-1' ROLE user")
     root.fails(f"DROP USER '{name}'")
+
+
+def test_the_role_is_user_unless_given(server, root, unique):
+    name = unique("norole")
+    root.run(f"CREATE USER {name} WITH PASSWORD 'Some-pass-1'")
+    assert server.client().login(name, "Some-pass-1").expect(200).json()["user"]["role"] == "user"
 
 
 def test_duplicates(root, unique):

@@ -16,7 +16,8 @@ std::unexpected<Error> UnsupportedOperation(const TokenReader& reader) {
 
 std::unexpected<Error> VectorIndex(std::string_view verb) {
   const std::string name = fmt::format("ALTER TABLE {} INDEX", verb);
-  return Fail(Error(ErrorCode::kUnsupported, fmt::format("{} is not supported yet", name)).With("feature", name));
+  return Fail(
+      Error(ErrorCode::kUnsupported, fmt::format("{} is not supported yet", name)).With("feature", name));
 }
 
 // Behind the one operation: the texts for what other dialects allow there.
@@ -24,7 +25,8 @@ Status ExpectEndOfOperation(TokenReader& reader) {
   if (reader.PeekWord("FIRST") || reader.PeekWord("AFTER")) {
     return reader.Refuse("Column position modifiers (FIRST/AFTER) are not supported");
   }
-  if (reader.PeekSymbol(",")) return reader.Refuse("Only one ALTER TABLE operation is supported per statement");
+  if (reader.PeekSymbol(","))
+    return reader.Refuse("Only one ALTER TABLE operation is supported per statement");
   return reader.ExpectEnd();
 }
 
@@ -33,8 +35,9 @@ Result<ColumnDefinition> ReadColumnChange(TokenReader& reader) {
   KALAM_ASSIGN(ColumnClause clause, ReadColumn(reader));
   if (clause.fault.has_value()) return Fail(*std::move(clause.fault));
   if (clause.column.primary_key) {
-    return reader.Refuse(fmt::format("Column '{}' cannot become the PRIMARY KEY of an existing table", clause.column.name),
-                         clause.name);
+    return reader.Refuse(
+        fmt::format("Column '{}' cannot become the PRIMARY KEY of an existing table", clause.column.name),
+        clause.name);
   }
   return clause.column;
 }
@@ -54,9 +57,10 @@ Status ReadAdd(TokenReader& reader, AlterTable& statement) {
   const Token& name = reader.Peek();
   KALAM_ASSIGN(statement.column, ReadColumnChange(reader));
   if (!IsPlainName(StringContent(name))) {
-    return reader.Refuse(fmt::format("Invalid column name '{}'. Only alphanumeric characters and underscores are allowed.",
-                                     StringContent(name)),
-                         name);
+    return reader.Refuse(
+        fmt::format("Invalid column name '{}'. Only alphanumeric characters and underscores are allowed.",
+                    StringContent(name)),
+        name);
   }
   return {};
 }
@@ -90,9 +94,10 @@ Status ReadModify(TokenReader& reader, AlterTable& statement) {
   const Token& name = reader.Peek();
   KALAM_ASSIGN(statement.column, ReadColumnChange(reader));
   if (statement.column.default_value.kind != DefaultKind::kNone || statement.column.auto_increment) {
-    return reader.Refuse(fmt::format("MODIFY COLUMN changes type and nullability only. Use ALTER COLUMN {} SET DEFAULT",
-                                     statement.column.name),
-                         name);
+    return reader.Refuse(
+        fmt::format("MODIFY COLUMN changes type and nullability only. Use ALTER COLUMN {} SET DEFAULT",
+                    statement.column.name),
+        name);
   }
   return {};
 }
@@ -130,7 +135,8 @@ Status ReadLevel(TokenReader& reader, AlterTable& statement) {
   const std::string name = reader.ReadLoose();
   const auto level = ParseAccessLevel(name);
   if (!level.has_value()) {
-    return reader.Refuse(fmt::format("Invalid ACCESS_LEVEL '{}'. Supported: PUBLIC, PRIVATE, RESTRICTED, DBA", name), at);
+    return reader.Refuse(
+        fmt::format("Invalid ACCESS_LEVEL '{}'. Supported: PUBLIC, PRIVATE, RESTRICTED, DBA", name), at);
   }
   statement.op = AlterTable::Op::kSetAccessLevel;
   statement.access_level = *level;

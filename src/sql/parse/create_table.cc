@@ -17,8 +17,9 @@ Status ReadTableName(TokenReader& reader, CreateTableText& table) {
   KALAM_ASSIGN(table.name, reader.ReadIdentifier("table name"));
   if (!reader.PeekSymbol(".")) return {};
   if (NameContent(*table.ns) != "kalam") {
-    return reader.Refuse(fmt::format("Unknown catalog '{}'; the only catalog is 'kalam'", StringContent(*table.ns)),
-                         *table.ns);
+    return reader.Refuse(
+        fmt::format("Unknown catalog '{}'; the only catalog is 'kalam'", StringContent(*table.ns)),
+        *table.ns);
   }
   reader.Take();
   table.ns = table.name;
@@ -43,11 +44,13 @@ bool StartsTableConstraint(const TokenReader& reader, size_t ahead) {
   return (reader.PeekWord("PRIMARY", ahead) && reader.PeekWord("KEY", ahead + 1)) ||
          (reader.PeekWord("FOREIGN", ahead) && reader.PeekWord("KEY", ahead + 1)) ||
          (reader.PeekWord("CHECK", ahead) && reader.PeekSymbol("(", ahead + 1)) ||
-         (reader.PeekWord("UNIQUE", ahead) && (reader.PeekSymbol("(", ahead + 1) || reader.PeekWord("KEY", ahead + 1) ||
-                                               reader.PeekWord("INDEX", ahead + 1)));
+         (reader.PeekWord("UNIQUE", ahead) &&
+          (reader.PeekSymbol("(", ahead + 1) || reader.PeekWord("KEY", ahead + 1) ||
+           reader.PeekWord("INDEX", ahead + 1)));
 }
 
-// [CONSTRAINT name] PRIMARY KEY (c) | UNIQUE (...) | CHECK (...) | FOREIGN KEY (...) REFERENCES ...; only the first has an effect.
+// [CONSTRAINT name] PRIMARY KEY (c) | UNIQUE (...) | CHECK (...) | FOREIGN KEY (...) REFERENCES ...; only the
+// first has an effect.
 Status ReadTableConstraint(TokenReader& reader, CreateTableText& table) {
   if (reader.AcceptWord("CONSTRAINT")) KALAM_TRY(reader.ReadIdentifier("constraint name"));
   if (reader.AcceptWords({"PRIMARY", "KEY"})) {
@@ -61,7 +64,8 @@ Status ReadTableConstraint(TokenReader& reader, CreateTableText& table) {
     return reader.SkipParentheses();
   }
   if (reader.AcceptWord("CHECK")) return reader.SkipParentheses();
-  if (!reader.AcceptWords({"FOREIGN", "KEY"})) return reader.SyntaxError("PRIMARY KEY, UNIQUE, CHECK or FOREIGN KEY");
+  if (!reader.AcceptWords({"FOREIGN", "KEY"}))
+    return reader.SyntaxError("PRIMARY KEY, UNIQUE, CHECK or FOREIGN KEY");
   KALAM_TRY(reader.SkipParentheses());
   KALAM_TRY(reader.ExpectWord("REFERENCES"));
   return SkipReferences(reader);
@@ -69,10 +73,12 @@ Status ReadTableConstraint(TokenReader& reader, CreateTableText& table) {
 
 Status ReadElements(TokenReader& reader, CreateTableText& table) {
   if (!reader.AcceptSymbol("(")) {
-    // Without a list there are no columns, which the check reports; anything else in its place is a fault of its own.
+    // Without a list there are no columns, which the check reports; anything else in its place is a fault of
+    // its own.
     if (reader.AtEnd()) return {};
     if (reader.PeekWord("AS")) {
-      return Fail(Error(ErrorCode::kUnsupported, "CREATE TABLE AS is not supported yet").With("feature", "CREATE TABLE AS"));
+      return Fail(Error(ErrorCode::kUnsupported, "CREATE TABLE AS is not supported yet")
+                      .With("feature", "CREATE TABLE AS"));
     }
     return reader.SyntaxError("'('");
   }
@@ -119,7 +125,8 @@ Status ReadFlush(TokenReader& reader, const Token& at, CreateTableText& table) {
   while (true) {
     const char* key = nullptr;
     if (reader.AcceptWord("ROWS") || reader.AcceptWord("ROW_THRESHOLD")) key = "FLUSH ROWS";
-    if (key == nullptr && (reader.AcceptWord("SECONDS") || reader.AcceptWord("INTERVAL"))) key = "FLUSH SECONDS";
+    if (key == nullptr && (reader.AcceptWord("SECONDS") || reader.AcceptWord("INTERVAL")))
+      key = "FLUSH SECONDS";
     if (key == nullptr && any) return {};
     if (key == nullptr) return reader.SyntaxError("ROWS, SECONDS, INTERVAL or ROW_THRESHOLD");
     any = true;
@@ -141,12 +148,14 @@ Status ReadTrailingClause(TokenReader& reader, CreateTableText& table) {
   if (reader.AcceptWord("TTL")) return AddOption(reader, "TTL_SECONDS", at, table);
   if (reader.AcceptWords({"ACCESS", "LEVEL"})) return AddOption(reader, "ACCESS_LEVEL", at, table);
   if (reader.AcceptWord("USE_USER_STORAGE")) {
-    if (reader.PeekWord("TRUE") || reader.PeekWord("FALSE")) return AddOption(reader, "USE_USER_STORAGE", at, table);
+    if (reader.PeekWord("TRUE") || reader.PeekWord("FALSE"))
+      return AddOption(reader, "USE_USER_STORAGE", at, table);
     table.options.push_back({"USE_USER_STORAGE", "TRUE", at});
     return {};
   }
   if (reader.PeekWord("AS")) {
-    return Fail(Error(ErrorCode::kUnsupported, "CREATE TABLE AS is not supported yet").With("feature", "CREATE TABLE AS"));
+    return Fail(Error(ErrorCode::kUnsupported, "CREATE TABLE AS is not supported yet")
+                    .With("feature", "CREATE TABLE AS"));
   }
   return reader.SyntaxError("WITH, TABLE_TYPE, STORAGE, FLUSH, TTL, ACCESS LEVEL or end of statement");
 }

@@ -12,8 +12,8 @@
 
 namespace kalam::sql {
 
-// An option of WITH (...) or a trailing clause of the older dialect, under the WITH name ("TTL 5" is TTL_SECONDS). FLUSH ROWS and FLUSH
-// SECONDS are their own keys.
+// An option of WITH (...) or a trailing clause of the older dialect, under the WITH name ("TTL 5" is
+// TTL_SECONDS). FLUSH ROWS and FLUSH SECONDS are their own keys.
 struct OptionText {
   std::string key;  // upper case
   std::string value;

@@ -44,7 +44,8 @@ class Checker {
     const std::string name = StringContent(token);
     if (IsPlainName(name)) return {};
     const Position at = reader_.Locate(token);
-    return Refuse(fmt::format("Invalid {} name '{}'. Only alphanumeric characters and underscores are allowed (line {}, col {}).",
+    return Refuse(fmt::format("Invalid {} name '{}'. Only alphanumeric characters and underscores are "
+                              "allowed (line {}, col {}).",
                               what, name, at.line, at.column),
                   token);
   }
@@ -61,7 +62,8 @@ class Checker {
       if (option.key != "TYPE") continue;
       const auto type = ParseTableType(option.value);
       if (!type.has_value()) {
-        return Refuse(fmt::format("Invalid TYPE option '{}'. Supported: USER, SHARED, STREAM", option.value), option.at);
+        return Refuse(fmt::format("Invalid TYPE option '{}'. Supported: USER, SHARED, STREAM", option.value),
+                      option.at);
       }
       if (text_.prefix.has_value() && *text_.prefix != *type) {
         return Refuse(fmt::format("Conflicting table type definitions: CREATE {} TABLE vs TYPE option {}",
@@ -93,7 +95,8 @@ class Checker {
     if (table_.type != TableType::kStream && ttl != nullptr) {
       return Refuse("TTL_SECONDS is only supported for STREAM tables", ttl->at);
     }
-    if (const OptionText* level = Find("ACCESS_LEVEL"); level != nullptr && table_.type != TableType::kShared) {
+    if (const OptionText* level = Find("ACCESS_LEVEL");
+        level != nullptr && table_.type != TableType::kShared) {
       return Refuse("ACCESS_LEVEL is only supported for SHARED tables", level->at);
     }
     const OptionText* storage = Find("USE_USER_STORAGE");
@@ -122,8 +125,8 @@ class Checker {
       }
     }
     for (const OptionText& option : text_.options) {
-      const bool known =
-          std::any_of(std::begin(kOptions), std::end(kOptions), [&](const auto& row) { return row.first == option.key; });
+      const bool known = std::any_of(std::begin(kOptions), std::end(kOptions),
+                                     [&](const auto& row) { return row.first == option.key; });
       if (!known) return Refuse(fmt::format("Unknown table option '{}'", option.key), option.at);
     }
     return {};
@@ -133,7 +136,8 @@ class Checker {
   static std::optional<int64_t> Number(std::string_view text) {
     int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (text.empty() || error != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
+    if (text.empty() || error != std::errc() || end != text.data() + text.size() || value < 0)
+      return std::nullopt;
     return value;
   }
 
@@ -166,20 +170,23 @@ class Checker {
   Status SetFlush(bool rows, int64_t number, const Token& at) {
     if (number == 0) return Refuse("FLUSH_POLICY must specify 'rows' or 'interval' > 0", at);
     if (rows && number >= kFlushRowsEnd) return Refuse("Row limit must be less than 1,000,000", at);
-    if (!rows && number >= kFlushSecondsEnd) return Refuse("Interval must be less than 86400 seconds (24 hours)", at);
+    if (!rows && number >= kFlushSecondsEnd)
+      return Refuse("Interval must be less than 86400 seconds (24 hours)", at);
     (rows ? table_.options.flush_rows : table_.options.flush_interval_seconds) = number;
     return {};
   }
 
   Status ReadFlushRows(const OptionText& option) {
     const auto number = Number(option.value);
-    if (!number.has_value()) return Refuse(fmt::format("Invalid FLUSH ROWS value '{}'", option.value), option.at);
+    if (!number.has_value())
+      return Refuse(fmt::format("Invalid FLUSH ROWS value '{}'", option.value), option.at);
     return SetFlush(true, *number, option.at);
   }
 
   Status ReadFlushSeconds(const OptionText& option) {
     const auto number = Number(WithoutSeconds(option.value));
-    if (!number.has_value()) return Refuse(fmt::format("Invalid FLUSH SECONDS value '{}'", option.value), option.at);
+    if (!number.has_value())
+      return Refuse(fmt::format("Invalid FLUSH SECONDS value '{}'", option.value), option.at);
     return SetFlush(false, *number, option.at);
   }
 
@@ -190,13 +197,13 @@ class Checker {
   }
 
   Status ReadStorageId(const OptionText& option) {
-    const bool plain = !option.value.empty() && std::all_of(option.value.begin(), option.value.end(), [](char c) {
-      return c == '-' || IsPlainName(std::string_view(&c, 1));
-    });
+    const bool plain = !option.value.empty() &&
+                       std::all_of(option.value.begin(), option.value.end(),
+                                   [](char c) { return c == '-' || IsPlainName(std::string_view(&c, 1)); });
     if (!plain) {
-      return Refuse(
-          fmt::format("Invalid STORAGE_ID '{}'. Only alphanumeric, underscore, and hyphen allowed.", option.value),
-          option.at);
+      return Refuse(fmt::format("Invalid STORAGE_ID '{}'. Only alphanumeric, underscore, and hyphen allowed.",
+                                option.value),
+                    option.at);
     }
     table_.options.storage_id = option.value;
     return {};
@@ -206,13 +213,15 @@ class Checker {
     table_.access_level = ParseAccessLevel(option.value);
     if (table_.access_level.has_value()) return {};
     return Refuse(
-        fmt::format("Invalid ACCESS_LEVEL '{}'. Supported: PUBLIC, PRIVATE, RESTRICTED, DBA", option.value), option.at);
+        fmt::format("Invalid ACCESS_LEVEL '{}'. Supported: PUBLIC, PRIVATE, RESTRICTED, DBA", option.value),
+        option.at);
   }
 
   Status ReadUseUserStorage(const OptionText& option) {
     const std::string upper = UpperCase(option.value);
     if (upper != "TRUE" && upper != "FALSE") {
-      return Refuse(fmt::format("Invalid USE_USER_STORAGE '{}'. Supported: true, false", option.value), option.at);
+      return Refuse(fmt::format("Invalid USE_USER_STORAGE '{}'. Supported: true, false", option.value),
+                    option.at);
     }
     table_.options.use_user_storage = upper == "TRUE";
     return {};
@@ -221,8 +230,8 @@ class Checker {
   Status ReadRetention(const OptionText& option) {
     const auto hours = Number(option.value);
     if (!hours.has_value() || *hours > kRetentionHoursMax) {
-      return Refuse(fmt::format("Invalid DELETED_RETENTION_HOURS '{}'. Expected hours from 0 to {}", option.value,
-                                kRetentionHoursMax),
+      return Refuse(fmt::format("Invalid DELETED_RETENTION_HOURS '{}'. Expected hours from 0 to {}",
+                                option.value, kRetentionHoursMax),
                     option.at);
     }
     table_.options.deleted_retention_hours = hours;
@@ -232,9 +241,9 @@ class Checker {
   Status ReadTtl(const OptionText& option) {
     const auto seconds = Number(WithoutSeconds(option.value));
     if (!seconds.has_value() || *seconds == 0 || *seconds > kTtlSecondsMax) {
-      return Refuse(
-          fmt::format("Invalid TTL_SECONDS '{}'. Expected seconds from 1 to {}", option.value, kTtlSecondsMax),
-          option.at);
+      return Refuse(fmt::format("Invalid TTL_SECONDS '{}'. Expected seconds from 1 to {}", option.value,
+                                kTtlSecondsMax),
+                    option.at);
     }
     table_.options.ttl_seconds = seconds;
     return {};

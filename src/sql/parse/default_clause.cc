@@ -50,7 +50,8 @@ Result<DefaultClause> ReadNumber(TokenReader& reader) {
   const bool negative = reader.AcceptSymbol("-");
   if (!negative) reader.AcceptSymbol("+");
   const Token& number = reader.Peek();
-  if (number.kind != TokenKind::kInteger && number.kind != TokenKind::kDecimal) return Unsupported(reader, at);
+  if (number.kind != TokenKind::kInteger && number.kind != TokenKind::kDecimal)
+    return Unsupported(reader, at);
   reader.Take();
   return Literal(fmt::format("{}{}", negative ? "-" : "", number.text));
 }
@@ -94,7 +95,8 @@ Result<DefaultClause> ReadConstant(TokenReader& reader) {
     return Literal(QuoteSql(StringContent(reader.Take())));
   }
   // Not recursive: a cast inside a cast has no use here.
-  if (reader.PeekWord("CAST") && reader.PeekSymbol("(", 1) && !reader.PeekWord("CAST", 2)) return ReadCast(reader);
+  if (reader.PeekWord("CAST") && reader.PeekSymbol("(", 1) && !reader.PeekWord("CAST", 2))
+    return ReadCast(reader);
   return Unsupported(reader, at);
 }
 

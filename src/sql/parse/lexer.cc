@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::string_view kBatchPrefix = "Failed to parse SQL batch: ";
 
-// Room for the tokens of `bytes` bytes of SQL. Bounded: a large payload grows its list as needed instead of taking eight times its size.
+// Room for the tokens of `bytes` bytes of SQL. Bounded: a large payload grows its list as needed instead of
+// taking eight times its size.
 size_t TokensExpected(size_t bytes) { return std::min<size_t>(bytes / 3 + 8, 4096); }
 
 std::unexpected<Error> ScanFailure(std::string_view sql, const Scanner& scanner, std::string_view prefix) {
@@ -25,7 +26,8 @@ std::unexpected<Error> ScanFailure(std::string_view sql, const Scanner& scanner,
 }
 
 bool IsWordIgnoringCase(std::string_view text, std::string_view upper) {
-  return text.size() == upper.size() && std::equal(text.begin(), text.end(), upper.begin(), [](char a, char b) {
+  return text.size() == upper.size() &&
+         std::equal(text.begin(), text.end(), upper.begin(), [](char a, char b) {
            return (a >= 'a' && a <= 'z' ? static_cast<char>(a - 32) : a) == b;
          });
 }
@@ -33,17 +35,21 @@ bool IsWordIgnoringCase(std::string_view text, std::string_view upper) {
 // Collects the tokens of one statement after the other. Offsets are relative to the payload until Finish.
 class Splitter {
  public:
-  explicit Splitter(std::string_view payload) : payload_(payload) { tokens_.reserve(TokensExpected(payload.size())); }
+  explicit Splitter(std::string_view payload) : payload_(payload) {
+    tokens_.reserve(TokensExpected(payload.size()));
+  }
 
   // Reads until the end or a failure of the scanner. False when the payload holds too many statements.
   bool Read(Scanner& scanner) {
     // Each token is scanned into its place: copying it there would take as long as scanning it.
     while (scanner.Next(tokens_.emplace_back())) {
       const Token& token = tokens_.back();
-      if (tokens_.size() == 1) wrapper_ = token.kind == TokenKind::kWord && IsWordIgnoringCase(token.text, "EXECUTE");
+      if (tokens_.size() == 1)
+        wrapper_ = token.kind == TokenKind::kWord && IsWordIgnoringCase(token.text, "EXECUTE");
       if (token.kind != TokenKind::kSymbol || token.text.size() != 1) continue;
       const char c = token.text[0];
-      // Only EXECUTE AS counts parentheses: elsewhere one forgotten ')' must not swallow the following statements.
+      // Only EXECUTE AS counts parentheses: elsewhere one forgotten ')' must not swallow the following
+      // statements.
       if (wrapper_ && c == '(') ++depth_;
       if (wrapper_ && c == ')' && depth_ > 0) --depth_;
       if (c == ';' && depth_ == 0 && !Finish()) return false;
@@ -90,10 +96,14 @@ char* Append(char* out, std::string_view text) {
 
 char LiteralMarker(TokenKind kind) {
   switch (kind) {
-    case TokenKind::kInteger: return 'i';
-    case TokenKind::kDecimal: return 'd';
-    case TokenKind::kString: return 's';
-    default: return 0;
+    case TokenKind::kInteger:
+      return 'i';
+    case TokenKind::kDecimal:
+      return 'd';
+    case TokenKind::kString:
+      return 's';
+    default:
+      return 0;
   }
 }
 

@@ -1,9 +1,10 @@
 // Lexer: SQL text to tokens, and the normal form that the plan cache is keyed by.
 //
-// Token borders follow the engine's lexer, so that two statements with the same normal form have the same parse tree but for the
-// values of their lifted literals. What cannot be lifted safely (X'..', B'..', U&'..', E'..' with numeric escapes, strings continued
-// on another line, 1_000, 0xFF) is one kSymbol token, which the normal form keeps as written.
-// Purpose and threads: pure functions, thread-safe. Lifetime: tokens are views into the text that they were made from.
+// Token borders follow the engine's lexer, so that two statements with the same normal form have the same
+// parse tree but for the values of their lifted literals. What cannot be lifted safely (X'..', B'..', U&'..',
+// E'..' with numeric escapes, strings continued on another line, 1_000, 0xFF) is one kSymbol token, which the
+// normal form keeps as written. Purpose and threads: pure functions, thread-safe. Lifetime: tokens are views
+// into the text that they were made from.
 #pragma once
 
 #include <cstdint>
@@ -34,18 +35,21 @@ struct Token {
   size_t end() const { return offset + text.size(); }
 };
 
-// Splits into tokens; comments (-- and nested /* */) and white space vanish. kBatchParse "Unterminated quoted string in SQL batch" /
-// "Unterminated block comment in SQL batch", with details line and column of the opening mark. The last token is kEnd.
+// Splits into tokens; comments (-- and nested /* */) and white space vanish. kBatchParse "Unterminated quoted
+// string in SQL batch" / "Unterminated block comment in SQL batch", with details line and column of the
+// opening mark. The last token is kEnd.
 Result<std::vector<Token>> Tokenize(std::string_view sql);
 
-// One statement of a payload, without its ';', trimmed: it begins with its first token and ends with its last one. Views into the payload.
+// One statement of a payload, without its ';', trimmed: it begins with its first token and ends with its last
+// one. Views into the payload.
 struct StatementText {
   std::string_view text;
   std::vector<Token> tokens;  // offsets relative to `text`, without kEnd, never empty
 };
-// Splits at ';' outside quotes and comments; empty statements vanish. Inside the parentheses of `EXECUTE AS USER name (...)` a ';' does not
-// split, so that the wrapper can be refused as one statement. More than limits::kBatchStatementsMax -> kLimitExceeded. kBatchParse
-// messages are prefixed "Failed to parse SQL batch: ".
+// Splits at ';' outside quotes and comments; empty statements vanish. Inside the parentheses of `EXECUTE AS
+// USER name (...)` a ';' does not split, so that the wrapper can be refused as one statement. More than
+// limits::kBatchStatementsMax -> kLimitExceeded. kBatchParse messages are prefixed "Failed to parse SQL
+// batch: ".
 Result<std::vector<StatementText>> SplitStatements(std::string_view payload);
 
 // The unescaped content of a kString or kQuotedName token; the text of any other token.
@@ -60,8 +64,9 @@ struct Literal {
   size_t offset = 0;
 };
 
-// The statement's tokens joined by single spaces with each number and string replaced by a marker of its kind (?i, ?d, ?s); keywords and
-// names as written. Two statements with the same normal form differ only in literal values. Appends to `out` (reused by the caller).
+// The statement's tokens joined by single spaces with each number and string replaced by a marker of its kind
+// (?i, ?d, ?s); keywords and names as written. Two statements with the same normal form differ only in
+// literal values. Appends to `out` (reused by the caller).
 void AppendNormalForm(const std::vector<Token>& tokens, std::string& out, std::vector<Literal>& literals);
 
 // 1-based line and column (in characters) of a byte offset.

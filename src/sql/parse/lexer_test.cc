@@ -22,7 +22,8 @@ std::vector<std::string> Tokens(std::string_view sql) {
   std::vector<std::string> out;
   for (const Token& token : *tokens) {
     if (token.kind == TokenKind::kEnd) continue;
-    out.push_back(std::string(1, "wqsidp$."[static_cast<size_t>(token.kind)]) + ":" + std::string(token.text));
+    out.push_back(std::string(1, "wqsidp$."[static_cast<size_t>(token.kind)]) + ":" +
+                  std::string(token.text));
   }
   return out;
 }
@@ -63,9 +64,9 @@ std::string Name(std::string_view sql) { return NameContent(Tokenize(sql)->at(0)
 
 TEST(LexerTest, TellsKindsApart) {
   EXPECT_THAT(Tokens("SELECT a1, \"B c\", `d`, 'e', 12, 1.5, .5, 1., 2e10, 3E-2, $1 FROM t"),
-              ElementsAre("w:SELECT", "w:a1", "$:,", "q:\"B c\"", "$:,", "q:`d`", "$:,", "s:'e'", "$:,", "i:12", "$:,",
-                          "d:1.5", "$:,", "d:.5", "$:,", "d:1.", "$:,", "d:2e10", "$:,", "d:3E-2", "$:,", "p:$1",
-                          "w:FROM", "w:t"));
+              ElementsAre("w:SELECT", "w:a1", "$:,", "q:\"B c\"", "$:,", "q:`d`", "$:,", "s:'e'", "$:,",
+                          "i:12", "$:,", "d:1.5", "$:,", "d:.5", "$:,", "d:1.", "$:,", "d:2e10", "$:,",
+                          "d:3E-2", "$:,", "p:$1", "w:FROM", "w:t"));
   EXPECT_THAT(Tokens("a.b.c"), ElementsAre("w:a", "$:.", "w:b", "$:.", "w:c"));
   EXPECT_THAT(Tokens("größe_1 a$b"), ElementsAre("w:größe_1", "w:a$b"));
   EXPECT_THAT(Tokens(""), ElementsAre());
@@ -75,16 +76,16 @@ TEST(LexerTest, TellsKindsApart) {
 
 TEST(LexerTest, OperatorsAreMaximal) {
   EXPECT_THAT(Tokens("a<>b<=c!=d->>e->f||g::h:=i"),
-              ElementsAre("w:a", "$:<>", "w:b", "$:<=", "w:c", "$:!=", "w:d", "$:->>", "w:e", "$:->", "w:f", "$:||", "w:g",
-                          "$:::", "w:h", "$::=", "w:i"));
+              ElementsAre("w:a", "$:<>", "w:b", "$:<=", "w:c", "$:!=", "w:d", "$:->>", "w:e", "$:->", "w:f",
+                          "$:||", "w:g", "$:::", "w:h", "$::=", "w:i"));
   EXPECT_THAT(Tokens("a=-1"), ElementsAre("w:a", "$:=", "$:-", "i:1"));
   EXPECT_THAT(Tokens("a*-1"), ElementsAre("w:a", "$:*", "$:-", "i:1"));
   EXPECT_THAT(Tokens("a||-1"), ElementsAre("w:a", "$:||-", "i:1"));
   EXPECT_THAT(Tokens("a<--c\nb"), ElementsAre("w:a", "$:<", "w:b"));
   EXPECT_THAT(Tokens("a*/*x*/b"), ElementsAre("w:a", "$:*", "w:b"));
   EXPECT_THAT(Tokens("x[1:2] 1..2 a:b {'k':1}"),
-              ElementsAre("w:x", "$:[", "i:1", "$::", "i:2", "$:]", "i:1", "$:..", "i:2", "w:a", "$::", "w:b", "$:{",
-                          "s:'k'", "$::", "i:1", "$:}"));
+              ElementsAre("w:x", "$:[", "i:1", "$::", "i:2", "$:]", "i:1", "$:..", "i:2", "w:a", "$::", "w:b",
+                          "$:{", "s:'k'", "$::", "i:1", "$:}"));
   EXPECT_THAT(Tokens("((a))"), ElementsAre("$:(", "$:(", "w:a", "$:)", "$:)"));
 }
 
@@ -93,7 +94,9 @@ TEST(LexerTest, CommentsAndBlanksVanish) {
   EXPECT_THAT(Tokens("/**/a/*'*/b"), ElementsAre("w:a", "w:b"));
   EXPECT_THAT(Tokens("a\t\r\n\f\vb"), ElementsAre("w:a", "w:b"));
   // Spaces of other scripts, and the mark at the start of some files.
-  EXPECT_THAT(Tokens("\xEF\xBB\xBFSELECT\xC2\xA0" "1\xE2\x80\x83,\xE3\x80\x80" "2"),
+  EXPECT_THAT(Tokens("\xEF\xBB\xBFSELECT\xC2\xA0"
+                     "1\xE2\x80\x83,\xE3\x80\x80"
+                     "2"),
               ElementsAre("w:SELECT", "i:1", "$:,", "i:2"));
 }
 
@@ -111,7 +114,9 @@ TEST(LexerTest, Strings) {
   EXPECT_EQ(Name("\"FooBar\""), "foobar");
   EXPECT_EQ(Name("FooBar"), "foobar");
   EXPECT_EQ(Name("`Foo Bar`"), "foo bar");
-  EXPECT_EQ(Content("E'\\'"  "'"), "'");
+  EXPECT_EQ(Content("E'\\'"
+                    "'"),
+            "'");
   EXPECT_THAT(Tokens("'a' 'b'"), ElementsAre("s:'a'", "s:'b'"));
   EXPECT_THAT(Tokens("'a'\n /* x */ 'b'"), ElementsAre("s:'a'", "s:'b'"));
 }
@@ -124,7 +129,8 @@ TEST(LexerTest, WhatMustNotBeLiftedIsASymbol) {
   // A string goes on behind a line break, as in the SQL standard.
   EXPECT_THAT(Tokens("'a' \n 'b', E'c'\n'd'"), ElementsAre("$:'a' \n 'b'", "$:,", "$:E'c'\n'd'"));
   EXPECT_THAT(Tokens("'a' -- don't\n 'b''c' d"), ElementsAre("$:'a' -- don't\n 'b''c'", "w:d"));
-  EXPECT_THAT(Tokens("1_000 0xFF 1st 1.5e 60s"), ElementsAre("$:1_000", "$:0xFF", "$:1st", "$:1.5e", "$:60s"));
+  EXPECT_THAT(Tokens("1_000 0xFF 1st 1.5e 60s"),
+              ElementsAre("$:1_000", "$:0xFF", "$:1st", "$:1.5e", "$:60s"));
   EXPECT_THAT(Tokens("x '41'"), ElementsAre("w:x", "s:'41'"));
 }
 
@@ -186,7 +192,8 @@ TEST(NormalFormTest, LiftsLiteralsAndKeepsTheRest) {
   EXPECT_THAT(a.literals, ElementsAre("5", "'x'", "1.5"));
   const Normal b = NormalForm("SELECT *\nFROM t /* c */ WHERE id=77 AND name = $$y$$ AND f>.5 AND p=$1");
   EXPECT_EQ(b.form, a.form);
-  EXPECT_EQ(NormalForm("select X'41', \"A\", 0x1F, t.* from t").form, "select X'41' , \"A\" , 0x1F , t . * from t");
+  EXPECT_EQ(NormalForm("select X'41', \"A\", 0x1F, t.* from t").form,
+            "select X'41' , \"A\" , 0x1F , t . * from t");
 }
 
 TEST(NormalFormTest, AppendsToWhatIsThere) {
@@ -202,10 +209,17 @@ TEST(NormalFormTest, AppendsToWhatIsThere) {
 TEST(NormalFormTest, DifferentStatementsStayDifferent) {
   // Pairs that a careless normal form would merge.
   const std::pair<std::string_view, std::string_view> pairs[] = {
-      {"SELECT x '41'", "SELECT x'41'"},     {"SELECT 'a' 'b'", "SELECT 'a'\n'b'"}, {"SELECT 0 xFF", "SELECT 0xFF"},
-      {"SELECT a @> b", "SELECT a @ > b"},   {"SELECT 5", "SELECT '5'"},            {"SELECT 5", "SELECT 5.0"},
-      {"SELECT a::int", "SELECT a : : int"}, {"SELECT \"?i\"", "SELECT 5"},         {"SELECT ?i", "SELECT 5"},
-      {"SELECT a", "SELECT \"a\""},          {"SELECT $ 1", "SELECT $1"},
+      {"SELECT x '41'", "SELECT x'41'"},
+      {"SELECT 'a' 'b'", "SELECT 'a'\n'b'"},
+      {"SELECT 0 xFF", "SELECT 0xFF"},
+      {"SELECT a @> b", "SELECT a @ > b"},
+      {"SELECT 5", "SELECT '5'"},
+      {"SELECT 5", "SELECT 5.0"},
+      {"SELECT a::int", "SELECT a : : int"},
+      {"SELECT \"?i\"", "SELECT 5"},
+      {"SELECT ?i", "SELECT 5"},
+      {"SELECT a", "SELECT \"a\""},
+      {"SELECT $ 1", "SELECT $1"},
   };
   for (const auto& [a, b] : pairs) EXPECT_NE(NormalForm(a).form, NormalForm(b).form) << a;
 }

@@ -13,7 +13,7 @@ namespace {
 Result<std::string> ReadNamespaceName(TokenReader& reader, std::string_view missing) {
   if (reader.AtEnd()) return reader.Refuse(std::string(missing));
   const Token& token = reader.Peek();
-  const std::string name = LowerCase(reader.ReadLoose());
+  std::string name = LowerCase(reader.ReadLoose());
   if (name.empty() && token.kind == TokenKind::kSymbol) return reader.Refuse(std::string(missing), token);
   return name;
 }
@@ -34,7 +34,8 @@ Result<std::pair<std::string, std::string>> ReadOption(TokenReader& reader) {
     if (auto number = JsonNumber(text); number.has_value()) return std::pair(key, *std::move(number));
   }
   return reader.Refuse(
-      fmt::format("Invalid value format: '{}'. Expected 'text', true, false or a number for option '{}'", text, key),
+      fmt::format("Invalid value format: '{}'. Expected 'text', true, false or a number for option '{}'",
+                  text, key),
       value);
 }
 

@@ -119,8 +119,8 @@ std::optional<StatementKind> DataKind(const Token& token) {
   return std::nullopt;
 }
 
-// WITH a AS (...), b (c) AS (...) INSERT ...: the word behind the last closing parenthesis of the list. A common table expression may be
-// called `delete`, but its name never follows a parenthesis.
+// WITH a AS (...), b (c) AS (...) INSERT ...: the word behind the last closing parenthesis of the list. A
+// common table expression may be called `delete`, but its name never follows a parenthesis.
 StatementKind KindBehindWith(const std::vector<Token>& tokens) {
   size_t depth = 0;
   for (size_t i = 1; i < tokens.size(); ++i) {
@@ -141,14 +141,28 @@ std::optional<StatementKind> ClassifyData(const std::vector<Token>& tokens) {
   size_t i = 0;
   while (i < tokens.size() && tokens[i].kind == TokenKind::kSymbol && tokens[i].text == "(") ++i;
   if (i == 0 || i == tokens.size()) return std::nullopt;
-  if (IsWord(tokens[i], "WITH") || DataKind(tokens[i]) == StatementKind::kSelect) return StatementKind::kSelect;
+  if (IsWord(tokens[i], "WITH") || DataKind(tokens[i]) == StatementKind::kSelect)
+    return StatementKind::kSelect;
   return std::nullopt;
 }
 
+// First words of SQL statements that this server does not have; every other word is a mistake in spelling.
+constexpr auto kForeignVerbs = std::to_array<std::string_view>(
+    {"ALTER",   "ANALYZE",    "ATTACH",  "CALL",      "CHECKPOINT", "CLEAR",   "COMMENT", "COPY",
+     "CREATE",  "DEALLOCATE", "DECLARE", "DETACH",    "DO",         "DROP",    "EXECUTE", "EXPORT",
+     "FLUSH",   "GRANT",      "IMPORT",  "INSTALL",   "KILL",       "LISTEN",  "LOAD",    "LOCK",
+     "MERGE",   "NOTIFY",     "PIVOT",   "PRAGMA",    "PREPARE",    "REFRESH", "REINDEX", "RELEASE",
+     "REPLACE", "RESET",      "REVOKE",  "SAVEPOINT", "SHOW",       "START",   "STORAGE", "SUMMARIZE",
+     "TABLE",   "TRUNCATE",   "UNPIVOT", "UPSERT",    "VACUUM"});
+
 std::unexpected<Error> UnknownStatement(const TokenReader& reader) {
+  const auto is_first = [&](std::string_view verb) { return IsWord(reader.Peek(), verb); };
+  if (std::none_of(kForeignVerbs.begin(), kForeignVerbs.end(), is_first))
+    return reader.SyntaxError("a statement");
   // The second word tells CREATE INDEX from CREATE SEQUENCE; elsewhere it is a name or a value.
   std::string words = UpperCase(reader.Peek().text);
-  for (std::string_view verb : {"CREATE", "ALTER", "DROP", "SHOW", "STORAGE", "FLUSH", "KILL", "START", "CLEAR", "EXPORT"}) {
+  for (std::string_view verb :
+       {"CREATE", "ALTER", "DROP", "SHOW", "STORAGE", "FLUSH", "KILL", "START", "CLEAR", "EXPORT"}) {
     if (words == verb && reader.Peek(1).kind == TokenKind::kWord) {
       words.append(" ").append(UpperCase(reader.Peek(1).text));
       break;

@@ -13,14 +13,16 @@
 
 namespace kalam::sql {
 
-// Classifies by leading keywords (case-insensitive) and parses Kalam statements completely. SELECT/WITH/VALUES/FROM/(SELECT..., INSERT, UPDATE,
-// DELETE and EXPLAIN get their kind only; the engine parses them. `EXECUTE AS USER name ( statement )` is unwrapped: execute_as is set and
-// `text` is the inner statement.
-// Errors: kInvalidSql with the protocol's texts (reference sql 1.x), kSyntax with line, column, token and expected where a Kalam statement is
-// malformed, kInvalidInput for the EXECUTE AS envelope, kUnsupported for known statements that are not built yet (details feature).
+// Classifies by leading keywords (case-insensitive) and parses Kalam statements completely.
+// SELECT/WITH/VALUES/FROM/(SELECT..., INSERT, UPDATE, DELETE and EXPLAIN get their kind only; the engine
+// parses them. `EXECUTE AS USER name ( statement )` is unwrapped: execute_as is set and `text` is the inner
+// statement. Errors: kInvalidSql with the protocol's texts (reference sql 1.x), kSyntax with line, column,
+// token and expected where a Kalam statement is malformed, kInvalidInput for the EXECUTE AS envelope,
+// kUnsupported for known statements that are not built yet (details feature).
 Result<Statement> ParseStatement(const StatementText& text);
 
-// EXECUTE AS USER taken apart: who, and the wrapped statement with tokens of its own (offsets relative to the inner text).
+// EXECUTE AS USER taken apart: who, and the wrapped statement with tokens of its own (offsets relative to the
+// inner text).
 struct ExecuteAs {
   std::string user_id;
   StatementText inner;

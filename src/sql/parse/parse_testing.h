@@ -21,7 +21,8 @@ inline Result<Statement> ParseOne(std::string_view sql) {
 // `sql` must outlive the statement, whose text is a view.
 inline Statement Parsed(std::string_view sql) {
   Result<Statement> statement = ParseOne(sql);
-  EXPECT_TRUE(statement.has_value()) << sql << "\n" << (statement.has_value() ? "" : statement.error().message);
+  EXPECT_TRUE(statement.has_value()) << sql << "\n"
+                                     << (statement.has_value() ? "" : statement.error().message);
   return statement.value_or(Statement());
 }
 

@@ -1,5 +1,5 @@
-// The statement parsers, one per rule of parse.cc. Each starts behind the statement's first word and reads to its end.
-// Internal to sql/parse.
+// The statement parsers, one per rule of parse.cc. Each starts behind the statement's first word and reads to
+// its end. Internal to sql/parse.
 #pragma once
 
 #include "base/error.h"

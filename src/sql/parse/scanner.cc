@@ -8,7 +8,19 @@
 namespace kalam::sql {
 namespace {
 
-enum class Class : uint8_t { kOther, kSpace, kWord, kDigit, kOperator, kSingle, kQuote, kName, kDollar, kColon, kPoint };
+enum class Class : uint8_t {
+  kOther,
+  kSpace,
+  kWord,
+  kDigit,
+  kOperator,
+  kSingle,
+  kQuote,
+  kName,
+  kDollar,
+  kColon,
+  kPoint
+};
 
 constexpr std::array<Class, 256> MakeClasses() {
   std::array<Class, 256> classes{};
@@ -35,7 +47,8 @@ constexpr std::array<Class, 256> kClasses = MakeClasses();
 // Bytes that may begin a blank or a comment.
 constexpr std::array<bool, 256> MakeBlankStarts() {
   std::array<bool, 256> starts{};
-  for (size_t c = 0; c < 256; ++c) starts[c] = kClasses[c] == Class::kSpace || c == '-' || c == '/' || c >= 0x80;
+  for (size_t c = 0; c < 256; ++c)
+    starts[c] = kClasses[c] == Class::kSpace || c == '-' || c == '/' || c >= 0x80;
   return starts;
 }
 constexpr std::array<bool, 256> kBlankStarts = MakeBlankStarts();
@@ -48,7 +61,8 @@ bool IsWordPart(char c) {
   return k == Class::kWord || k == Class::kDigit || k == Class::kDollar;
 }
 
-// Bytes of the Unicode space at `p`, or 0. The engine takes these for blanks, and they come with text pasted from documents.
+// Bytes of the Unicode space at `p`, or 0. The engine takes these for blanks, and they come with text pasted
+// from documents.
 size_t UnicodeSpace(const char* p, const char* end) {
   const auto byte = [&](ptrdiff_t i) { return p + i < end ? static_cast<unsigned char>(p[i]) : 0U; };
   if (byte(0) == 0xC2) return byte(1) == 0xA0 ? 2 : 0;
@@ -79,7 +93,8 @@ const char* LineEnd(const char* p, const char* end) {
 
 Scanner::Scanner(std::string_view sql) : begin_(sql.data()), end_(sql.data() + sql.size()), at_(sql.data()) {
   // C strings end at a NUL: the engine would see another statement than we do.
-  if (const char* nul = FindByte(begin_, end_, '\0'); nul != end_) Refuse("SQL text contains a NUL byte", nul);
+  if (const char* nul = FindByte(begin_, end_, '\0'); nul != end_)
+    Refuse("SQL text contains a NUL byte", nul);
 }
 
 bool Scanner::Refuse(const char* what, const char* where) {
@@ -137,18 +152,25 @@ bool Scanner::Next(Token& token) {
   const Class found = ClassOf(*p);
   if (found == Class::kSingle) return Emit(token, TokenKind::kSymbol, p, p + 1);
   switch (found) {
-    case Class::kWord: return ScanWord(token);
-    case Class::kDigit: return ScanNumber(token);
-    case Class::kQuote: return ScanString(token, p, p, TokenKind::kString);
-    case Class::kName: return ScanQuotedName(token, p, p, TokenKind::kQuotedName);
-    case Class::kOperator: return ScanOperator(token);
-    case Class::kDollar: return ScanDollar(token);
+    case Class::kWord:
+      return ScanWord(token);
+    case Class::kDigit:
+      return ScanNumber(token);
+    case Class::kQuote:
+      return ScanString(token, p, p, TokenKind::kString);
+    case Class::kName:
+      return ScanQuotedName(token, p, p, TokenKind::kQuotedName);
+    case Class::kOperator:
+      return ScanOperator(token);
+    case Class::kDollar:
+      return ScanDollar(token);
     case Class::kPoint:
       if (end_ - p > 1 && IsDigit(p[1])) return ScanNumber(token);
       return Emit(token, TokenKind::kSymbol, p, end_ - p > 1 && p[1] == '.' ? p + 2 : p + 1);
     case Class::kColon:
       return Emit(token, TokenKind::kSymbol, p, end_ - p > 1 && (p[1] == ':' || p[1] == '=') ? p + 2 : p + 1);
-    default: return Emit(token, TokenKind::kSymbol, p, p + 1);
+    default:
+      return Emit(token, TokenKind::kSymbol, p, p + 1);
   }
 }
 
@@ -225,8 +247,9 @@ bool Scanner::ScanDollarQuote(Token& token, const char* tag_end) {
   return Emit(token, TokenKind::kString, begin, tag_end + close + tag.size());
 }
 
-// A maximal run of operator characters, cut where a comment starts. A trailing + or - belongs to the next operand unless the operator
-// holds a character that no standard operator has: `a=-1` is = and -, `a||-1` is ||-.
+// A maximal run of operator characters, cut where a comment starts. A trailing + or - belongs to the next
+// operand unless the operator holds a character that no standard operator has: `a=-1` is = and -, `a||-1` is
+// ||-.
 bool Scanner::ScanOperator(Token& token) {
   const char* const begin = at_;
   const char* p = begin + 1;
@@ -234,7 +257,9 @@ bool Scanner::ScanOperator(Token& token) {
     if (end_ - p > 1 && ((*p == '-' && p[1] == '-') || (*p == '/' && p[1] == '*'))) break;
     ++p;
   }
-  const auto is_special = [](char c) { return std::string_view("~!@#^&|?%").find(c) != std::string_view::npos; };
+  const auto is_special = [](char c) {
+    return std::string_view("~!@#^&|?%").find(c) != std::string_view::npos;
+  };
   while (p - begin > 1 && (p[-1] == '+' || p[-1] == '-') && std::none_of(begin, p - 1, is_special)) --p;
   return Emit(token, TokenKind::kSymbol, begin, p);
 }
@@ -289,7 +314,8 @@ bool Scanner::ScanEscapeString(Token& token, const char* begin, const char* open
   while (p < end_) {
     if (*p == '\\') {
       // Numeric escapes may make any bytes; only the engine may judge them.
-      if (end_ - p > 1 && (IsDigit(p[1]) || p[1] == 'x' || p[1] == 'u' || p[1] == 'U')) kind = TokenKind::kSymbol;
+      if (end_ - p > 1 && (IsDigit(p[1]) || p[1] == 'x' || p[1] == 'u' || p[1] == 'U'))
+        kind = TokenKind::kSymbol;
       p += 2;
     } else if (*p != '\'') {
       ++p;

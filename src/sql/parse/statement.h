@@ -97,8 +97,9 @@ struct AlterTable {
     kRenameColumn,
     kSetAccessLevel,
   } op = Op::kAddColumn;
-  ColumnDefinition column;  // kAddColumn, kModifyColumn; name for the other column ops; default_value for kSetDefault
-  std::string new_name;     // kRenameColumn
+  ColumnDefinition
+      column;  // kAddColumn, kModifyColumn; name for the other column ops; default_value for kSetDefault
+  std::string new_name;  // kRenameColumn
   AccessLevel access_level = AccessLevel::kPrivate;
 };
 struct DropTable {
@@ -134,8 +135,9 @@ struct DropUser {
 struct TransactionControl {};  // BEGIN, COMMIT, ROLLBACK: the kind says which
 
 using StatementBody = std::variant<std::monostate,  // SELECT, INSERT, UPDATE, DELETE, EXPLAIN: see `parsed`
-                                   CreateNamespace, AlterNamespace, DropNamespace, ShowNamespaces, UseNamespace, CreateTable, AlterTable,
-                                   DropTable, ShowTables, DescribeTable, CreateUser, AlterUser, DropUser, TransactionControl>;
+                                   CreateNamespace, AlterNamespace, DropNamespace, ShowNamespaces,
+                                   UseNamespace, CreateTable, AlterTable, DropTable, ShowTables,
+                                   DescribeTable, CreateUser, AlterUser, DropUser, TransactionControl>;
 
 // One classified statement of a payload.
 struct Statement {

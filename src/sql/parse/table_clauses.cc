@@ -22,7 +22,8 @@ Status ReadNullability(TokenReader& reader, bool nullable, ColumnDefinition& col
 
 // GENERATED {ALWAYS | BY DEFAULT} AS IDENTITY [(...)]
 Status ReadGenerated(TokenReader& reader, ColumnDefinition& column) {
-  if (!reader.AcceptWord("ALWAYS") && !reader.AcceptWords({"BY", "DEFAULT"})) return reader.SyntaxError("ALWAYS");
+  if (!reader.AcceptWord("ALWAYS") && !reader.AcceptWords({"BY", "DEFAULT"}))
+    return reader.SyntaxError("ALWAYS");
   KALAM_TRY(reader.ExpectWord("AS"));
   if (!reader.AcceptWord("IDENTITY")) {
     if (!reader.PeekSymbol("(")) return reader.SyntaxError("IDENTITY");
@@ -128,8 +129,9 @@ Status SkipReferences(TokenReader& reader) {
       if (!known) return reader.SyntaxError("CASCADE, RESTRICT, NO ACTION, SET NULL or SET DEFAULT");
     } else if (reader.AcceptWord("MATCH")) {
       KALAM_TRY(reader.ReadIdentifier("FULL, PARTIAL or SIMPLE"));
-    } else if (reader.AcceptWords({"INITIALLY", "DEFERRED"}) || reader.AcceptWords({"INITIALLY", "IMMEDIATE"}) ||
-               reader.AcceptWords({"NOT", "DEFERRABLE"}) || reader.AcceptWord("DEFERRABLE")) {
+    } else if (reader.AcceptWords({"INITIALLY", "DEFERRED"}) ||
+               reader.AcceptWords({"INITIALLY", "IMMEDIATE"}) || reader.AcceptWords({"NOT", "DEFERRABLE"}) ||
+               reader.AcceptWord("DEFERRABLE")) {
       continue;
     } else {
       return {};

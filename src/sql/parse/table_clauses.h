@@ -19,12 +19,14 @@ std::optional<AccessLevel> ParseAccessLevel(std::string_view name);
 // A data type as written.
 struct TypeClause {
   DataType type;
-  bool serial = false;         // SERIAL family: implies auto-increment
-  std::optional<Error> fault;  // the type is well-formed but not one of ours, or its arguments are out of range
+  bool serial = false;  // SERIAL family: implies auto-increment
+  std::optional<Error>
+      fault;  // the type is well-formed but not one of ours, or its arguments are out of range
 };
 Result<TypeClause> ReadType(TokenReader& reader);
 
-// The expression behind DEFAULT. `expression` is in canonical spelling: 5, -1.5, 'it''s', TRUE, NULL, SNOWFLAKE_ID().
+// The expression behind DEFAULT. `expression` is in canonical spelling: 5, -1.5, 'it''s', TRUE, NULL,
+// SNOWFLAKE_ID().
 Result<DefaultClause> ReadDefault(TokenReader& reader);
 
 // name type { constraint }, up to the first token that belongs to none.

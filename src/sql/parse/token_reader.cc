@@ -36,7 +36,8 @@ bool IsPlainName(std::string_view name) {
 
 bool IsWord(const Token& token, std::string_view upper) {
   return token.kind == TokenKind::kWord && token.text.size() == upper.size() &&
-         std::equal(upper.begin(), upper.end(), token.text.begin(), [](char a, char b) { return a == UpperOf(b); });
+         std::equal(upper.begin(), upper.end(), token.text.begin(),
+                    [](char a, char b) { return a == UpperOf(b); });
 }
 
 TokenReader::TokenReader(const StatementText& statement)
@@ -110,7 +111,8 @@ std::string TokenReader::ReadLoose() {
   if (IsQuoted(Peek())) return StringContent(Take());
   const auto ends = [](const Token& token) {
     return token.kind == TokenKind::kEnd || IsQuoted(token) ||
-           (token.kind == TokenKind::kSymbol && std::string_view("(),;=").find(token.text[0]) != std::string_view::npos);
+           (token.kind == TokenKind::kSymbol &&
+            std::string_view("(),;=").find(token.text[0]) != std::string_view::npos);
   };
   const size_t begin = Peek().offset;
   size_t end = begin;
@@ -125,7 +127,8 @@ Result<TableRef> TokenReader::ReadTableName() {
   table.ns = std::move(table.table);
   KALAM_ASSIGN(table.table, ReadName("table name"));
   if (!PeekSymbol(".")) return table;
-  if (table.ns != "kalam") return Refuse(fmt::format("Unknown catalog '{}'; the only catalog is 'kalam'", table.ns));
+  if (table.ns != "kalam")
+    return Refuse(fmt::format("Unknown catalog '{}'; the only catalog is 'kalam'", table.ns));
   Take();
   table.ns = std::move(table.table);
   KALAM_ASSIGN(table.table, ReadName("table name"));
@@ -156,13 +159,15 @@ std::string TokenReader::Shown(const Token& token) const {
 std::unexpected<Error> TokenReader::SyntaxError(std::string_view expected) const {
   const Token& token = Peek();
   const Position at = Locate(token);
-  const std::string found = token.kind == TokenKind::kEnd ? "end of statement" : fmt::format("'{}'", Shown(token));
-  return Fail(Error(ErrorCode::kSyntax, fmt::format("SQL syntax error at line {}, column {}: expected {}, found {}",
-                                                    at.line, at.column, expected, found))
-                  .With("line", at.line)
-                  .With("column", at.column)
-                  .With("token", Shown(token))
-                  .With("expected", std::string(expected)));
+  const std::string found =
+      token.kind == TokenKind::kEnd ? "end of statement" : fmt::format("'{}'", Shown(token));
+  return Fail(
+      Error(ErrorCode::kSyntax, fmt::format("SQL syntax error at line {}, column {}: expected {}, found {}",
+                                            at.line, at.column, expected, found))
+          .With("line", at.line)
+          .With("column", at.column)
+          .With("token", Shown(token))
+          .With("expected", std::string(expected)));
 }
 
 std::unexpected<Error> TokenReader::Refuse(std::string message, const Token& token) const {

@@ -38,15 +38,17 @@ class TokenReader {
   Result<Token> ReadIdentifier(std::string_view expected);
   // The same, folded to lower case.
   Result<std::string> ReadName(std::string_view expected);
-  // Everything up to a blank, a comma or a parenthesis, or the content of a quoted token: names such as `s3-main` or `a@b.c` that no rule
-  // of SQL allows, so that the handler can name what is wrong with them. Empty at the end.
+  // Everything up to a blank, a comma or a parenthesis, or the content of a quoted token: names such as
+  // `s3-main` or `a@b.c` that no rule of SQL allows, so that the handler can name what is wrong with them.
+  // Empty at the end.
   std::string ReadLoose();
   // [kalam.][ns.]table
   Result<TableRef> ReadTableName();
   // A balanced (...), whatever is inside.
   Status SkipParentheses();
 
-  // "SQL syntax error at line 1, column 8: expected X, found 'y'" at the next token. kSyntax with line, column, token, expected.
+  // "SQL syntax error at line 1, column 8: expected X, found 'y'" at the next token. kSyntax with line,
+  // column, token, expected.
   std::unexpected<Error> SyntaxError(std::string_view expected) const;
   // kInvalidSql with `message`, and the position of `token` as details.
   std::unexpected<Error> Refuse(std::string message, const Token& token) const;

@@ -1,4 +1,5 @@
-// Data types as DDL writes them. Which names exist is known to model/types; here is how they are spelled over several tokens.
+// Data types as DDL writes them. Which names exist is known to model/types; here is how they are spelled over
+// several tokens.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -12,8 +13,8 @@
 namespace kalam::sql {
 namespace {
 
-constexpr auto kSerialWords = std::to_array<std::string_view>(
-    {"SERIAL", "SERIAL2", "SERIAL4", "SERIAL8", "SMALLSERIAL", "BIGSERIAL"});
+constexpr auto kSerialWords =
+    std::to_array<std::string_view>({"SERIAL", "SERIAL2", "SERIAL4", "SERIAL8", "SMALLSERIAL", "BIGSERIAL"});
 // Types with elements, kept as text.
 constexpr auto kNestedWords = std::to_array<std::string_view>({"ARRAY", "ENUM", "SET", "STRUCT"});
 
@@ -62,7 +63,8 @@ Result<Arguments> ReadArguments(TokenReader& reader) {
     } else if (!arguments.not_a_number.has_value()) {
       arguments.not_a_number = std::string(token.text);
     }
-    if (negative && !arguments.not_a_number.has_value()) arguments.not_a_number = fmt::format("-{}", token.text);
+    if (negative && !arguments.not_a_number.has_value())
+      arguments.not_a_number = fmt::format("-{}", token.text);
     arguments.values.push_back(negative ? -value : value);
     reader.Take();
   } while (reader.AcceptSymbol(","));
@@ -78,17 +80,21 @@ std::string ReadZone(TokenReader& reader, std::string name) {
   return fmt::format("{} {} TIME ZONE", name, with ? "WITH" : "WITHOUT");
 }
 
-Result<DataType> Resolve(TokenReader& reader, const std::string& name, const Arguments& arguments, const Token& at) {
+Result<DataType> Resolve(TokenReader& reader, const std::string& name, const Arguments& arguments,
+                         const Token& at) {
   if (arguments.not_a_number.has_value()) {
     if (name == "EMBEDDING" && arguments.values.size() == 1) {
       return reader.Refuse(
-          fmt::format("EMBEDDING dimension must be a positive integer, got '{}'", *arguments.not_a_number), at);
+          fmt::format("EMBEDDING dimension must be a positive integer, got '{}'", *arguments.not_a_number),
+          at);
     }
     if (name != "DECIMAL" && name != "NUMERIC") {
-      return reader.Refuse(fmt::format("Invalid argument '{}' of type {}", *arguments.not_a_number, name), at);
+      return reader.Refuse(fmt::format("Invalid argument '{}' of type {}", *arguments.not_a_number, name),
+                           at);
     }
   }
-  if (arguments.values.size() > 2) return reader.Refuse(fmt::format("Too many arguments of type {}", name), at);
+  if (arguments.values.size() > 2)
+    return reader.Refuse(fmt::format("Too many arguments of type {}", name), at);
   Result<DataType> type = ParseSqlType(name, arguments.values.data(), arguments.values.size());
   if (!type.has_value()) return reader.Refuse(std::move(type).error().message, at);
   return type;
@@ -102,8 +108,8 @@ Result<TypeClause> ReadType(TokenReader& reader) {
   if (at.kind != TokenKind::kWord) return reader.SyntaxError("data type");
   reader.Take();
   const std::string first = UpperCase(at.text);
-  const bool nested = IsOneOf(kNestedWords, first) &&
-                      (reader.PeekSymbol("(") || reader.Peek().text.starts_with('<'));
+  const bool nested =
+      IsOneOf(kNestedWords, first) && (reader.PeekSymbol("(") || reader.Peek().text.starts_with('<'));
   if (nested) {
     clause.type = Type(TypeKind::kText);
     KALAM_TRY(SkipElements(reader));

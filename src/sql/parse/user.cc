@@ -12,8 +12,10 @@ namespace kalam::sql {
 namespace {
 
 constexpr std::string_view kCreateHint =
-    "CREATE USER <name> WITH (PASSWORD '<password>' | OAUTH ['<json>'] | INTERNAL) ROLE <role> [EMAIL '<email>']";
-constexpr std::string_view kAlterHint = "ALTER USER <name> SET (PASSWORD '<password>' | ROLE <role> | EMAIL '<email>')";
+    "CREATE USER <name> WITH (PASSWORD '<password>' | OAUTH ['<json>'] | INTERNAL) ROLE <role> [EMAIL "
+    "'<email>']";
+constexpr std::string_view kAlterHint =
+    "ALTER USER <name> SET (PASSWORD '<password>' | ROLE <role> | EMAIL '<email>')";
 constexpr std::string_view kDropHint = "DROP USER [IF EXISTS] <name>";
 constexpr std::string_view kRoleHint = "roles are user, service, dba and system";
 
@@ -48,14 +50,15 @@ Result<Role> ReadRole(TokenReader& reader, std::string_view hint) {
   if (reader.AtEnd()) return Hint(reader, "Expected role after ROLE", hint);
   const std::string name = reader.ReadLoose();
   const std::string upper = UpperCase(name);
-  const auto* found =
-      std::find_if(kRoleWords.begin(), kRoleWords.end(), [&](const RoleWord& row) { return row.word == upper; });
+  const auto* found = std::find_if(kRoleWords.begin(), kRoleWords.end(),
+                                   [&](const RoleWord& row) { return row.word == upper; });
   if (found == kRoleWords.end()) return Hint(reader, fmt::format("Invalid role '{}'", name), kRoleHint);
   return found->role;
 }
 
 Result<std::string> ReadEmail(TokenReader& reader, std::string_view hint) {
-  if (reader.Peek().kind != TokenKind::kString) return Hint(reader, "Expected quoted e-mail address after EMAIL", hint);
+  if (reader.Peek().kind != TokenKind::kString)
+    return Hint(reader, "Expected quoted e-mail address after EMAIL", hint);
   return StringContent(reader.Take());
 }
 

@@ -10,6 +10,7 @@
 #include "sql/request.h"
 #include "sql/statements/statements.h"
 #include "sql/statements/table/column_spec.h"
+#include "system/system_table.h"
 #include "tables/row_builder.h"
 #include "tables/table_scope.h"
 
@@ -206,7 +207,7 @@ bool MayAlter(const Principal& caller, TableType type) {
 
 Status AuthorizeAlterTable(const Statement& statement, const Principal& caller, const Services& services) {
   const auto& alter = std::get<AlterTable>(statement.body);
-  if (IsSystemNamespace(alter.table.ns)) {
+  if (system::IsSystemNamespace(alter.table.ns)) {
     return Refuse(fmt::format("Cannot alter system table '{}.{}'", alter.table.ns, alter.table.table));
   }
   const auto table = services.catalog.Snapshot()->FindTable(alter.table.ns, alter.table.table);

@@ -85,8 +85,4 @@ Result<Column> MakeColumn(const ColumnDefinition& definition, const Services& se
   return column;
 }
 
-bool IsSystemNamespace(std::string_view ns) {
-  return ns == "system" || ns == "information_schema" || ns == "pg_catalog" || ns == "datafusion";
-}
-
 }  // namespace kalam::sql

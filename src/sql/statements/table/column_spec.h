@@ -15,7 +15,4 @@ namespace kalam::sql {
 Result<Column> MakeColumn(const ColumnDefinition& definition, const Services& services);
 Result<ColumnDefault> MakeDefault(const DefaultClause& clause, const DataType& type, const Services& services);
 
-// The namespace of an unqualified name, and the refusal of system schemas.
-bool IsSystemNamespace(std::string_view ns);
-
 }  // namespace kalam::sql

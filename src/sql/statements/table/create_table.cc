@@ -7,6 +7,7 @@
 #include "sql/handlers.h"
 #include "sql/statements/statements.h"
 #include "sql/statements/table/column_spec.h"
+#include "system/system_table.h"
 
 namespace kalam::sql {
 namespace {
@@ -36,7 +37,7 @@ Status CheckKey(const std::vector<Column>& columns, TableType type) {
 }
 
 Status CheckNames(const TableRef& table, std::string_view ns) {
-  if (IsSystemNamespace(ns)) {
+  if (system::IsSystemNamespace(ns)) {
     return Fail(ErrorCode::kInvalidOperation, fmt::format("Cannot create system table '{}.{}'. System tables are managed internally.",
                                                           ns, table.table));
   }

@@ -4,7 +4,7 @@
 #include "sql/handlers.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
-#include "sql/statements/table/column_spec.h"
+#include "system/system_table.h"
 
 namespace kalam::sql {
 
@@ -13,7 +13,7 @@ Status AuthorizeDropTable(const Statement& statement, const Principal& caller, c
   if (!caller.is_admin()) {
     return Fail(InsufficientRole("Insufficient privileges to drop this table", "DROP TABLE", caller));
   }
-  if (IsSystemNamespace(drop.table.ns)) {
+  if (system::IsSystemNamespace(drop.table.ns)) {
     return Fail(ErrorCode::kInvalidOperation, fmt::format("Cannot drop system table '{}.{}'. System tables are managed internally.",
                                                           drop.table.ns, drop.table.table));
   }

@@ -1,0 +1,1 @@
+SELECT id, n.title AS "Name" FROM app.notes n WHERE n.id = -5 AND title <> 'it''s' AND x BETWEEN $1 AND 2.5e3 ORDER BY id DESC LIMIT 10 OFFSET $2

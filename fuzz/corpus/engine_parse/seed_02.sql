@@ -1,0 +1,1 @@
+INSERT INTO kalam.app.notes (id, title) VALUES ($1, DEFAULT), (SNOWFLAKE_ID(), NULL), (-1, true)

@@ -1,0 +1,1 @@
+UPDATE notes SET a = a + 1, b = CURRENT_USER(), c = DEFAULT WHERE id = 'x' AND d IS NOT NULL

@@ -1,0 +1,1 @@
+SELECT CASE WHEN a THEN [1, 2] ELSE list_transform(b, x -> x + 1) END, {'k': 1}, doc->>'$.a', sum(c) OVER (PARTITION BY d ORDER BY e ROWS 1 PRECEDING) FROM t QUALIFY true

@@ -1,0 +1,1 @@
+SELECT ?, $0, $name, #1, x'AB', E'\n', $$dollar$$, 1_000, CAST(a AS EMBEDDING(3)), 'x'::JSON COLLATE nocase

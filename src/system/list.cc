@@ -1,0 +1,16 @@
+#include <array>
+
+#include "system/tables.h"
+
+namespace kalam::system {
+
+std::span<const SystemTable> SystemTables() {
+  static const std::array kTables = {NamespacesTable(),         TablesTable(),
+                                     SchemasTable(),            ColumnsTable(),
+                                     UsersTable(),              SettingsTable(),
+                                     InformationSchemaTables(), InformationSchemaColumns(),
+                                     InformationSchemaSchemata()};
+  return kTables;
+}
+
+}  // namespace kalam::system

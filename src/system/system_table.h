@@ -1,0 +1,55 @@
+// System tables: read-only tables that describe the server, ordinary tables to SQL.
+//
+// One file per table defines its columns and how its rows are made; list.cc names them all. Rows are made when a statement scans the table, so
+// they are as of that moment. Threads: everything here is immutable or thread-safe.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "auth/users.h"
+#include "catalog/catalog.h"
+#include "config/settings.h"
+#include "engine/source.h"
+#include "model/principal.h"
+#include "model/result.h"
+
+namespace kalam::system {
+
+// What rows are made from. References outlive the statement.
+struct SystemContext {
+  const catalog::Catalog& catalog;
+  const auth::Users& users;
+  const config::Settings& settings;
+  std::shared_ptr<const Principal> principal;  // who asks; information_schema shows only what it may use
+};
+
+// Who may read a table.
+enum class Readers : uint8_t {
+  kAdmins,    // dba and system
+  kEveryone,  // every authenticated role; the rows are filtered
+};
+
+struct SystemTable {
+  std::string_view ns;    // "system" or "information_schema"
+  std::string_view name;
+  Readers readers;
+  std::span<const ResultColumn> (*columns)();
+  Status (*rows)(const SystemContext& context, RowSink& out);
+};
+
+// All of them.
+std::span<const SystemTable> SystemTables();
+// nullptr when there is none of that name.
+const SystemTable* FindSystemTable(std::string_view ns, std::string_view name);
+// True for the schemas that only the server fills.
+bool IsSystemNamespace(std::string_view ns);
+
+// kPermissionDenied in the protocol's words.
+Status AllowSystemRead(const SystemTable& table, const Principal& principal);
+
+// The table as a source of one statement.
+std::shared_ptr<const engine::Source> MakeSystemSource(const SystemTable& table, SystemContext context);
+
+}  // namespace kalam::system
