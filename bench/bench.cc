@@ -1,4 +1,7 @@
 // Bench: the started server and the sessions of the cases.
+#include <fmt/format.h>
+#include <sys/resource.h>
+
 #include "cases.h"
 
 namespace kalam::bench {
@@ -6,6 +9,15 @@ namespace {
 
 constexpr std::string_view kUser = "bench_user";
 constexpr std::string_view kUserPassword = "Bench-us3r-passw";
+
+double DriverCpuSeconds() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto seconds = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+  };
+  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
 
 }  // namespace
 
@@ -51,19 +63,35 @@ LoadOptions Bench::Load(double seconds) const {
   return {.connections = options_.connections, .threads = options_.driver_threads, .seconds = seconds};
 }
 
-LoadResult Bench::Run(const Workload& workload, const LoadOptions& options) {
-  const Endpoint endpoint{.port = server_->port(), .path = "/v1/api/sql", .token = user_->token()};
+LoadResult Bench::RunOn(std::string_view path, const Workload& workload, const LoadOptions& options) {
+  const Endpoint endpoint{.port = server_->port(), .path = std::string(path), .token = user_->token()};
+  const double server_before = server_->cpu_seconds();
+  const double driver_before = DriverCpuSeconds();
   LoadResult result = RunLoad(endpoint, workload, options);
   if (!result.fault.empty()) throw BenchError(result.fault);
+  result.server_cpu_seconds = server_->cpu_seconds() - server_before;
+  result.driver_cpu_seconds = DriverCpuSeconds() - driver_before;
   return result;
 }
 
-LoadResult Bench::RunNull(const Workload& workload, LoadOptions options) {
-  const Endpoint endpoint{.port = server_->port(), .path = "/v1/api/null", .token = user_->token()};
-  const Workload null{.make = workload.make, .check = [](uint64_t, std::string_view) { return true; }};
-  LoadResult result = RunLoad(endpoint, null, options);
-  if (!result.fault.empty()) throw BenchError("null route: " + result.fault);
-  return result;
+LoadResult Bench::Run(const Workload& workload, const LoadOptions& options) {
+  return RunOn("/v1/api/sql", workload, options);
+}
+
+LoadResult Bench::RunNull(const Workload& workload, const LoadOptions& options) {
+  return RunOn("/v1/api/null",
+               {.make = workload.make, .check = [](uint64_t, std::string_view) { return true; }}, options);
+}
+
+void ProcessorUse::Add(const LoadResult& result) {
+  server_ += result.server_cpu_seconds;
+  driver_ += result.driver_cpu_seconds;
+  requests_ += static_cast<double>(result.completed);
+}
+
+std::string ProcessorUse::Text() const {
+  const double scale = requests_ > 0 ? 1e6 / requests_ : 0;
+  return fmt::format("cpu/request {:.1f} us server, {:.1f} us driver", server_ * scale, driver_ * scale);
 }
 
 }  // namespace kalam::bench

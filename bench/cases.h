@@ -47,11 +47,13 @@ class Bench {
 
   LoadResult Run(const Workload& workload,
                  const LoadOptions& options);  // on /v1/api/sql; throws BenchError on a fault
-  LoadResult RunNull(const Workload& workload, LoadOptions options);  // the same bodies on /v1/api/null
+  LoadResult RunNull(const Workload& workload,
+                     const LoadOptions& options);  // the same bodies on /v1/api/null
   LoadOptions Load(double seconds) const;
 
  private:
   void Connect();
+  LoadResult RunOn(std::string_view path, const Workload& workload, const LoadOptions& options);
 
   const BenchOptions& options_;
   Report& report_;
@@ -60,6 +62,19 @@ class Bench {
   std::unique_ptr<ServerProcess> server_;
   std::unique_ptr<Client> root_;
   std::unique_ptr<Client> user_;
+};
+
+// Processor time of the two processes that share the cores: it tells what a peak is limited by, and wavers
+// less than a rate.
+class ProcessorUse {
+ public:
+  void Add(const LoadResult& result);
+  std::string Text() const;
+
+ private:
+  double server_ = 0;
+  double driver_ = 0;
+  double requests_ = 0;
 };
 
 struct Case {

@@ -1,6 +1,5 @@
 // Cases that read: point reads at full load and alone, and an aggregation.
 #include <fmt/format.h>
-#include <sys/resource.h>
 
 #include "cases.h"
 
@@ -22,38 +21,6 @@ std::string OpenLoopText(double rate, const Histogram& latency) {
                      Format(latency.Micros(0.99)), Format(latency.Micros(0.999)));
 }
 
-// Processor time of the two processes that share the cores: it tells which of them a peak is limited by.
-class Processor {
- public:
-  void Begin(Bench& bench) {
-    server_ -= bench.server().cpu_seconds();
-    driver_ -= DriverSeconds();
-  }
-  void End(Bench& bench, uint64_t requests) {
-    server_ += bench.server().cpu_seconds();
-    driver_ += DriverSeconds();
-    requests_ += static_cast<double>(requests);
-  }
-  std::string Text() const {
-    const double scale = requests_ > 0 ? 1e6 / requests_ : 0;
-    return fmt::format("server {:.1f}, driver {:.1f} us", server_ * scale, driver_ * scale);
-  }
-
- private:
-  static double DriverSeconds() {
-    rusage usage{};
-    getrusage(RUSAGE_SELF, &usage);
-    const auto seconds = [](const timeval& time) {
-      return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-    };
-    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-  }
-
-  double server_ = 0;
-  double driver_ = 0;
-  double requests_ = 0;
-};
-
 }  // namespace
 
 void RunPkSelect64(Bench& bench) {
@@ -65,16 +32,14 @@ void RunPkSelect64(Bench& bench) {
   bench.Run(workload, bench.Load(slice / 2));  // warm up
   std::vector<double> null_rates;
   std::vector<double> rates;
-  Processor null_cpu;
-  Processor cpu;
+  ProcessorUse null_cpu;
+  ProcessorUse cpu;
   for (int i = 0; i < kRounds; ++i) {
-    null_cpu.Begin(bench);
     const LoadResult null = bench.RunNull(workload, bench.Load(slice));
-    null_cpu.End(bench, null.completed);
+    null_cpu.Add(null);
     null_rates.push_back(null.rate);
-    cpu.Begin(bench);
     const LoadResult result = bench.Run(workload, bench.Load(slice));
-    cpu.End(bench, result.completed);
+    cpu.Add(result);
     rates.push_back(result.rate);
   }
   const double rate = Median(rates);
@@ -83,22 +48,21 @@ void RunPkSelect64(Bench& bench) {
   bench.report().AddFact("null route",
                          fmt::format("{} requests/s over {} connections, spread {:.0f} %", Format(null_rate),
                                      bench.options().connections, SpreadPercent(null_rates)));
-  bench.report().Add({.name = "PK SELECT, 64 connections",
-                      .value = Format(rate) + " /s",
-                      .floor = "25,000 /s",
-                      .goal = "40,000 /s",
-                      .verdict = Judge(rate, 25'000, 40'000, Better::kHigher),
-                      .note = fmt::format("spread {:.0f} %, every row checked; processor per request: {}",
-                                          SpreadPercent(rates), cpu.Text()),
-                      .numbers = {{"rate", rate}, {"spread_percent", SpreadPercent(rates)}}});
   bench.report().Add(
-      {.name = "  of the null route's rate",
-       .value = fmt::format("{:.2f}", ratio),
-       .floor = "0.60",
-       .goal = "0.80",
-       .verdict = Judge(ratio, 0.6, 0.8, Better::kHigher),
-       .note = fmt::format("null route {} /s; processor per request: {}", Format(null_rate), null_cpu.Text()),
-       .numbers = {{"ratio", ratio}, {"null_rate", null_rate}}});
+      {.name = "PK SELECT, 64 connections",
+       .value = Format(rate) + " /s",
+       .floor = "25,000 /s",
+       .goal = "40,000 /s",
+       .verdict = Judge(rate, 25'000, 40'000, Better::kHigher),
+       .note = fmt::format("spread {:.0f} %, every row checked, {}", SpreadPercent(rates), cpu.Text()),
+       .numbers = {{"rate", rate}, {"spread_percent", SpreadPercent(rates)}}});
+  bench.report().Add({.name = "  of the null route's rate",
+                      .value = fmt::format("{:.2f}", ratio),
+                      .floor = "0.60",
+                      .goal = "0.80",
+                      .verdict = Judge(ratio, 0.6, 0.8, Better::kHigher),
+                      .note = fmt::format("null route {} /s, {}", Format(null_rate), null_cpu.Text()),
+                      .numbers = {{"ratio", ratio}, {"null_rate", null_rate}}});
   LoadOptions open = bench.Load(bench.options().seconds / 2);
   open.rate = rate / 2;
   const LoadResult result = bench.Run(workload, open);
@@ -175,8 +139,10 @@ void RunGroupBy(Bench& bench) {
   bench.Run(workload, load);
   std::vector<double> millis;
   Histogram latency;
+  ProcessorUse cpu;
   for (int i = 0; i < kRounds; ++i) {
     const LoadResult result = bench.Run(workload, load);
+    cpu.Add(result);
     millis.push_back(result.latency.Micros(0.5) / 1000);
     latency.Merge(result.latency);
   }
@@ -187,8 +153,8 @@ void RunGroupBy(Bench& bench) {
        .floor = "3.00 ms",
        .goal = "1.50 ms",
        .verdict = Judge(p50, 3, 1.5, Better::kLower),
-       .note = fmt::format("p50 of one client, p99 {:.2f} ms, spread {:.0f} %, {} groups checked",
-                           latency.Micros(0.99) / 1000, SpreadPercent(millis), kGroups),
+       .note = fmt::format("p50 of one client, p99 {:.2f} ms, spread {:.0f} %, {} groups checked, {}",
+                           latency.Micros(0.99) / 1000, SpreadPercent(millis), kGroups, cpu.Text()),
        .numbers = {{"p50_ms", p50}, {"p99_ms", latency.Micros(0.99) / 1000}}});
 }
 

@@ -13,13 +13,28 @@ std::string SpreadNote(const std::vector<double>& values) {
   return fmt::format("spread {:.0f} %, contents verified", SpreadPercent(values));
 }
 
+// The rates of a load's slices.
+struct Slices {
+  std::vector<double> rates;
+  ProcessorUse cpu;
+
+  double rate() const { return Median(rates); }
+  std::string Note() const { return SpreadNote(rates) + ", " + cpu.Text(); }
+};
+
 // Runs `workload` for one slice, from request `next` on; advances it.
-double Slice(Bench& bench, const Workload& workload, double seconds, uint64_t& next) {
+void Slice(Bench& bench, const Workload& workload, double seconds, uint64_t& next, Slices& slices) {
   LoadOptions load = bench.Load(seconds);
   load.first_request = next;
   const LoadResult result = bench.Run(workload, load);
   next = result.next_request;
-  return result.rate;
+  slices.rates.push_back(result.rate);
+  slices.cpu.Add(result);
+}
+
+void WarmUp(Bench& bench, const Workload& workload, double seconds, uint64_t& next) {
+  Slices unused;
+  Slice(bench, workload, seconds, next, unused);
 }
 
 }  // namespace
@@ -29,18 +44,17 @@ void RunInsert64Sync(Bench& bench) {
   const Workload workload = InsertWorkload(table);
   const double slice = bench.options().seconds / kRounds;
   uint64_t next = 0;
-  Slice(bench, workload, slice / 4, next);
-  std::vector<double> rates;
-  rates.reserve(kRounds);
-  for (int i = 0; i < kRounds; ++i) rates.push_back(Slice(bench, workload, slice, next));
-  const double rate = Median(rates);
+  WarmUp(bench, workload, slice / 4, next);
+  Slices slices;
+  for (int i = 0; i < kRounds; ++i) Slice(bench, workload, slice, next, slices);
+  const double rate = slices.rate();
   bench.report().Add({.name = "INSERT one row, 64 connections, sync",
                       .value = Format(rate) + " /s",
                       .floor = "15,000 /s",
                       .goal = "30,000 /s",
                       .verdict = Judge(rate, 15'000, 30'000, Better::kHigher),
-                      .note = SpreadNote(rates),
-                      .numbers = {{"rate", rate}, {"spread_percent", SpreadPercent(rates)}}});
+                      .note = slices.Note(),
+                      .numbers = {{"rate", rate}, {"spread_percent", SpreadPercent(slices.rates)}}});
   LoadOptions open = bench.Load(bench.options().seconds / 2);
   open.rate = rate / 2;
   open.first_request = next;
@@ -62,15 +76,15 @@ void RunInsert64Os(Bench& bench) {
   const Workload workload = InsertWorkload(table);
   const double slice = bench.options().seconds / (2 * kRounds);
   uint64_t next = 0;
-  Slice(bench, workload, slice / 2, next);
+  WarmUp(bench, workload, slice / 2, next);
   std::vector<double> null_rates;
-  std::vector<double> rates;
+  Slices slices;
   for (int i = 0; i < kRounds; ++i) {
     null_rates.push_back(bench.RunNull(workload, bench.Load(slice)).rate);
-    rates.push_back(Slice(bench, workload, slice, next));
+    Slice(bench, workload, slice, next, slices);
   }
   ExpectInserted(bench, table, 0, next);
-  const double rate = Median(rates);
+  const double rate = slices.rate();
   const double ratio = rate / std::max(Median(null_rates), 1.0);
   bench.report().Add({.name = "INSERT one row, 64 connections, os",
                       .value = fmt::format("{:.2f}", ratio),
@@ -78,7 +92,7 @@ void RunInsert64Os(Bench& bench) {
                       .goal = "0.80",
                       .verdict = Judge(ratio, 0.5, 0.8, Better::kHigher),
                       .note = fmt::format("of the null route's rate: {} of {} /s, {}", Format(rate),
-                                          Format(Median(null_rates)), SpreadNote(rates)),
+                                          Format(Median(null_rates)), slices.Note()),
                       .numbers = {{"ratio", ratio}, {"rate", rate}, {"null_rate", Median(null_rates)}}});
 }
 
@@ -168,17 +182,17 @@ void RunUpdateDelete64(Bench& bench) {
   const std::string table = bench.CreateTable("update_delete");
   const Workload insert = InsertWorkload(table);
   const double slice = bench.options().seconds / kRounds;
-  std::vector<double> inserts;
-  std::vector<double> updates;
-  std::vector<double> deletes;
+  Slices inserts;
+  Slices updates;
+  Slices deletes;
   uint64_t next = 0;
-  Slice(bench, insert, slice / 4, next);
+  WarmUp(bench, insert, slice / 4, next);
   uint64_t begin = next;
   for (int i = 0; i < kRounds; ++i) {
-    inserts.push_back(Slice(bench, insert, slice, next));
+    Slice(bench, insert, slice, next, inserts);
     const uint64_t rows = next - begin;
     uint64_t updated = 0;
-    updates.push_back(Slice(bench, UpdateWorkload(table, begin, rows), slice, updated));
+    Slice(bench, UpdateWorkload(table, begin, rows), slice, updated, updates);
     // Request n wrote v = n to row begin + n % rows; the last one of each row counts.
     int64_t sum = 0;
     for (uint64_t r = 0; r < rows; ++r) {
@@ -190,23 +204,23 @@ void RunUpdateDelete64(Bench& bench) {
       throw BenchError("rows are wrong after UPDATE");
     }
     uint64_t deleted = begin;
-    deletes.push_back(Slice(bench, DeleteWorkload(table, next), slice, deleted));
+    Slice(bench, DeleteWorkload(table, next), slice, deleted, deletes);
     const int64_t left = bench.user().Number(
         fmt::format("SELECT COUNT(*) FROM {} WHERE id >= {} AND id < {}", table, begin, next));
     if (left != static_cast<int64_t>(next - deleted)) throw BenchError("rows are wrong after DELETE");
     begin = next;
   }
-  const auto add = [&](std::string_view name, const std::vector<double>& rates) {
-    const double ratio = Median(rates) / std::max(Median(inserts), 1.0);
+  const auto add = [&](std::string_view name, const Slices& slices) {
+    const double ratio = slices.rate() / std::max(inserts.rate(), 1.0);
     bench.report().Add(
         {.name = std::string(name),
          .value = fmt::format("{:.2f}", ratio),
          .floor = "0.60",
          .goal = "0.90",
          .verdict = Judge(ratio, 0.6, 0.9, Better::kHigher),
-         .note = fmt::format("of INSERT: {} of {} /s, sync, {}", Format(Median(rates)),
-                             Format(Median(inserts)), SpreadNote(rates)),
-         .numbers = {{"ratio", ratio}, {"rate", Median(rates)}, {"insert_rate", Median(inserts)}}});
+         .note = fmt::format("of INSERT: {} of {} /s, {}, {}", Format(slices.rate()), Format(inserts.rate()),
+                             bench.durability(), slices.Note()),
+         .numbers = {{"ratio", ratio}, {"rate", slices.rate()}, {"insert_rate", inserts.rate()}}});
   };
   add("UPDATE by PK, 64 connections", updates);
   add("DELETE by PK, 64 connections", deletes);
@@ -223,28 +237,28 @@ void RunHotUpdate64(Bench& bench) {
   const double slice = bench.options().seconds / (2 * kRounds);
   uint64_t spread_next = 0;
   uint64_t hot_next = 0;
-  Slice(bench, spread, slice / 2, spread_next);
-  std::vector<double> spread_rates;
-  std::vector<double> hot_rates;
+  WarmUp(bench, spread, slice / 2, spread_next);
+  Slices cool_slices;
+  Slices hot_slices;
   for (int i = 0; i < kRounds; ++i) {
-    spread_rates.push_back(Slice(bench, spread, slice, spread_next));
-    hot_rates.push_back(Slice(bench, hot, slice, hot_next));
+    Slice(bench, spread, slice, spread_next, cool_slices);
+    Slice(bench, hot, slice, hot_next, hot_slices);
   }
   // A lost update would show in the sums.
   int64_t sum = static_cast<int64_t>(spread_next);
   for (uint64_t id = 0; id < rows; ++id) sum += RowValue(id);
   ExpectTable(bench, spread_table, rows, sum);
   ExpectTable(bench, hot_table, 1, RowValue(0) + static_cast<int64_t>(hot_next));
-  const double ratio = Median(hot_rates) / std::max(Median(spread_rates), 1.0);
+  const double ratio = hot_slices.rate() / std::max(cool_slices.rate(), 1.0);
   bench.report().Add(
       {.name = "UPDATE of one hot row, 64 connections",
        .value = fmt::format("{:.2f}", ratio),
        .floor = "0.60",
        .goal = "0.90",
        .verdict = Judge(ratio, 0.6, 0.9, Better::kHigher),
-       .note = fmt::format("of uncontended: {} of {} /s, v = v + 1, sync, {}", Format(Median(hot_rates)),
-                           Format(Median(spread_rates)), SpreadNote(hot_rates)),
-       .numbers = {{"ratio", ratio}, {"rate", Median(hot_rates)}, {"uncontended", Median(spread_rates)}}});
+       .note = fmt::format("of uncontended: {} of {} /s, v = v + 1, sync, {}", Format(hot_slices.rate()),
+                           Format(cool_slices.rate()), hot_slices.Note()),
+       .numbers = {{"ratio", ratio}, {"rate", hot_slices.rate()}, {"uncontended", cool_slices.rate()}}});
 }
 
 void RunDeleteRange(Bench& bench) {

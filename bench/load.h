@@ -43,6 +43,8 @@ struct LoadResult {
   uint64_t next_request = 0;  // the first number that was not sent; all before were answered
   double rate = 0;            // answers per second within the measured time
   double seconds = 0;
+  double server_cpu_seconds = 0;  // filled by Bench::Run
+  double driver_cpu_seconds = 0;
   Histogram latency;
 };
 

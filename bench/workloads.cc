@@ -1,6 +1,7 @@
 // The requests of the cases and the checks of their answers and of the tables afterwards.
 #include <algorithm>
 #include <charconv>
+#include <cstring>
 
 #include "cases.h"
 
@@ -14,6 +15,12 @@ void AppendNumber(uint64_t number, std::string& out) {
 }
 
 bool IsSuccess(std::string_view body) { return body.starts_with(R"({"status":"success")"); }
+
+// memmem is several times faster than std::string_view::find, and the driver shares the processor with the
+// server.
+bool Contains(std::string_view text, std::string_view part) {
+  return memmem(text.data(), text.size(), part.data(), part.size()) != nullptr;
+}
 
 // An answer to a write of `rows` rows, in its first result.
 bool WroteRows(std::string_view body, uint64_t rows) {
@@ -94,7 +101,7 @@ Workload SelectWorkload(const std::string& table, uint64_t rows) {
             std::string expected = "\"name-";
             AppendNumber(key(n), expected);
             expected.push_back('"');
-            return IsSuccess(body) && body.find(expected) != std::string_view::npos;
+            return IsSuccess(body) && Contains(body, expected);
           },
   };
 }

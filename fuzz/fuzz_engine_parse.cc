@@ -1,4 +1,5 @@
-// Any bytes as a statement: Parse answers with a statement or an error, and what it says about the statement holds together.
+// Any bytes as a statement: Parse answers with a statement or an error, and what it says about the statement
+// holds together.
 #include <cstdint>
 #include <cstdlib>
 #include <string_view>
@@ -58,7 +59,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     return 0;
   }
   const engine::ParsedStatement& statement = **parsed;
-  const bool writes = statement.kind() == engine::StatementKind::kUpdate || statement.kind() == engine::StatementKind::kDelete;
+  const bool writes = statement.kind() == engine::StatementKind::kUpdate ||
+                      statement.kind() == engine::StatementKind::kDelete;
   if (writes) Check(!statement.tables().empty() && statement.tables()[0] == statement.target());
   CheckSimple(statement, sql);
   return 0;

@@ -17,9 +17,12 @@ void Require(bool holds) {
 }
 
 const DataType kTypes[] = {
-    Type(TypeKind::kBoolean), Type(TypeKind::kSmallInt), Type(TypeKind::kInt),  Type(TypeKind::kBigInt),
-    Type(TypeKind::kDate),    Type(TypeKind::kFloat),    Type(TypeKind::kUuid), DataType{TypeKind::kDecimal, 38, 5, 0},
-    Type(TypeKind::kText),    Type(TypeKind::kDouble),   Type(TypeKind::kJson),
+    Type(TypeKind::kBoolean), Type(TypeKind::kSmallInt),
+    Type(TypeKind::kInt),     Type(TypeKind::kBigInt),
+    Type(TypeKind::kDate),    Type(TypeKind::kFloat),
+    Type(TypeKind::kUuid),    DataType{TypeKind::kDecimal, 38, 5, 0},
+    Type(TypeKind::kText),    Type(TypeKind::kDouble),
+    Type(TypeKind::kJson),
 };
 
 int Compare(const Value& a, const Value& b) {
@@ -27,11 +30,14 @@ int Compare(const Value& a, const Value& b) {
   if (IsVariable(a.kind)) return sign(a.text(), b.text());
   switch (a.kind) {
     case TypeKind::kFloat:
-    case TypeKind::kDouble: return sign(a.real, b.real);
-    case TypeKind::kDecimal: return sign(a.wide, b.wide);
+    case TypeKind::kDouble:
+      return sign(a.real, b.real);
+    case TypeKind::kDecimal:
+      return sign(a.wide, b.wide);
     case TypeKind::kUuid:
       return sign(static_cast<unsigned __int128>(a.wide), static_cast<unsigned __int128>(b.wide));
-    default: return sign(a.integer, b.integer);
+    default:
+      return sign(a.integer, b.integer);
   }
 }
 
@@ -58,7 +64,8 @@ void CheckScopes(std::string_view a, std::string_view b) {
   Require(prefix_b.starts_with(prefix_a) == (a == b));
   const std::string end = kalam::hot::PrefixEnd(prefix_a);
   Require(key < end && (prefix_b >= end || prefix_b <= prefix_a));
-  (void)kalam::hot::DecodeScope(a);  // any bytes
+  const auto scope = kalam::hot::DecodeScope(a);  // any bytes
+  Require(scope.has_value() == (kalam::hot::PrefixSize(a, true) != 0));
 }
 
 }  // namespace

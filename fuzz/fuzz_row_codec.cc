@@ -1,5 +1,5 @@
-// Rows: any bytes either do not open, or every column of every schema version reads inside them; what opens under the newest
-// version encodes again to a row with the same values.
+// Rows: any bytes either do not open, or every column of every schema version reads inside them; what opens
+// under the newest version encodes again to a row with the same values.
 #include <cstdint>
 #include <cstdlib>
 #include <string>
@@ -56,22 +56,23 @@ std::vector<TableSchema> MakeVersions() {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  static const kalam::hot::RowCodec codec(MakeVersions());
-  const std::string row(reinterpret_cast<const char*>(data), size);  // its own allocation: a read beyond it is found
-  const auto view = codec.Open(row);
+  static const kalam::hot::RowCodec kCodec(MakeVersions());
+  const std::string row(reinterpret_cast<const char*>(data),
+                        size);  // its own allocation: a read beyond it is found
+  const auto view = kCodec.Open(row);
   if (!view) return 0;
   std::vector<Value> values;
   uint64_t sum = 0;
-  for (size_t i = 0; i < codec.schema().columns.size(); ++i) {
+  for (size_t i = 0; i < kCodec.schema().columns.size(); ++i) {
     values.push_back(view->Get(i));
-    Require(values.back().kind == codec.schema().columns[i].type.kind);
+    Require(values.back().kind == kCodec.schema().columns[i].type.kind);
     if (values.back().is_null || !IsVariable(values.back().kind)) continue;
     for (const char c : values.back().text()) sum += static_cast<uint8_t>(c);
   }
   if (sum == UINT64_MAX) return 1;  // keeps the reads
   std::string again;
-  if (!codec.Encode(values, again)) return 0;  // an embedding of another size
-  const auto second = codec.Open(again);
+  if (!kCodec.Encode(values, again)) return 0;  // an embedding of another size
+  const auto second = kCodec.Open(again);
   Require(second.has_value());
   for (size_t i = 0; i < values.size(); ++i) Require(Identical(second->Get(i), values[i]));
   return 0;

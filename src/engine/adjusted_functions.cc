@@ -1,5 +1,7 @@
-// Functions of DuckDB that the module changes, in a schema of their own (DuckDB's macros count on the originals):
-//  - / and % as the reference has them: integers divide to integers, and a zero divisor is an error instead of NULL;
+// Functions of DuckDB that the module changes, in a schema of their own (DuckDB's macros count on the
+// originals):
+//  - / and % as the reference has them: integers divide to integers, and a zero divisor is an error instead
+//  of NULL;
 //  - functions whose cost explodes with an argument get a bound, since one call cannot be interrupted.
 #include <algorithm>
 #include <limits>
@@ -29,7 +31,8 @@ struct Divide {
   static T Apply(T a, T b) {
     if (b == T(0)) DivideByZero();
     if constexpr (std::is_signed_v<T>) {
-      if (a == std::numeric_limits<T>::min() && b == T(-1)) throw duckdb::OutOfRangeException("Overflow in division");
+      if (a == std::numeric_limits<T>::min() && b == T(-1))
+        throw duckdb::OutOfRangeException("Overflow in division");
     }
     return static_cast<T>(a / b);
   }
@@ -48,7 +51,8 @@ struct Modulo {
 
 template <typename Op, typename T>
 void Execute(duckdb::DataChunk& arguments, duckdb::ExpressionState&, duckdb::Vector& result) {
-  duckdb::BinaryExecutor::Execute<T, T, T>(arguments.data[0], arguments.data[1], result, arguments.size(), Op::template Apply<T>);
+  duckdb::BinaryExecutor::Execute<T, T, T>(arguments.data[0], arguments.data[1], result, arguments.size(),
+                                           Op::template Apply<T>);
 }
 
 template <typename Op, typename T>
@@ -115,12 +119,14 @@ size_t TextSize(const duckdb::UnifiedVectorFormat& format, size_t index) {
 
 void CheckCount(int64_t count, size_t bytes_each) {
   if (count > 0 && static_cast<size_t>(count) > kTextBytesMax / std::max<size_t>(1, bytes_each)) {
-    throw duckdb::InvalidInputException("The text would be longer than " + std::to_string(kTextBytesMax) + " bytes");
+    throw duckdb::InvalidInputException("The text would be longer than " + std::to_string(kTextBytesMax) +
+                                        " bytes");
   }
 }
 
 void CheckRepeat(duckdb::DataChunk& arguments) {
-  if (arguments.data[0].GetType().InternalType() != duckdb::PhysicalType::VARCHAR) return;  // lists: the memory guard
+  if (arguments.data[0].GetType().InternalType() != duckdb::PhysicalType::VARCHAR)
+    return;  // lists: the memory guard
   ForEachPair(arguments, [](const auto& text, size_t a, const auto& count, size_t b) {
     CheckCount(duckdb::UnifiedVectorFormat::GetData<int64_t>(count)[b], TextSize(text, a));
   });
@@ -155,7 +161,8 @@ void CheckReplace(duckdb::DataChunk& arguments) {
 void RegisterBounded(duckdb::ClientContext& context, const char* name, Check check) {
   duckdb::ScalarFunctionSet set(name);
   for (ScalarFunction function : BuiltIn(context, name).functions) {
-    function.function = [check, original = function.function](duckdb::DataChunk& arguments, duckdb::ExpressionState& state,
+    function.function = [check, original = function.function](duckdb::DataChunk& arguments,
+                                                              duckdb::ExpressionState& state,
                                                               duckdb::Vector& result) {
       check(arguments);
       original(arguments, state, result);

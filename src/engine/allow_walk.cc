@@ -29,13 +29,17 @@ using TableRefPtr = duckdb::unique_ptr<TableRef>;
 
 constexpr uint32_t kParameterMax = 65'535;
 
-std::unexpected<Error> Refuse(std::string message) { return Fail(ErrorCode::kInvalidSql, std::move(message)); }
+std::unexpected<Error> Refuse(std::string message) {
+  return Fail(ErrorCode::kInvalidSql, std::move(message));
+}
 
 // The names of the common table expressions that a part of the query can see, innermost last.
 class Scope {
  public:
   explicit Scope(const Scope* outer) : outer_(outer) {}
-  void Add(const std::string& name, std::string unique) { names_[StringUtil::Lower(name)] = std::move(unique); }
+  void Add(const std::string& name, std::string unique) {
+    names_[StringUtil::Lower(name)] = std::move(unique);
+  }
   const std::string* Find(const std::string& name) const {
     const std::string lower = StringUtil::Lower(name);
     for (const Scope* scope = this; scope != nullptr; scope = scope->outer_) {
@@ -56,7 +60,8 @@ ContextValue ContextValueOf(const std::string& lower_name, bool called) {
   if (lower_name == "current_timestamp" || lower_name == "localtimestamp") return ContextValue::kTimestamp;
   if (lower_name == "current_date") return ContextValue::kDate;
   if (lower_name == "current_time" || lower_name == "localtime") return ContextValue::kTime;
-  if (lower_name == "current_user" || lower_name == "session_user" || lower_name == "current_user_id") return ContextValue::kUser;
+  if (lower_name == "current_user" || lower_name == "session_user" || lower_name == "current_user_id")
+    return ContextValue::kUser;
   if (lower_name == "current_role") return ContextValue::kRole;
   if (!called) return ContextValue::kNone;
   if (lower_name == "now" || lower_name == "get_current_timestamp" || lower_name == "transaction_timestamp" ||
@@ -128,8 +133,8 @@ class Walker {
 };
 
 Status Walker::Node(NodePtr& node, const Scope& outer) {
-  // The parser wraps a query into one CTE_NODE for each of its CTEs and keeps copies of their bodies everywhere. Only the copy
-  // at the query itself is walked; the others are dropped here and made anew below.
+  // The parser wraps a query into one CTE_NODE for each of its CTEs and keeps copies of their bodies
+  // everywhere. Only the copy at the query itself is walked; the others are dropped here and made anew below.
   while (node->type == duckdb::QueryNodeType::CTE_NODE) {
     NodePtr child = std::move(node->Cast<duckdb::CTENode>().child);
     node = std::move(child);
@@ -139,7 +144,9 @@ Status Walker::Node(NodePtr& node, const Scope& outer) {
   KALAM_TRY(Ctes(node->cte_map, scope, ctes));
   node->cte_map = duckdb::CommonTableExpressionMap();
   switch (node->type) {
-    case duckdb::QueryNodeType::SELECT_NODE: KALAM_TRY(Select(node->Cast<duckdb::SelectNode>(), scope)); break;
+    case duckdb::QueryNodeType::SELECT_NODE:
+      KALAM_TRY(Select(node->Cast<duckdb::SelectNode>(), scope));
+      break;
     case duckdb::QueryNodeType::SET_OPERATION_NODE: {
       auto& set = node->Cast<duckdb::SetOperationNode>();
       KALAM_TRY(Node(set.left, scope));
@@ -154,7 +161,8 @@ Status Walker::Node(NodePtr& node, const Scope& outer) {
       KALAM_TRY(Node(recursive.right, scope));
       break;
     }
-    default: return Refuse("This form of query is not supported");
+    default:
+      return Refuse("This form of query is not supported");
   }
   KALAM_TRY(Modifiers(*node, scope));
   AddCtes(node, ctes);
@@ -182,7 +190,8 @@ Status Walker::Ctes(duckdb::CommonTableExpressionMap& map, Scope& scope, std::ve
 }
 
 // A query that is never bound, but whose kind the binder looks at.
-duckdb::unique_ptr<duckdb::CommonTableExpressionInfo> Declaration(bool recursive, duckdb::CTEMaterialize materialized) {
+duckdb::unique_ptr<duckdb::CommonTableExpressionInfo> Declaration(bool recursive,
+                                                                  duckdb::CTEMaterialize materialized) {
   auto info = duckdb::make_uniq<duckdb::CommonTableExpressionInfo>();
   info->query = duckdb::make_uniq<duckdb::SelectStatement>();
   info->materialized = materialized;
@@ -198,7 +207,8 @@ duckdb::unique_ptr<duckdb::CommonTableExpressionInfo> Declaration(bool recursive
   return info;
 }
 
-// The form that the binder wants: a chain of CTE nodes around the query, first one outside, which declares all names.
+// The form that the binder wants: a chain of CTE nodes around the query, first one outside, which declares
+// all names.
 void Walker::AddCtes(NodePtr& node, std::vector<Cte>& ctes) {
   if (ctes.empty()) return;
   duckdb::CommonTableExpressionMap names;
@@ -263,7 +273,8 @@ Status Walker::Modifiers(QueryNode& node, const Scope& scope) {
       case duckdb::ResultModifierType::DISTINCT_MODIFIER:
         KALAM_TRY(All(modifier->Cast<duckdb::DistinctModifier>().distinct_on_targets, scope));
         break;
-      default: return Refuse("This clause is not supported");
+      default:
+        return Refuse("This clause is not supported");
     }
   }
   return {};
@@ -279,18 +290,25 @@ Status Walker::Sample(const duckdb::SampleOptions*) { return {}; }  // holds num
 Status Walker::From(TableRefPtr& ref, const Scope& scope) {
   KALAM_TRY(Sample(ref->sample.get()));
   switch (ref->type) {
-    case duckdb::TableReferenceType::BASE_TABLE: return BaseTable(ref, scope);
-    case duckdb::TableReferenceType::SUBQUERY: return Node(ref->Cast<duckdb::SubqueryRef>().subquery->node, scope);
-    case duckdb::TableReferenceType::JOIN: return Join(ref->Cast<duckdb::JoinRef>(), scope);
-    case duckdb::TableReferenceType::TABLE_FUNCTION: return TableFunction(ref->Cast<duckdb::TableFunctionRef>(), scope);
-    case duckdb::TableReferenceType::EMPTY_FROM: return {};
+    case duckdb::TableReferenceType::BASE_TABLE:
+      return BaseTable(ref, scope);
+    case duckdb::TableReferenceType::SUBQUERY:
+      return Node(ref->Cast<duckdb::SubqueryRef>().subquery->node, scope);
+    case duckdb::TableReferenceType::JOIN:
+      return Join(ref->Cast<duckdb::JoinRef>(), scope);
+    case duckdb::TableReferenceType::TABLE_FUNCTION:
+      return TableFunction(ref->Cast<duckdb::TableFunctionRef>(), scope);
+    case duckdb::TableReferenceType::EMPTY_FROM:
+      return {};
     case duckdb::TableReferenceType::EXPRESSION_LIST:
       for (auto& row : ref->Cast<duckdb::ExpressionListRef>().values) KALAM_TRY(All(row, scope));
       return {};
     case duckdb::TableReferenceType::SHOW_REF:
       return Refuse("DESCRIBE, SHOW and SUMMARIZE are not supported inside a query");
-    case duckdb::TableReferenceType::PIVOT: return Fail(ErrorCode::kUnsupported, "PIVOT and UNPIVOT are not supported");
-    default: return Refuse("This form of table reference is not supported");
+    case duckdb::TableReferenceType::PIVOT:
+      return Fail(ErrorCode::kUnsupported, "PIVOT and UNPIVOT are not supported");
+    default:
+      return Refuse("This form of table reference is not supported");
   }
 }
 
@@ -346,16 +364,26 @@ Status Walker::All(duckdb::vector<ExpressionPtr>& expressions, const Scope& scop
 
 Status Walker::Expression(ExpressionPtr& expression, const Scope& scope) {
   switch (expression->GetExpressionClass()) {
-    case ExpressionClass::CONSTANT: return {};
-    case ExpressionClass::COLUMN_REF: return ColumnRef(expression);
-    case ExpressionClass::FUNCTION: return Function(expression, scope);
-    case ExpressionClass::PARAMETER: return Parameter(expression->Cast<duckdb::ParameterExpression>());
-    case ExpressionClass::SUBQUERY: return Subquery(expression->Cast<duckdb::SubqueryExpression>(), scope);
-    case ExpressionClass::WINDOW: return Window(expression->Cast<duckdb::WindowExpression>(), scope);
-    case ExpressionClass::STAR: return Star(expression->Cast<duckdb::StarExpression>(), scope);
-    case ExpressionClass::OPERATOR: return Operator(expression->Cast<duckdb::OperatorExpression>(), scope);
-    case ExpressionClass::CASE: return Case(expression->Cast<duckdb::CaseExpression>(), scope);
-    case ExpressionClass::BETWEEN: return Between(expression->Cast<duckdb::BetweenExpression>(), scope);
+    case ExpressionClass::CONSTANT:
+      return {};
+    case ExpressionClass::COLUMN_REF:
+      return ColumnRef(expression);
+    case ExpressionClass::FUNCTION:
+      return Function(expression, scope);
+    case ExpressionClass::PARAMETER:
+      return Parameter(expression->Cast<duckdb::ParameterExpression>());
+    case ExpressionClass::SUBQUERY:
+      return Subquery(expression->Cast<duckdb::SubqueryExpression>(), scope);
+    case ExpressionClass::WINDOW:
+      return Window(expression->Cast<duckdb::WindowExpression>(), scope);
+    case ExpressionClass::STAR:
+      return Star(expression->Cast<duckdb::StarExpression>(), scope);
+    case ExpressionClass::OPERATOR:
+      return Operator(expression->Cast<duckdb::OperatorExpression>(), scope);
+    case ExpressionClass::CASE:
+      return Case(expression->Cast<duckdb::CaseExpression>(), scope);
+    case ExpressionClass::BETWEEN:
+      return Between(expression->Cast<duckdb::BetweenExpression>(), scope);
     case ExpressionClass::CAST: {
       auto& cast = expression->Cast<duckdb::CastExpression>();
       KALAM_ASSIGN(cast.cast_type, ResolveType(cast.cast_type));
@@ -366,16 +394,22 @@ Status Walker::Expression(ExpressionPtr& expression, const Scope& scope) {
       KALAM_TRY(Expression(comparison.left, scope));
       return Expression(comparison.right, scope);
     }
-    case ExpressionClass::CONJUNCTION: return All(expression->Cast<duckdb::ConjunctionExpression>().children, scope);
-    case ExpressionClass::COLLATE: return Expression(expression->Cast<duckdb::CollateExpression>().child, scope);
+    case ExpressionClass::CONJUNCTION:
+      return All(expression->Cast<duckdb::ConjunctionExpression>().children, scope);
+    case ExpressionClass::COLLATE:
+      return Expression(expression->Cast<duckdb::CollateExpression>().child, scope);
     case ExpressionClass::LAMBDA: {
       auto& lambda = expression->Cast<duckdb::LambdaExpression>();
       if (lambda.lhs) KALAM_TRY(Expression(lambda.lhs, scope));
       return Optional(lambda.expr, scope);
     }
-    case ExpressionClass::DEFAULT: found_.has_default = true; return {};
-    case ExpressionClass::POSITIONAL_REFERENCE: return Refuse("Positional references (#1) are not supported");
-    default: return Refuse("This form of expression is not supported");
+    case ExpressionClass::DEFAULT:
+      found_.has_default = true;
+      return {};
+    case ExpressionClass::POSITIONAL_REFERENCE:
+      return Refuse("Positional references (#1) are not supported");
+    default:
+      return Refuse("This form of expression is not supported");
   }
 }
 
@@ -387,7 +421,8 @@ Status Walker::ColumnRef(ExpressionPtr& expression) {
     if (column == "current_schema" || column == "current_catalog") {
       return Refuse(fmt::format("Function '{}' is not available", column));
     }
-    if (const ContextValue value = ContextValueOf(column, false); value != ContextValue::kNone) Replace(expression, value);
+    if (const ContextValue value = ContextValueOf(column, false); value != ContextValue::kNone)
+      Replace(expression, value);
     return {};
   }
   if (names.size() < 3) return {};
@@ -406,16 +441,19 @@ void Walker::Replace(ExpressionPtr& expression, ContextValue value) {
   // An alias inside a select list stays.
   const std::string alias = expression->GetAlias();
   switch (value) {
-    case ContextValue::kNone: return;
+    case ContextValue::kNone:
+      return;
     case ContextValue::kTimestamp:
     case ContextValue::kDate:
     case ContextValue::kTime:
       found_.hidden.now = true;
       expression = Hidden(kNowParameter, duckdb::LogicalType::TIMESTAMP);
       if (value == ContextValue::kDate) {
-        expression = duckdb::make_uniq<duckdb::CastExpression>(duckdb::LogicalType::DATE, std::move(expression));
+        expression =
+            duckdb::make_uniq<duckdb::CastExpression>(duckdb::LogicalType::DATE, std::move(expression));
       } else if (value == ContextValue::kTime) {
-        expression = duckdb::make_uniq<duckdb::CastExpression>(duckdb::LogicalType::TIME, std::move(expression));
+        expression =
+            duckdb::make_uniq<duckdb::CastExpression>(duckdb::LogicalType::TIME, std::move(expression));
       }
       break;
     case ContextValue::kUser:
@@ -436,16 +474,19 @@ Status Walker::Function(ExpressionPtr& expression, const Scope& scope) {
   const bool qualified = !function.schema.empty() || !function.catalog.empty();
   if (TakesNoArguments(name) && !qualified) {
     if (!function.children.empty() || function.filter || function.distinct) {
-      return Fail(ErrorCode::kInvalidOperation, fmt::format("{}() takes no arguments", StringUtil::Upper(name)));
+      return Fail(ErrorCode::kInvalidOperation,
+                  fmt::format("{}() takes no arguments", StringUtil::Upper(name)));
     }
     if (const ContextValue value = ContextValueOf(name, true); value != ContextValue::kNone) {
       Replace(expression, value);
       return {};
     }
   }
-  // A qualified name may also be a column before the dot: x.lower(). Either way the last part is the function.
+  // A qualified name may also be a column before the dot: x.lower(). Either way the last part is the
+  // function.
   if (!IsAllowedFunction(name)) {
-    return Fail(ErrorCode::kInvalidOperation, fmt::format("Invalid function '{}': it does not exist or is not available", name));
+    return Fail(ErrorCode::kInvalidOperation,
+                fmt::format("Invalid function '{}': it does not exist or is not available", name));
   }
   if (function.export_state) return Refuse("EXPORT_STATE is not supported");
   if (IsAdjustedFunction(name)) {
@@ -462,7 +503,8 @@ Status Walker::Function(ExpressionPtr& expression, const Scope& scope) {
 Status Walker::Window(duckdb::WindowExpression& window, const Scope& scope) {
   const std::string name = StringUtil::Lower(window.function_name);
   if (!IsAllowedFunction(name)) {
-    return Fail(ErrorCode::kInvalidOperation, fmt::format("Invalid function '{}': it does not exist or is not available", name));
+    return Fail(ErrorCode::kInvalidOperation,
+                fmt::format("Invalid function '{}': it does not exist or is not available", name));
   }
   KALAM_TRY(All(window.children, scope));
   KALAM_TRY(All(window.partitions, scope));
@@ -495,8 +537,10 @@ Status Walker::Operator(duckdb::OperatorExpression& op, const Scope& scope) {
     case ExpressionType::ARRAY_SLICE:
     case ExpressionType::STRUCT_EXTRACT:
     case ExpressionType::ARRAY_CONSTRUCTOR:
-    case ExpressionType::GROUPING_FUNCTION: return All(op.children, scope);
-    default: return Refuse("This operator is not supported");
+    case ExpressionType::GROUPING_FUNCTION:
+      return All(op.children, scope);
+    default:
+      return Refuse("This operator is not supported");
   }
 }
 
@@ -523,10 +567,12 @@ Status Walker::Subquery(duckdb::SubqueryExpression& subquery, const Scope& scope
 Status Walker::Parameter(const duckdb::ParameterExpression& parameter) {
   const std::string& name = parameter.identifier;
   if (name.empty() || !std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; })) {
-    return Fail(ErrorCode::kUnsupported, fmt::format("Named parameter ${} is not supported: use $1, $2, ...", name));
+    return Fail(ErrorCode::kUnsupported,
+                fmt::format("Named parameter ${} is not supported: use $1, $2, ...", name));
   }
   const unsigned long long number = name.size() > 6 ? kParameterMax + 1ULL : std::stoull(name);
-  if (number == 0 || number > kParameterMax) return Refuse(fmt::format("Parameter ${} is out of range", name));
+  if (number == 0 || number > kParameterMax)
+    return Refuse(fmt::format("Parameter ${} is out of range", name));
   if (parameters_.insert(static_cast<uint32_t>(number)).second) {
     found_.parameters.assign(parameters_.begin(), parameters_.end());
   }
@@ -546,7 +592,8 @@ Status AllowAndRewrite(NodePtr& node, WalkFindings& findings) {
   return Walker(findings).Node(node, outermost);
 }
 
-Result<TableName> ToTableName(const std::string& catalog, const std::string& schema, const std::string& table) {
+Result<TableName> ToTableName(const std::string& catalog, const std::string& schema,
+                              const std::string& table) {
   TableName name{StringUtil::Lower(schema), StringUtil::Lower(table)};
   if (!catalog.empty() && StringUtil::Lower(catalog) != "kalam") {
     return Refuse(fmt::format("Unknown catalog '{}': tables are named namespace.table", catalog));
@@ -556,7 +603,8 @@ Result<TableName> ToTableName(const std::string& catalog, const std::string& sch
 
 duckdb::unique_ptr<TableRef> MakeScan(size_t slot, const TableRef& table, const std::string& alias) {
   duckdb::vector<ExpressionPtr> arguments;
-  arguments.push_back(duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value::INTEGER(static_cast<int32_t>(slot))));
+  arguments.push_back(
+      duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value::INTEGER(static_cast<int32_t>(slot))));
   auto scan = duckdb::make_uniq<duckdb::TableFunctionRef>();
   scan->function = duckdb::make_uniq<duckdb::FunctionExpression>(kScanFunction, std::move(arguments));
   scan->alias = table.alias.empty() ? alias : table.alias;

@@ -9,20 +9,24 @@ namespace kalam::engine {
 
 // Visits the whole tree below `node`, refuses every node that is not known to be harmless, and rewrites:
 //   table references            -> scan(slot); findings.tables[slot] is the name
-//   common table expressions    -> names that no catalog has, so that a reference can never reach DuckDB's own catalog
-//   NOW(), CURRENT_USER() etc.  -> hidden parameters, so that a plan can be kept and run for somebody else
-//   column references ns.t.c    -> t.c
+//   common table expressions    -> names that no catalog has, so that a reference can never reach DuckDB's
+//   own catalog NOW(), CURRENT_USER() etc.  -> hidden parameters, so that a plan can be kept and run for
+//   somebody else column references ns.t.c    -> t.c
 // The tree may be half rewritten after an error.
 Status AllowAndRewrite(duckdb::unique_ptr<duckdb::QueryNode>& node, WalkFindings& findings);
 
 // The query below its common table expressions: a SELECT or a set operation.
 duckdb::QueryNode& MainQuery(duckdb::QueryNode& node);
-inline const duckdb::QueryNode& MainQuery(const duckdb::QueryNode& node) { return MainQuery(const_cast<duckdb::QueryNode&>(node)); }
+inline const duckdb::QueryNode& MainQuery(const duckdb::QueryNode& node) {
+  return MainQuery(const_cast<duckdb::QueryNode&>(node));
+}
 
 // The name of a table as a TableName, or the error that says why it is none.
-Result<TableName> ToTableName(const std::string& catalog, const std::string& schema, const std::string& table);
+Result<TableName> ToTableName(const std::string& catalog, const std::string& schema,
+                              const std::string& table);
 
 // A scan(slot) reference that keeps what the query can see of `table`: alias, column aliases, sample.
-duckdb::unique_ptr<duckdb::TableRef> MakeScan(size_t slot, const duckdb::TableRef& table, const std::string& alias);
+duckdb::unique_ptr<duckdb::TableRef> MakeScan(size_t slot, const duckdb::TableRef& table,
+                                              const std::string& alias);
 
 }  // namespace kalam::engine

@@ -1,4 +1,5 @@
-// SQL's implicit cast of a written value. Common pairs are done here with the result that DuckDB gives, the rest by DuckDB.
+// SQL's implicit cast of a written value. Common pairs are done here with the result that DuckDB gives, the
+// rest by DuckDB.
 #include <fmt/format.h>
 
 #include <charconv>
@@ -13,7 +14,8 @@ namespace kalam::engine {
 namespace {
 
 bool IsText(TypeKind kind) {
-  return kind == TypeKind::kText || kind == TypeKind::kJson || kind == TypeKind::kFile || kind == TypeKind::kList;
+  return kind == TypeKind::kText || kind == TypeKind::kJson || kind == TypeKind::kFile ||
+         kind == TypeKind::kList;
 }
 bool IsMicros(TypeKind kind) { return kind == TypeKind::kTimestamp || kind == TypeKind::kDateTime; }
 
@@ -25,7 +27,8 @@ struct Pair {
 };
 
 std::unexpected<Error> CannotCast(const Pair& pair, std::string_view why = {}) {
-  std::string message = fmt::format("Unable to cast value {} of type {} to {}", ToDisplay(pair.value), SqlName(pair.from), SqlName(pair.to));
+  std::string message = fmt::format("Unable to cast value {} of type {} to {}", ToDisplay(pair.value),
+                                    SqlName(pair.from), SqlName(pair.to));
   if (!pair.column.empty()) message += fmt::format(" for column '{}'", pair.column);
   if (!why.empty()) message += fmt::format(": {}", why);
   Error error(ErrorCode::kConstraint, std::move(message));
@@ -37,8 +40,10 @@ Result<Value> ToInteger(const Pair& pair) {
   const int64_t n = pair.value.integer;
   int64_t low = std::numeric_limits<int64_t>::min();
   int64_t high = std::numeric_limits<int64_t>::max();
-  if (pair.to.kind == TypeKind::kInt) low = std::numeric_limits<int32_t>::min(), high = std::numeric_limits<int32_t>::max();
-  if (pair.to.kind == TypeKind::kSmallInt) low = std::numeric_limits<int16_t>::min(), high = std::numeric_limits<int16_t>::max();
+  if (pair.to.kind == TypeKind::kInt)
+    low = std::numeric_limits<int32_t>::min(), high = std::numeric_limits<int32_t>::max();
+  if (pair.to.kind == TypeKind::kSmallInt)
+    low = std::numeric_limits<int16_t>::min(), high = std::numeric_limits<int16_t>::max();
   if (n < low || n > high) return CannotCast(pair, "the value is out of range");
   return Value::Integer(pair.to.kind, n);
 }
@@ -60,7 +65,8 @@ const char* ParseFloat(const char* at, const char* end, float& out) {
 Result<Value> ToEmbedding(const Pair& pair, Arena& arena) {
   std::vector<float> floats;
   if (!ParseEmbedding(pair.value.text(), floats)) return CannotCast(pair, "expected a JSON array of numbers");
-  if (floats.size() != pair.to.dimension) return CannotCast(pair, fmt::format("expected {}, got {}", pair.to.dimension, floats.size()));
+  if (floats.size() != pair.to.dimension)
+    return CannotCast(pair, fmt::format("expected {}, got {}", pair.to.dimension, floats.size()));
   const std::string_view bytes(reinterpret_cast<const char*>(floats.data()), floats.size() * sizeof(float));
   return Value::Bytes(TypeKind::kEmbedding, arena.Copy(bytes));
 }
@@ -131,13 +137,16 @@ bool ParseEmbedding(std::string_view json, std::vector<float>& out) {
   return at == end;
 }
 
-Result<Value> CastValue(const Value& value, const DataType& from, const DataType& to, std::string_view column, Arena& arena) {
+Result<Value> CastValue(const Value& value, const DataType& from, const DataType& to, std::string_view column,
+                        Arena& arena) {
   if (value.is_null) return Value::Null(to.kind);
   const Pair pair{value, from, to, column};
   if (from.kind == to.kind) {
-    const bool same_decimal = from.scale == to.scale && (to.precision == 38 || (from.precision != 0 && from.precision <= to.precision));
+    const bool same_decimal = from.scale == to.scale &&
+                              (to.precision == 38 || (from.precision != 0 && from.precision <= to.precision));
     if (to.kind == TypeKind::kEmbedding && value.bytes.size != to.dimension * sizeof(float)) {
-      return CannotCast(pair, fmt::format("expected {}, got {}", to.dimension, value.bytes.size / sizeof(float)));
+      return CannotCast(pair,
+                        fmt::format("expected {}, got {}", to.dimension, value.bytes.size / sizeof(float)));
     }
     if (to.kind != TypeKind::kDecimal || same_decimal) return value;
   }
@@ -147,7 +156,8 @@ Result<Value> CastValue(const Value& value, const DataType& from, const DataType
     // As the reference's engine: the number is the stored one.
     if (IsMicros(to.kind) || to.kind == TypeKind::kTime) return Value::Integer(to.kind, value.integer);
     if (to.kind == TypeKind::kDate) {
-      if (value.integer != static_cast<int32_t>(value.integer)) return CannotCast(pair, "the value is out of range");
+      if (value.integer != static_cast<int32_t>(value.integer))
+        return CannotCast(pair, "the value is out of range");
       return Value::Integer(to.kind, value.integer);
     }
   }

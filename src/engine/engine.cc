@@ -23,6 +23,7 @@ namespace {
 
 // The version of the headers that this file is compiled with; they do not carry it themselves.
 constexpr std::string_view kHeaderVersion = "v1.4.4";
+constexpr int64_t kConstantNanosMax = 5'000'000'000;
 constexpr auto kLookEvery = std::chrono::milliseconds(5);
 
 // Settings that only SQL can reach, before the configuration is locked.
@@ -82,7 +83,10 @@ Error TimeIsOver() { return {ErrorCode::kDeadline, "The statement ran longer tha
 
 struct Engine::Impl {
   Impl(const EngineOptions& options_in, const Clock& clock_in, Random& random_in)
-      : options(options_in), clock(clock_in), random(random_in), free_lanes(static_cast<size_t>(std::max(1, options_in.connections))) {}
+      : options(options_in),
+        clock(clock_in),
+        random(random_in),
+        free_lanes(static_cast<size_t>(std::max(1, options_in.connections))) {}
 
   Result<Lane> Take(const StatementContext& context);
   void Return(Lane lane);
@@ -136,7 +140,8 @@ Status Engine::Impl::Open(Lane& lane) {
     lane.connection = std::make_unique<QueryConnection>(current->instance(), random, options.prepared_max);
     lane.database = current;
   } catch (const std::exception& exception) {
-    return Fail(ErrorCode::kInternal, fmt::format("The query engine cannot be opened: {}", duckdb::ErrorData(exception).RawMessage()));
+    return Fail(ErrorCode::kInternal, fmt::format("The query engine cannot be opened: {}",
+                                                  duckdb::ErrorData(exception).RawMessage()));
   }
   std::lock_guard lock(mu);
   database = std::move(current);
@@ -168,10 +173,11 @@ void Engine::Impl::Return(Lane lane) {
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Engine::~Engine() = default;
 
-Result<std::unique_ptr<Engine>> Engine::Open(const EngineOptions& options, const Clock& clock, Random& random) {
+Result<std::unique_ptr<Engine>> Engine::Open(const EngineOptions& options, const Clock& clock,
+                                             Random& random) {
   if (kHeaderVersion != duckdb::DuckDB::LibraryVersion()) {
-    return Fail(ErrorCode::kInternal,
-                fmt::format("libduckdb is {} but the server was built for {}", duckdb::DuckDB::LibraryVersion(), kHeaderVersion));
+    return Fail(ErrorCode::kInternal, fmt::format("libduckdb is {} but the server was built for {}",
+                                                  duckdb::DuckDB::LibraryVersion(), kHeaderVersion));
   }
   return std::unique_ptr<Engine>(new Engine(std::make_unique<Impl>(options, clock, random)));
 }
@@ -179,13 +185,17 @@ Result<std::unique_ptr<Engine>> Engine::Open(const EngineOptions& options, const
 Result<ParsedStatementPtr> Engine::Parse(std::string_view sql) const { return ParseStatement(sql); }
 
 Result<int64_t> Engine::Run(const RunRequest& request, RowSink& sink) const {
-  const auto& statement = static_cast<const Statement&>(*request.statement);
+  const auto* const parsed = dynamic_cast<const Statement*>(request.statement.get());
+  if (parsed == nullptr) return Fail(ErrorCode::kInternal, "The statement was not made by the engine");
+  const Statement& statement = *parsed;
   if (request.sources.size() != statement.tables().size()) {
-    return Fail(ErrorCode::kInternal, fmt::format("{} tables but {} sources", statement.tables().size(), request.sources.size()));
+    return Fail(ErrorCode::kInternal,
+                fmt::format("{} tables but {} sources", statement.tables().size(), request.sources.size()));
   }
   if (!statement.parameters().empty() && statement.parameters().back() > request.parameters.size()) {
     return Fail(ErrorCode::kParamCountMismatch,
-                fmt::format("Parameter binding error: ${} has no value, {} given", statement.parameters().back(), request.parameters.size()));
+                fmt::format("Parameter binding error: ${} has no value, {} given",
+                            statement.parameters().back(), request.parameters.size()));
   }
   KALAM_ASSIGN(Lane lane, impl_->Take(request.context));
   Result<int64_t> rows = lane.connection->Run(statement, request, sink, *impl_->watchdog, impl_->clock);
@@ -218,7 +228,8 @@ class OneValue final : public RowSink {
 
 }  // namespace
 
-Result<Value> Engine::EvaluateConstant(std::string_view expression, const DataType& type, Arena& arena) const {
+Result<Value> Engine::EvaluateConstant(std::string_view expression, const DataType& type,
+                                       Arena& arena) const {
   KALAM_ASSIGN(auto statement, ParseExpression(expression));
   if (const std::optional<duckdb::Value> literal = LiteralOf(*statement)) {
     const Result<DataType> from = FromDuck(literal->type());
@@ -227,6 +238,7 @@ Result<Value> Engine::EvaluateConstant(std::string_view expression, const DataTy
   RunRequest request;
   request.statement = std::move(statement);
   request.context.now_micros = impl_->clock.WallMicros();
+  request.context.deadline_nanos = impl_->clock.MonotonicNanos() + kConstantNanosMax;
   OneValue sink(type, arena);
   KALAM_TRY(Run(request, sink));
   return sink.value;

@@ -14,15 +14,16 @@ using duckdb::PrivateAllocatorData;
 
 constexpr size_t kReleaseAfterBytes = 32u << 20;
 
-// One process has one default allocator, so these are process-wide too. Signed: a block may be freed on another thread before
-// its allocation has been counted.
+// One process has one default allocator, so these are process-wide too. Signed: a block may be freed on
+// another thread before its allocation has been counted.
 constinit std::atomic<int64_t> used{0};
 constinit std::atomic<int64_t> limit{INT64_MAX};
 constinit std::atomic<int64_t> freed{0};
 
 bool Reserve(idx_t bytes) {
   const auto size = static_cast<int64_t>(bytes);
-  if (used.fetch_add(size, std::memory_order_relaxed) + size <= limit.load(std::memory_order_relaxed)) return true;
+  if (used.fetch_add(size, std::memory_order_relaxed) + size <= limit.load(std::memory_order_relaxed))
+    return true;
   used.fetch_sub(size, std::memory_order_relaxed);
   return false;
 }
@@ -59,15 +60,18 @@ void MemoryGuard::Install(size_t bytes_max) {
   std::call_once(once, [] {
     auto& current = duckdb::Allocator::DefaultAllocatorReference();
     // Blocks that exist already keep a pointer to the allocator they come from.
-    static duckdb::shared_ptr<duckdb::Allocator>* const kept = new duckdb::shared_ptr<duckdb::Allocator>(current);
+    static duckdb::shared_ptr<duckdb::Allocator>* const kept =
+        new duckdb::shared_ptr<duckdb::Allocator>(current);
     (void)kept;
-    current = duckdb::make_shared_ptr<duckdb::Allocator>(Allocate, Free, Reallocate, duckdb::make_uniq<PrivateAllocatorData>());
+    current = duckdb::make_shared_ptr<duckdb::Allocator>(Allocate, Free, Reallocate,
+                                                         duckdb::make_uniq<PrivateAllocatorData>());
   });
   limit.store(static_cast<int64_t>(bytes_max), std::memory_order_relaxed);
 }
 
 duckdb::unique_ptr<duckdb::Allocator> MemoryGuard::MakeAllocator() {
-  return duckdb::make_uniq<duckdb::Allocator>(Allocate, Free, Reallocate, duckdb::make_uniq<PrivateAllocatorData>());
+  return duckdb::make_uniq<duckdb::Allocator>(Allocate, Free, Reallocate,
+                                              duckdb::make_uniq<PrivateAllocatorData>());
 }
 
 void MemoryGuard::ReleaseFreed() {
@@ -76,6 +80,8 @@ void MemoryGuard::ReleaseFreed() {
   duckdb::Allocator::FlushAll();
 }
 
-size_t MemoryGuard::used_bytes() { return static_cast<size_t>(std::max<int64_t>(0, used.load(std::memory_order_relaxed))); }
+size_t MemoryGuard::used_bytes() {
+  return static_cast<size_t>(std::max<int64_t>(0, used.load(std::memory_order_relaxed)));
+}
 
 }  // namespace kalam::engine

@@ -8,9 +8,10 @@
 
 namespace kalam::engine {
 
-// DuckDB's own limit covers what its buffer manager hands out, but not strings and lists inside a running expression:
-// repeat('x', 2000000000) or range(1000000000) would take all memory of the machine. This guard counts every allocation and refuses
-// those beyond the limit, which ends the query with an out-of-memory error.
+// DuckDB's own limit covers what its buffer manager hands out, but not strings and lists inside a running
+// expression: repeat('x', 2000000000) or range(1000000000) would take all memory of the machine. This guard
+// counts every allocation and refuses those beyond the limit, which ends the query with an out-of-memory
+// error.
 class MemoryGuard {
  public:
   // Puts the guard before DuckDB's default allocator, once per process; later calls only change the limit.

@@ -26,7 +26,8 @@ class MemorySource final : public Source {
     ++scans;
     last_columns.assign(request.columns.begin(), request.columns.end());
     last_bounds.clear();
-    for (const ScanBound& bound : request.bounds) last_bounds.push_back({bound.column, bound.op, OwnedValue(bound.value)});
+    for (const ScanBound& bound : request.bounds)
+      last_bounds.push_back({bound.column, bound.op, OwnedValue(bound.value)});
     if (fail_at == 0) return Fail(ErrorCode::kIo, "disk on fire");
     return std::make_unique<RowScan>(*this, request);
   }
@@ -39,16 +40,20 @@ class MemorySource final : public Source {
   mutable std::vector<size_t> last_columns;
   mutable std::vector<Bound> last_bounds;
   mutable int scans = 0;
+  mutable std::atomic<int> open_scans = 0;
   std::optional<size_t> sorted_by;
-  int fail_at = -1;           // the batch that fails, 0 = Scan itself
-  bool endless = false;       // the rows again and again
-  bool wrong_kind = false;    // gives text for every cell
+  int fail_at = -1;         // the batch that fails, 0 = Scan itself
+  bool endless = false;     // the rows again and again
+  bool wrong_kind = false;  // gives text for every cell
 
  private:
   class RowScan final : public SourceScan {
    public:
     RowScan(const MemorySource& source, const ScanRequest& request)
-        : source_(source), columns_(request.columns.begin(), request.columns.end()) {}
+        : source_(source), columns_(request.columns.begin(), request.columns.end()) {
+      ++source_.open_scans;
+    }
+    ~RowScan() override { --source_.open_scans; }
     Result<size_t> Next(BatchWriter& out) override {
       if (++batch_ == source_.fail_at) return Fail(ErrorCode::kCorruption, "block 7 is damaged");
       if (source_.endless && at_ >= source_.rows_.size()) at_ = 0;
@@ -81,7 +86,8 @@ class Collector final : public RowSink {
     columns.assign(columns_in.begin(), columns_in.end());
   }
   Status Row(std::span<const Value> values) override {
-    if (refuse_after >= 0 && static_cast<int>(rows.size()) >= refuse_after) return Fail(ErrorCode::kLimitExceeded, "sink is full");
+    if (refuse_after >= 0 && static_cast<int>(rows.size()) >= refuse_after)
+      return Fail(ErrorCode::kLimitExceeded, "sink is full");
     auto& row = rows.emplace_back();
     for (const Value& value : values) row.emplace_back(value);
     return {};

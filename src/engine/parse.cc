@@ -43,7 +43,8 @@ Status CheckPlaceholders(const std::string& sql) {
     if (sql[token.start] == '?') {
       return Fail(ErrorCode::kInvalidSql, "'?' is not a placeholder: use $1, $2, ...");
     }
-    if (sql.compare(token.start, 2, "$0") == 0) return Fail(ErrorCode::kInvalidSql, "Parameters are numbered from $1");
+    if (sql.compare(token.start, 2, "$0") == 0)
+      return Fail(ErrorCode::kInvalidSql, "Parameters are numbered from $1");
   }
   return {};
 }
@@ -71,7 +72,8 @@ std::string AliasOf(const duckdb::TableRef& table) {
 }
 
 // SELECT alias.* WHERE condition, still without its FROM.
-duckdb::unique_ptr<SelectNode> MatchingRows(const std::string& alias, duckdb::unique_ptr<duckdb::ParsedExpression> condition,
+duckdb::unique_ptr<SelectNode> MatchingRows(const std::string& alias,
+                                            duckdb::unique_ptr<duckdb::ParsedExpression> condition,
                                             duckdb::CommonTableExpressionMap ctes) {
   auto node = duckdb::make_uniq<SelectNode>();
   node->select_list.push_back(duckdb::make_uniq<duckdb::StarExpression>(alias));
@@ -82,7 +84,8 @@ duckdb::unique_ptr<SelectNode> MatchingRows(const std::string& alias, duckdb::un
 }
 
 Status CheckTarget(const duckdb::TableRef& table) {
-  if (table.type != duckdb::TableReferenceType::BASE_TABLE || table.sample || !table.column_name_alias.empty()) {
+  if (table.type != duckdb::TableReferenceType::BASE_TABLE || table.sample ||
+      !table.column_name_alias.empty()) {
     return Fail(ErrorCode::kInvalidSql, "Only a plain table can be written to");
   }
   return {};
@@ -99,10 +102,14 @@ class Builder {
 
   Status Build(duckdb::unique_ptr<SQLStatement> statement) {
     switch (statement->type) {
-      case StatementType::SELECT_STATEMENT: return Select(std::move(statement));
-      case StatementType::INSERT_STATEMENT: return Insert(statement->Cast<duckdb::InsertStatement>());
-      case StatementType::UPDATE_STATEMENT: return Update(statement->Cast<duckdb::UpdateStatement>());
-      case StatementType::DELETE_STATEMENT: return Delete(statement->Cast<duckdb::DeleteStatement>());
+      case StatementType::SELECT_STATEMENT:
+        return Select(std::move(statement));
+      case StatementType::INSERT_STATEMENT:
+        return Insert(statement->Cast<duckdb::InsertStatement>());
+      case StatementType::UPDATE_STATEMENT:
+        return Update(statement->Cast<duckdb::UpdateStatement>());
+      case StatementType::DELETE_STATEMENT:
+        return Delete(statement->Cast<duckdb::DeleteStatement>());
       default:
         return Fail(ErrorCode::kInvalidSql, fmt::format("{} is not supported", FirstWord(sql_)));
     }
@@ -125,15 +132,18 @@ class Builder {
     if (insert.on_conflict_info) return Conflict(*insert.on_conflict_info);
     KALAM_TRY(NoReturning(!insert.returning_list.empty(), "INSERT"));
     if (insert.default_values || !insert.select_statement) {
-      return Fail(ErrorCode::kUnsupported, "INSERT ... DEFAULT VALUES is not supported: name a column and use DEFAULT");
+      return Fail(ErrorCode::kUnsupported,
+                  "INSERT ... DEFAULT VALUES is not supported: name a column and use DEFAULT");
     }
     if (insert.column_order != duckdb::InsertColumnOrder::INSERT_BY_POSITION) {
-      return Fail(ErrorCode::kUnsupported, "INSERT BY NAME is not supported: name the columns after the table");
+      return Fail(ErrorCode::kUnsupported,
+                  "INSERT BY NAME is not supported: name the columns after the table");
     }
     KALAM_ASSIGN(out_.target_, ToTableName(insert.catalog, insert.schema, insert.table));
     KALAM_TRY(Columns(insert.columns));
     const auto values = insert.GetValuesList();
-    out_.values_insert_ = values && insert.cte_map.map.empty() && insert.select_statement->node->modifiers.empty() &&
+    out_.values_insert_ = values && insert.cte_map.map.empty() &&
+                          insert.select_statement->node->modifiers.empty() &&
                           insert.select_statement->node->cte_map.map.empty();
     if (insert.cte_map.map.empty()) {
       out_.select_ = std::move(insert.select_statement);
@@ -148,21 +158,26 @@ class Builder {
   }
 
   Status Conflict(const duckdb::OnConflictInfo& info) {
-    const char* op = info.action_type == duckdb::OnConflictAction::REPLACE ? "INSERT OR REPLACE" : "ON CONFLICT";
-    return Fail(ErrorCode::kUnsupported, fmt::format("{} is not supported for user, shared and stream tables", op));
+    const char* op =
+        info.action_type == duckdb::OnConflictAction::REPLACE ? "INSERT OR REPLACE" : "ON CONFLICT";
+    return Fail(ErrorCode::kUnsupported,
+                fmt::format("{} is not supported for user, shared and stream tables", op));
   }
 
   Status Update(duckdb::UpdateStatement& update) {
     out_.inner_kind_ = StatementKind::kUpdate;
     KALAM_TRY(NoReturning(!update.returning_list.empty(), "UPDATE"));
     if (update.from_table) {
-      return Fail(ErrorCode::kUnsupported, "UPDATE ... FROM is not supported: use a subquery in SET or WHERE");
+      return Fail(ErrorCode::kUnsupported,
+                  "UPDATE ... FROM is not supported: use a subquery in SET or WHERE");
     }
     KALAM_TRY(CheckTarget(*update.table));
-    if (!update.set_info->condition) return Fail(ErrorCode::kInvalidOperation, "UPDATE requires a WHERE clause");
+    if (!update.set_info->condition)
+      return Fail(ErrorCode::kInvalidOperation, "UPDATE requires a WHERE clause");
     KALAM_TRY(Target(*update.table));
     KALAM_TRY(Columns(update.set_info->columns));
-    auto node = MatchingRows(AliasOf(*update.table), std::move(update.set_info->condition), std::move(update.cte_map));
+    auto node = MatchingRows(AliasOf(*update.table), std::move(update.set_info->condition),
+                             std::move(update.cte_map));
     for (auto& expression : update.set_info->expressions) node->select_list.push_back(std::move(expression));
     out_.select_ = Wrap(std::move(node));
     return {};
@@ -177,7 +192,8 @@ class Builder {
     KALAM_TRY(CheckTarget(*statement.table));
     if (!statement.condition) return Fail(ErrorCode::kInvalidOperation, "DELETE requires a WHERE clause");
     KALAM_TRY(Target(*statement.table));
-    out_.select_ = Wrap(MatchingRows(AliasOf(*statement.table), std::move(statement.condition), std::move(statement.cte_map)));
+    out_.select_ = Wrap(MatchingRows(AliasOf(*statement.table), std::move(statement.condition),
+                                     std::move(statement.cte_map)));
     return {};
   }
 
@@ -208,20 +224,27 @@ class Builder {
 
 StatementKind KindOf(const SQLStatement& statement) {
   switch (statement.type) {
-    case StatementType::INSERT_STATEMENT: return StatementKind::kInsert;
-    case StatementType::UPDATE_STATEMENT: return StatementKind::kUpdate;
-    case StatementType::DELETE_STATEMENT: return StatementKind::kDelete;
-    case StatementType::EXPLAIN_STATEMENT: return StatementKind::kExplain;
-    default: return StatementKind::kSelect;
+    case StatementType::INSERT_STATEMENT:
+      return StatementKind::kInsert;
+    case StatementType::UPDATE_STATEMENT:
+      return StatementKind::kUpdate;
+    case StatementType::DELETE_STATEMENT:
+      return StatementKind::kDelete;
+    case StatementType::EXPLAIN_STATEMENT:
+      return StatementKind::kExplain;
+    default:
+      return StatementKind::kSelect;
   }
 }
 
-Result<std::shared_ptr<const Statement>> FromTree(duckdb::unique_ptr<SQLStatement> tree, std::string_view sql, bool offsets_hold) {
+Result<std::shared_ptr<const Statement>> FromTree(duckdb::unique_ptr<SQLStatement> tree, std::string_view sql,
+                                                  bool offsets_hold) {
   auto out = std::make_shared<Statement>();
   out->kind_ = KindOf(*tree);
   if (tree->type == StatementType::EXPLAIN_STATEMENT) {
     auto& explain = tree->Cast<duckdb::ExplainStatement>();
-    if (explain.explain_format != duckdb::ExplainFormat::DEFAULT && explain.explain_format != duckdb::ExplainFormat::TEXT) {
+    if (explain.explain_format != duckdb::ExplainFormat::DEFAULT &&
+        explain.explain_format != duckdb::ExplainFormat::TEXT) {
       return Fail(ErrorCode::kUnsupported, "EXPLAIN has the text format only");
     }
     out->explain_type_ = explain.explain_type;
@@ -236,10 +259,12 @@ Result<std::shared_ptr<const Statement>> FromTree(duckdb::unique_ptr<SQLStatemen
   KALAM_TRY(AllowAndRewrite(out->select_->node, out->found_));
   builder.AddTarget();
   out->has_limit_ = std::ranges::any_of(MainQuery(*out->select_->node).modifiers, [](const auto& modifier) {
-    return modifier->type == duckdb::ResultModifierType::LIMIT_MODIFIER || modifier->type == duckdb::ResultModifierType::LIMIT_PERCENT_MODIFIER;
+    return modifier->type == duckdb::ResultModifierType::LIMIT_MODIFIER ||
+           modifier->type == duckdb::ResultModifierType::LIMIT_PERCENT_MODIFIER;
   });
   if (out->found_.has_default && std::holds_alternative<std::monostate>(out->simple_)) {
-    return Fail(ErrorCode::kUnsupported, "DEFAULT is supported in INSERT and UPDATE with plain values only, not beside expressions");
+    return Fail(ErrorCode::kUnsupported,
+                "DEFAULT is supported in INSERT and UPDATE with plain values only, not beside expressions");
   }
   return out;
 }
@@ -250,14 +275,16 @@ Result<std::shared_ptr<const Statement>> Parse(const std::string& sql) {
   const bool offsets_hold = !duckdb::Parser::StripUnicodeSpaces(sql, replaced);
   duckdb::Parser parser(OurParserOptions());
   parser.ParseQuery(sql);
-  if (parser.statements.size() > 1) return Fail(ErrorCode::kInvalidSql, "Expected one statement, found several");
+  if (parser.statements.size() > 1)
+    return Fail(ErrorCode::kInvalidSql, "Expected one statement, found several");
   if (parser.statements.empty()) return Fail(ErrorCode::kEmptySql, "No SQL statement");
   KALAM_TRY(CheckPlaceholders(sql));
   return FromTree(std::move(parser.statements[0]), sql, offsets_hold);
 }
 
 Status CheckText(std::string_view sql) {
-  if (sql.find('\0') != std::string_view::npos) return Fail(ErrorCode::kSyntax, "SQL syntax error: the text contains a NUL byte");
+  if (sql.find('\0') != std::string_view::npos)
+    return Fail(ErrorCode::kSyntax, "SQL syntax error: the text contains a NUL byte");
   return {};
 }
 
@@ -281,8 +308,9 @@ Result<std::shared_ptr<const Statement>> ParseExpression(std::string_view expres
                            ? &statement->select_->node->Cast<SelectNode>()
                            : nullptr;
     const WalkFindings& found = statement->found_;
-    if (node == nullptr || node->select_list.size() != 1 || node->from_table->type != duckdb::TableReferenceType::EMPTY_FROM ||
-        node->where_clause || !node->modifiers.empty() || !found.parameters.empty() || !found.tables.empty() || found.has_cte) {
+    if (node == nullptr || node->select_list.size() != 1 ||
+        node->from_table->type != duckdb::TableReferenceType::EMPTY_FROM || node->where_clause ||
+        !node->modifiers.empty() || !found.parameters.empty() || !found.tables.empty() || found.has_cte) {
       return Fail(ErrorCode::kInvalidSql, "Expected a constant expression");
     }
     return statement;
@@ -293,11 +321,13 @@ Result<std::shared_ptr<const Statement>> ParseExpression(std::string_view expres
 
 std::optional<duckdb::Value> LiteralOf(const Statement& expression) {
   const auto& item = *expression.select_->node->Cast<SelectNode>().select_list[0];
-  if (item.GetExpressionClass() == duckdb::ExpressionClass::CONSTANT) return item.Cast<duckdb::ConstantExpression>().value;
+  if (item.GetExpressionClass() == duckdb::ExpressionClass::CONSTANT)
+    return item.Cast<duckdb::ConstantExpression>().value;
   if (item.GetExpressionClass() != duckdb::ExpressionClass::CAST) return std::nullopt;
   // TRUE and FALSE
   const auto& cast = item.Cast<duckdb::CastExpression>();
-  if (cast.cast_type.id() != duckdb::LogicalTypeId::BOOLEAN || cast.child->GetExpressionClass() != duckdb::ExpressionClass::CONSTANT) {
+  if (cast.cast_type.id() != duckdb::LogicalTypeId::BOOLEAN ||
+      cast.child->GetExpressionClass() != duckdb::ExpressionClass::CONSTANT) {
     return std::nullopt;
   }
   duckdb::Value value = cast.child->Cast<duckdb::ConstantExpression>().value;

@@ -36,7 +36,8 @@ std::optional<size_t> SlotOf(const TableRef& ref) {
   if (ref.type != duckdb::TableReferenceType::TABLE_FUNCTION) return std::nullopt;
   const auto& function = ref.Cast<duckdb::TableFunctionRef>().function->Cast<duckdb::FunctionExpression>();
   if (function.function_name != kScanFunction) return std::nullopt;
-  return static_cast<size_t>(function.children[0]->Cast<duckdb::ConstantExpression>().value.GetValue<int32_t>());
+  return static_cast<size_t>(
+      function.children[0]->Cast<duckdb::ConstantExpression>().value.GetValue<int32_t>());
 }
 
 // False when anything but plain tables, joined without USING, stands in FROM.
@@ -48,15 +49,24 @@ bool CollectLeaves(const TableRef& ref, Sources sources, bool optional, std::vec
   }
   if (ref.type != duckdb::TableReferenceType::JOIN) return false;
   const auto& join = ref.Cast<duckdb::JoinRef>();
-  if (!join.using_columns.empty() || join.ref_type == duckdb::JoinRefType::NATURAL || !join.alias.empty()) return false;
+  if (!join.using_columns.empty() || join.ref_type == duckdb::JoinRefType::NATURAL || !join.alias.empty())
+    return false;
   bool left = optional;
   bool right = optional;
   switch (join.type) {
-    case duckdb::JoinType::INNER: break;
-    case duckdb::JoinType::LEFT: right = true; break;
-    case duckdb::JoinType::RIGHT: left = true; break;
-    case duckdb::JoinType::OUTER: left = right = true; break;
-    default: return false;
+    case duckdb::JoinType::INNER:
+      break;
+    case duckdb::JoinType::LEFT:
+      right = true;
+      break;
+    case duckdb::JoinType::RIGHT:
+      left = true;
+      break;
+    case duckdb::JoinType::OUTER:
+      left = right = true;
+      break;
+    default:
+      return false;
   }
   return CollectLeaves(*join.left, sources, left, out) && CollectLeaves(*join.right, sources, right, out);
 }
@@ -70,7 +80,8 @@ const TableRef& FirstTable(const TableRef& ref) {
 // --- plain columns in the select list
 
 bool IsPlainStar(const duckdb::StarExpression& star) {
-  return !star.columns && !star.expr && star.exclude_list.empty() && star.replace_list.empty() && star.rename_list.empty();
+  return !star.columns && !star.expr && star.exclude_list.empty() && star.replace_list.empty() &&
+         star.rename_list.empty();
 }
 
 const ResultColumn* FindColumn(const Source& source, const std::string& lower) {
@@ -80,7 +91,8 @@ const ResultColumn* FindColumn(const Source& source, const std::string& lower) {
   return nullptr;
 }
 
-const ResultColumn* OriginOf(const duckdb::ColumnRefExpression& ref, const std::vector<Leaf>& leaves, bool& optional) {
+const ResultColumn* OriginOf(const duckdb::ColumnRefExpression& ref, const std::vector<Leaf>& leaves,
+                             bool& optional) {
   const auto& names = ref.column_names;
   if (names.size() > 2) return nullptr;
   const std::string column = StringUtil::Lower(names.back());
@@ -101,7 +113,8 @@ bool ShowsColumn(const SelectNode& node, const std::string& alias, const std::st
   return std::ranges::any_of(node.select_list, [&](const auto& item) {
     if (item->GetExpressionClass() == ExpressionClass::STAR) {
       const auto& star = item->template Cast<duckdb::StarExpression>();
-      return IsPlainStar(star) && (star.relation_name.empty() || StringUtil::CIEquals(star.relation_name, alias));
+      return IsPlainStar(star) &&
+             (star.relation_name.empty() || StringUtil::CIEquals(star.relation_name, alias));
     }
     if (item->GetExpressionClass() != ExpressionClass::COLUMN_REF) return false;
     const auto& names = item->template Cast<duckdb::ColumnRefExpression>().column_names;
@@ -117,14 +130,16 @@ void AddDefaultOrder(duckdb::QueryNode& any, Sources sources) {
   const bool ordered = std::ranges::any_of(node.modifiers, [](const auto& modifier) {
     return modifier->type != duckdb::ResultModifierType::LIMIT_MODIFIER;  // ORDER BY or DISTINCT
   });
-  if (ordered || !node.groups.group_expressions.empty() || !node.groups.grouping_sets.empty() || node.sample) return;
+  if (ordered || !node.groups.group_expressions.empty() || !node.groups.grouping_sets.empty() || node.sample)
+    return;
   const TableRef& first = FirstTable(*node.from_table);
   const std::optional<size_t> slot = SlotOf(first);
   if (!slot || *slot >= sources.size() || !first.column_name_alias.empty()) return;
   const Source& source = *sources[*slot];
   const auto columns = source.columns();
   auto key = std::ranges::find_if(columns, [](const ResultColumn& c) { return c.primary_key; });
-  if (key == columns.end()) key = std::ranges::find_if(columns, [](const ResultColumn& c) { return c.name == "_seq"; });
+  if (key == columns.end())
+    key = std::ranges::find_if(columns, [](const ResultColumn& c) { return c.name == "_seq"; });
   if (key == columns.end() || !ShowsColumn(node, first.alias, key->name)) return;
   const bool alone = node.from_table.get() == &first;
   if (alone && source.SortedBy() == static_cast<size_t>(key - columns.begin())) return;
@@ -136,7 +151,8 @@ void AddDefaultOrder(duckdb::QueryNode& any, Sources sources) {
 
 void AddLimit(duckdb::QueryNode& node, int64_t rows) {
   const bool limited = std::ranges::any_of(node.modifiers, [](const auto& modifier) {
-    return modifier->type == duckdb::ResultModifierType::LIMIT_MODIFIER || modifier->type == duckdb::ResultModifierType::LIMIT_PERCENT_MODIFIER;
+    return modifier->type == duckdb::ResultModifierType::LIMIT_MODIFIER ||
+           modifier->type == duckdb::ResultModifierType::LIMIT_PERCENT_MODIFIER;
   });
   if (limited) return;  // Run stops reading at the limit
   auto limit = duckdb::make_uniq<duckdb::LimitModifier>();
@@ -151,7 +167,8 @@ void CastCells(duckdb::QueryNode& node, size_t columns) {
     for (size_t i = 0; i < row.size() && i < columns; ++i) {
       duckdb::vector<duckdb::unique_ptr<ParsedExpression>> arguments;
       arguments.push_back(std::move(row[i]));
-      arguments.push_back(duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value::UINTEGER(static_cast<uint32_t>(i))));
+      arguments.push_back(
+          duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value::UINTEGER(static_cast<uint32_t>(i))));
       row[i] = duckdb::make_uniq<duckdb::FunctionExpression>(kWriteFunction, std::move(arguments));
     }
   }
@@ -160,13 +177,17 @@ void CastCells(duckdb::QueryNode& node, size_t columns) {
 }  // namespace
 
 duckdb::unique_ptr<duckdb::SQLStatement> MakeTree(const Statement& statement, const RunRequest& request) {
-  auto select = duckdb::unique_ptr_cast<duckdb::SQLStatement, duckdb::SelectStatement>(statement.select_->Copy());
+  auto select =
+      duckdb::unique_ptr_cast<duckdb::SQLStatement, duckdb::SelectStatement>(statement.select_->Copy());
   if (request.form == RunForm::kQuery && statement.inner_kind_ == StatementKind::kSelect) {
     if (request.default_order) AddDefaultOrder(MainQuery(*select->node), request.sources);
     if (request.row_limit) AddLimit(MainQuery(*select->node), *request.row_limit);
   }
-  if (request.form == RunForm::kInsertedRows && statement.values_insert_) CastCells(*select->node, request.cast_to.size());
-  const auto add = [&](std::string_view name) { select->named_param_map.emplace(std::string(name), select->named_param_map.size() + 1); };
+  if (request.form == RunForm::kInsertedRows && statement.values_insert_)
+    CastCells(*select->node, request.cast_to.size());
+  const auto add = [&](std::string_view name) {
+    select->named_param_map.emplace(std::string(name), select->named_param_map.size() + 1);
+  };
   select->named_param_map.clear();
   for (const uint32_t number : statement.found_.parameters) add(std::to_string(number));
   if (statement.found_.hidden.now) add(kNowParameter);
@@ -180,7 +201,8 @@ duckdb::unique_ptr<duckdb::SQLStatement> MakeTree(const Statement& statement, co
 }
 
 std::vector<const ResultColumn*> Origins(const Statement& statement, Sources sources) {
-  if (statement.kind_ == StatementKind::kExplain || MainQuery(*statement.select_->node).type != duckdb::QueryNodeType::SELECT_NODE) {
+  if (statement.kind_ == StatementKind::kExplain ||
+      MainQuery(*statement.select_->node).type != duckdb::QueryNodeType::SELECT_NODE) {
     return {};
   }
   const auto& node = MainQuery(*statement.select_->node).Cast<SelectNode>();
@@ -193,7 +215,8 @@ std::vector<const ResultColumn*> Origins(const Statement& statement, Sources sou
       if (!IsPlainStar(star)) return {};
       for (const Leaf& leaf : leaves) {
         if (!star.relation_name.empty() && !StringUtil::CIEquals(star.relation_name, leaf.alias)) continue;
-        for (const ResultColumn& column : leaf.source->columns()) out.push_back(leaf.optional ? nullptr : &column);
+        for (const ResultColumn& column : leaf.source->columns())
+          out.push_back(leaf.optional ? nullptr : &column);
       }
       continue;
     }

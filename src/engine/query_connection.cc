@@ -22,17 +22,11 @@ using QueryResultPtr = duckdb::unique_ptr<duckdb::QueryResult>;
 constexpr size_t kIdlePlanBytesMax = 4u << 20;
 constexpr int64_t kExactInDouble = 1LL << 53;
 
-// A constant as the parser would have made it from a literal: the smallest of the two usual integer types.
-duckdb::Value ToConstant(const Value& value) {
-  if (!value.is_null && IsInteger(value.kind) && value.integer == static_cast<int32_t>(value.integer)) {
-    return duckdb::Value::INTEGER(static_cast<int32_t>(value.integer));
-  }
-  if (!value.is_null && IsInteger(value.kind)) return duckdb::Value::BIGINT(value.integer);
-  return ToDuck(value, TypeOf(value));
-}
+// A parameter keeps its type: the protocol makes every integer a BIGINT, and clients see that in results.
+duckdb::Value ToConstant(const Value& value) { return ToDuck(value, TypeOf(value)); }
 
-// Converts a parameter to the type that a plan expects, when the query means the same with it. A plan that expects an integer
-// must not get 1.5 rounded; such runs are planned for their own values.
+// Converts a parameter to the type that a plan expects, when the query means the same with it. A plan that
+// expects an integer must not get 1.5 rounded; such runs are planned for their own values.
 bool FitsPlan(duckdb::Value& value, const duckdb::LogicalType& expected) {
   if (value.type() == expected) return true;
   if (value.IsNull()) {
@@ -44,7 +38,9 @@ bool FitsPlan(duckdb::Value& value, const duckdb::LogicalType& expected) {
   if (from.id() == LogicalTypeId::VARCHAR) return value.DefaultTryCastAs(expected);
   const bool integer = from.IsIntegral();
   const bool real = from.id() == LogicalTypeId::DOUBLE || from.id() == LogicalTypeId::FLOAT;
-  if (integer && expected.id() == LogicalTypeId::DOUBLE && std::llabs(original.GetValue<int64_t>()) > kExactInDouble) return false;
+  if (integer && expected.id() == LogicalTypeId::DOUBLE &&
+      std::llabs(original.GetValue<int64_t>()) > kExactInDouble)
+    return false;
   const bool number = expected.IsNumeric() && (integer || (real && !expected.IsIntegral()));
   if (!number && from.id() != expected.id()) return false;
   if (!value.DefaultTryCastAs(expected, true)) return false;
@@ -69,8 +65,8 @@ Error QueryConnection::ToError(const duckdb::ErrorData& error, Stage stage) {
   return Translate(error, stage);
 }
 
-Result<int64_t> QueryConnection::Run(const Statement& statement, const RunRequest& request, RowSink& sink, Watchdog& watchdog,
-                                     const Clock& clock) {
+Result<int64_t> QueryConnection::Run(const Statement& statement, const RunRequest& request, RowSink& sink,
+                                     Watchdog& watchdog, const Clock& clock) {
   const StatementContext& context = request.context;
   state_->sources = request.sources;
   state_->cast_to = request.cast_to;
@@ -79,10 +75,12 @@ Result<int64_t> QueryConnection::Run(const Statement& statement, const RunReques
   used_ = nullptr;
   Result<int64_t> rows = 0;
   {
-    const Watchdog::Watch watch(watchdog, context.deadline_nanos, context.stop, [this] { connection_.Interrupt(); });
+    const Watchdog::Watch watch(watchdog, context.deadline_nanos, context.stop,
+                                [this] { connection_.Interrupt(); });
     try {
       Result<QueryResultPtr> result = Start(statement, request);
-      rows = result ? Drain(statement, request, **result, sink) : Result<int64_t>(std::unexpected(std::move(result).error()));
+      rows = result ? Drain(statement, request, **result, sink)
+                    : Result<int64_t>(std::unexpected(std::move(result).error()));
     } catch (const std::exception& exception) {
       rows = Fail(ToError(duckdb::ErrorData(exception), Stage::kRun));
     }
@@ -97,7 +95,8 @@ Result<int64_t> QueryConnection::Run(const Statement& statement, const RunReques
   state_->statement = nullptr;
   DropHeavyPlan();
   if (!rows && rows.error().code == ErrorCode::kCancelled && !context.stop.stop_requested()) {
-    if (clock.MonotonicNanos() >= context.deadline_nanos) return Fail(ErrorCode::kDeadline, "The statement ran longer than its time limit");
+    if (clock.MonotonicNanos() >= context.deadline_nanos)
+      return Fail(ErrorCode::kDeadline, "The statement ran longer than its time limit");
   }
   return rows;
 }
@@ -105,7 +104,8 @@ Result<int64_t> QueryConnection::Run(const Statement& statement, const RunReques
 Result<QueryResultPtr> QueryConnection::Start(const Statement& statement, const RunRequest& request) {
   Parameters parameters;
   for (const uint32_t number : statement.found_.parameters) {
-    parameters.emplace(std::to_string(number), duckdb::BoundParameterData(ToConstant(request.parameters[number - 1])));
+    parameters.emplace(std::to_string(number),
+                       duckdb::BoundParameterData(ToConstant(request.parameters[number - 1])));
   }
   const HiddenParameters& hidden = statement.found_.hidden;
   const StatementContext& context = request.context;
@@ -113,13 +113,18 @@ Result<QueryResultPtr> QueryConnection::Start(const Statement& statement, const 
     parameters.emplace(std::string(name), duckdb::BoundParameterData(duckdb::Value(std::move(value))));
   };
   if (hidden.now) {
-    parameters.emplace(std::string(kNowParameter), duckdb::BoundParameterData(duckdb::Value::TIMESTAMP(duckdb::timestamp_t(context.now_micros))));
+    parameters.emplace(
+        std::string(kNowParameter),
+        duckdb::BoundParameterData(duckdb::Value::TIMESTAMP(duckdb::timestamp_t(context.now_micros))));
   }
   if (hidden.user) text(kUserParameter, context.principal != nullptr ? context.principal->user_id : "");
-  if (hidden.role) text(kRoleParameter, context.principal != nullptr ? std::string(RoleName(context.principal->role)) : "");
+  if (hidden.role)
+    text(kRoleParameter, context.principal != nullptr ? std::string(RoleName(context.principal->role)) : "");
 
-  // DuckDB may copy a common table expression into several places, where its parameters would keep their first value.
-  const bool reusable = statement.kind_ != StatementKind::kExplain && !(statement.found_.has_cte && !parameters.empty());
+  // DuckDB may copy a common table expression into several places, where its parameters would keep their
+  // first value.
+  const bool reusable =
+      statement.kind_ != StatementKind::kExplain && !(statement.found_.has_cte && !parameters.empty());
   if (reusable && statement.runs_.fetch_add(1, std::memory_order_relaxed) > 0 && plans_max_ > 0) {
     KALAM_ASSIGN(Plan* const plan, FindPlan(statement, request));
     if (plan->prepared) {
@@ -131,7 +136,8 @@ Result<QueryResultPtr> QueryConnection::Start(const Statement& statement, const 
   return StartDirect(statement, request, parameters);
 }
 
-Result<QueryResultPtr> QueryConnection::StartDirect(const Statement& statement, const RunRequest& request, Parameters& parameters) {
+Result<QueryResultPtr> QueryConnection::StartDirect(const Statement& statement, const RunRequest& request,
+                                                    Parameters& parameters) {
   return Execute(connection_.PendingQuery(MakeTree(statement, request), parameters, true));
 }
 
@@ -158,12 +164,15 @@ Result<QueryResultPtr> QueryConnection::Execute(duckdb::unique_ptr<duckdb::Pendi
 // --- plans
 
 bool QueryConnection::Matches(const Plan& plan, const RunRequest& request) {
-  if (plan.form != request.form || plan.default_order != request.default_order || plan.row_limit != request.row_limit) return false;
+  if (plan.form != request.form || plan.default_order != request.default_order ||
+      plan.row_limit != request.row_limit)
+    return false;
   if (!std::ranges::equal(plan.cast_to, request.cast_to, {}, {}, &ResultColumn::type)) return false;
   size_t at = 0;
   for (size_t i = 0; i < request.sources.size(); ++i) {
     const auto columns = request.sources[i]->columns();
-    if (plan.columns.size() - at < columns.size() || plan.sorted_by[i] != request.sources[i]->SortedBy()) return false;
+    if (plan.columns.size() - at < columns.size() || plan.sorted_by[i] != request.sources[i]->SortedBy())
+      return false;
     for (const ResultColumn& column : columns) {
       if (!SameColumn(plan.columns[at++], column)) return false;
     }
@@ -177,7 +186,8 @@ void QueryConnection::Forget(PlanList::iterator plan) {
   plans_.erase(plan);
 }
 
-Result<QueryConnection::Plan*> QueryConnection::FindPlan(const Statement& statement, const RunRequest& request) {
+Result<QueryConnection::Plan*> QueryConnection::FindPlan(const Statement& statement,
+                                                         const RunRequest& request) {
   const auto [begin, end] = by_statement_.equal_range(&statement);
   for (auto it = begin; it != end; ++it) {
     const PlanList::iterator plan = it->second;
@@ -185,7 +195,8 @@ Result<QueryConnection::Plan*> QueryConnection::FindPlan(const Statement& statem
     plans_.splice(plans_.begin(), plans_, plan);
     return &*plan;
   }
-  Plan plan{request.statement, request.form, request.default_order, request.row_limit, {}, {}, {}, nullptr, {}};
+  Plan plan{
+      request.statement, request.form, request.default_order, request.row_limit, {}, {}, {}, nullptr, {}};
   for (const ResultColumn& column : request.cast_to) plan.cast_to.push_back(column.type);
   for (const auto& source : request.sources) {
     plan.columns.insert(plan.columns.end(), source->columns().begin(), source->columns().end());
@@ -217,23 +228,26 @@ void QueryConnection::DropHeavyPlan() {
 namespace {
 
 struct Output {
-  std::vector<ResultColumn> columns;   // as the sink sees them
+  std::vector<ResultColumn> columns;  // as the sink sees them
   std::vector<ColumnReader> readers;
   std::vector<const ResultColumn*> cast_to;  // null: as it is
 };
 
 Status CheckWidth(const Statement& statement, const RunRequest& request, size_t width) {
   if (request.form == RunForm::kInsertedRows && width != request.cast_to.size()) {
-    return Fail(ErrorCode::kInvalidOperation,
-                fmt::format("INSERT expects {} values per row but {} are supplied", request.cast_to.size(), width));
+    return Fail(
+        ErrorCode::kInvalidOperation,
+        fmt::format("INSERT expects {} values per row but {} are supplied", request.cast_to.size(), width));
   }
   if (request.form == RunForm::kChangedRows && width < request.cast_to.size()) {
-    return Fail(ErrorCode::kInternal, fmt::format("{} written columns but {} results", statement.written_.size(), width));
+    return Fail(ErrorCode::kInternal,
+                fmt::format("{} written columns but {} results", statement.written_.size(), width));
   }
   return {};
 }
 
-Result<Output> MakeOutput(const Statement& statement, const RunRequest& request, const duckdb::QueryResult& result) {
+Result<Output> MakeOutput(const Statement& statement, const RunRequest& request,
+                          const duckdb::QueryResult& result) {
   const size_t width = result.types.size();
   KALAM_TRY(CheckWidth(statement, request, width));
   Output out;
@@ -264,7 +278,8 @@ Result<Output> MakeOutput(const Statement& statement, const RunRequest& request,
 
 }  // namespace
 
-Result<int64_t> QueryConnection::Drain(const Statement& statement, const RunRequest& request, duckdb::QueryResult& result, RowSink& sink) {
+Result<int64_t> QueryConnection::Drain(const Statement& statement, const RunRequest& request,
+                                       duckdb::QueryResult& result, RowSink& sink) {
   KALAM_ASSIGN(Output out, MakeOutput(statement, request, result));
   sink.Begin(out.columns);
   std::vector<Value> row(out.columns.size());
@@ -274,7 +289,8 @@ Result<int64_t> QueryConnection::Drain(const Statement& statement, const RunRequ
     const auto chunk = result.FetchRaw();
     if (!chunk || chunk->size() == 0) break;
     Arena arena;
-    for (size_t i = 0; i < row.size(); ++i) out.readers[i].Bind(*connection_.context, chunk->data[i], chunk->size());
+    for (size_t i = 0; i < row.size(); ++i)
+      out.readers[i].Bind(*connection_.context, chunk->data[i], chunk->size());
     for (size_t r = 0; r < chunk->size(); ++r) {
       if (request.row_limit && count >= *request.row_limit) return count;
       for (size_t i = 0; i < row.size(); ++i) {

@@ -22,7 +22,8 @@ class QueryConnection {
   QueryConnection(duckdb::DatabaseInstance& database, Random& random, size_t plans_max);
 
   // See Engine::Run. The request has been checked by Engine.
-  Result<int64_t> Run(const Statement& statement, const RunRequest& request, RowSink& sink, Watchdog& watchdog, const Clock& clock);
+  Result<int64_t> Run(const Statement& statement, const RunRequest& request, RowSink& sink,
+                      Watchdog& watchdog, const Clock& clock);
 
   // An error has made the whole database unusable.
   bool broken() const { return broken_; }
@@ -39,22 +40,28 @@ class QueryConnection {
     std::vector<DataType> cast_to;
     std::vector<ResultColumn> columns;  // of all sources, in order
     std::vector<std::optional<size_t>> sorted_by;
-    // Null when the parameters' types cannot be known without their values: such statements are planned each time.
+    // Null when the parameters' types cannot be known without their values: such statements are planned each
+    // time.
     duckdb::unique_ptr<duckdb::PreparedStatement> prepared;
     duckdb::case_insensitive_map_t<duckdb::LogicalType> parameter_types;
   };
   using PlanList = std::list<Plan>;
 
-  Result<duckdb::unique_ptr<duckdb::QueryResult>> Start(const Statement& statement, const RunRequest& request);
+  Result<duckdb::unique_ptr<duckdb::QueryResult>> Start(const Statement& statement,
+                                                        const RunRequest& request);
   Result<duckdb::unique_ptr<duckdb::QueryResult>> StartPlanned(Plan& plan, Parameters parameters, bool& fits);
-  Result<duckdb::unique_ptr<duckdb::QueryResult>> StartDirect(const Statement& statement, const RunRequest& request, Parameters& parameters);
-  Result<duckdb::unique_ptr<duckdb::QueryResult>> Execute(duckdb::unique_ptr<duckdb::PendingQueryResult> pending);
+  Result<duckdb::unique_ptr<duckdb::QueryResult>> StartDirect(const Statement& statement,
+                                                              const RunRequest& request,
+                                                              Parameters& parameters);
+  Result<duckdb::unique_ptr<duckdb::QueryResult>> Execute(
+      duckdb::unique_ptr<duckdb::PendingQueryResult> pending);
   Result<Plan*> FindPlan(const Statement& statement, const RunRequest& request);
   static bool Matches(const Plan& plan, const RunRequest& request);
   void Forget(PlanList::iterator plan);
   void DropHeavyPlan();
 
-  Result<int64_t> Drain(const Statement& statement, const RunRequest& request, duckdb::QueryResult& result, RowSink& sink);
+  Result<int64_t> Drain(const Statement& statement, const RunRequest& request, duckdb::QueryResult& result,
+                        RowSink& sink);
   Error ToError(const duckdb::ErrorData& error, Stage stage);
 
   duckdb::Connection connection_;

@@ -1,4 +1,5 @@
-// What the functions inside a running query reach: DuckDB hands it to them through the connection. Not for other modules.
+// What the functions inside a running query reach: DuckDB hands it to them through the connection. Not for
+// other modules.
 #pragma once
 
 #include <memory>
@@ -39,6 +40,12 @@ struct RunState : duckdb::ClientContextState {
   std::span<const std::shared_ptr<const Source>> sources;
   std::span<const ResultColumn> cast_to;
   const StatementContext* statement = nullptr;
+
+  // Gives out one id after another; DuckDB may evaluate parts of one query at the same time.
+  void FillSnowflakes(int64_t* ids, size_t count) {
+    std::lock_guard lock(mu);
+    for (size_t i = 0; i < count; ++i) ids[i] = statement->next_snowflake();
+  }
 
  private:
   std::mutex mu;

@@ -32,9 +32,9 @@ using Arguments = duckdb::vector<duckdb::unique_ptr<Expression>>;
 
 void SnowflakeIds(DataChunk& arguments, ExpressionState& state, Vector& result) {
   RunState& run = RunStateOf(state.GetContext());
-  if (!run.statement->next_snowflake) run.Throw({ErrorCode::kUnsupported, "SNOWFLAKE_ID() is not available here"});
-  auto* ids = duckdb::FlatVector::GetData<int64_t>(result);
-  for (size_t i = 0; i < arguments.size(); ++i) ids[i] = run.statement->next_snowflake();
+  if (!run.statement->next_snowflake)
+    run.Throw({ErrorCode::kUnsupported, "SNOWFLAKE_ID() is not available here"});
+  run.FillSnowflakes(duckdb::FlatVector::GetData<int64_t>(result), arguments.size());
 }
 
 template <std::string (*Make)(Random&, int64_t)>
@@ -58,14 +58,17 @@ struct WriteBindData final : duckdb::FunctionData {
   explicit WriteBindData(size_t column_in, DataType from_in) : column(column_in), from(from_in) {}
   size_t column;
   DataType from;
-  duckdb::unique_ptr<duckdb::FunctionData> Copy() const override { return duckdb::make_uniq<WriteBindData>(column, from); }
+  duckdb::unique_ptr<duckdb::FunctionData> Copy() const override {
+    return duckdb::make_uniq<WriteBindData>(column, from);
+  }
   bool Equals(const duckdb::FunctionData& other) const override {
     const auto& write = other.Cast<WriteBindData>();
     return write.column == column && write.from == from;
   }
 };
 
-duckdb::unique_ptr<duckdb::FunctionData> BindWrite(ClientContext& context, ScalarFunction& function, Arguments& arguments) {
+duckdb::unique_ptr<duckdb::FunctionData> BindWrite(ClientContext& context, ScalarFunction& function,
+                                                   Arguments& arguments) {
   RunState& run = RunStateOf(context);
   if (arguments[0]->HasParameter() || arguments[0]->return_type.id() == duckdb::LogicalTypeId::UNKNOWN) {
     throw duckdb::ParameterNotResolvedException();
@@ -101,14 +104,16 @@ bool IsVector(const LogicalType& type) {
 }
 
 // Lists become their JSON text, which Read parses; embeddings stay.
-duckdb::unique_ptr<duckdb::FunctionData> BindDistance(ClientContext&, ScalarFunction& function, Arguments& arguments) {
+duckdb::unique_ptr<duckdb::FunctionData> BindDistance(ClientContext&, ScalarFunction& function,
+                                                      Arguments& arguments) {
   if (arguments.size() != 2) throw duckdb::BinderException("COSINE_DISTANCE() expects exactly 2 arguments");
   function.arguments.clear();
   for (const auto& argument : arguments) {
     if (argument->HasParameter() || argument->return_type.id() == duckdb::LogicalTypeId::UNKNOWN) {
       throw duckdb::ParameterNotResolvedException();
     }
-    if (!IsVector(argument->return_type)) throw duckdb::BinderException("COSINE_DISTANCE() expects vectors or JSON arrays of numbers");
+    if (!IsVector(argument->return_type))
+      throw duckdb::BinderException("COSINE_DISTANCE() expects vectors or JSON arrays of numbers");
     const Result<DataType> type = FromDuck(argument->return_type);
     const bool keep = type && type->kind == TypeKind::kEmbedding;
     function.arguments.push_back(keep ? argument->return_type : LogicalType::VARCHAR);
@@ -120,7 +125,9 @@ duckdb::unique_ptr<duckdb::FunctionData> BindDistance(ClientContext&, ScalarFunc
 class VectorColumn {
  public:
   VectorColumn(ClientContext& context, Vector& vector, size_t count)
-      : type_(*FromDuck(vector.GetType())), reader_(type_), constant_(vector.GetVectorType() == duckdb::VectorType::CONSTANT_VECTOR) {
+      : type_(*FromDuck(vector.GetType())),
+        reader_(type_),
+        constant_(vector.GetVectorType() == duckdb::VectorType::CONSTANT_VECTOR) {
     reader_.Bind(context, vector, count);
   }
   // False for NULL. A text is parsed once when it is the same for all rows.
@@ -168,15 +175,18 @@ void Distances(DataChunk& arguments, ExpressionState& state, Vector& result) {
   VectorColumn queries(state.GetContext(), arguments.data[1], arguments.size());
   auto* out = duckdb::FlatVector::GetData<double>(result);
   for (size_t i = 0; i < arguments.size(); ++i) {
-    if (!queries.Load(i)) throw duckdb::InvalidInputException("COSINE_DISTANCE() query vector cannot be NULL");
-    if (queries.floats().empty()) throw duckdb::InvalidInputException("COSINE_DISTANCE() query vector cannot be empty");
+    if (!queries.Load(i))
+      throw duckdb::InvalidInputException("COSINE_DISTANCE() query vector cannot be NULL");
+    if (queries.floats().empty())
+      throw duckdb::InvalidInputException("COSINE_DISTANCE() query vector cannot be empty");
     if (!rows.Load(i)) {
       duckdb::FlatVector::SetNull(result, i, true);
       continue;
     }
     if (rows.floats().size() != queries.floats().size()) {
       throw duckdb::InvalidInputException(
-          fmt::format("COSINE_DISTANCE() dimension mismatch: row has {}, query has {}", rows.floats().size(), queries.floats().size()));
+          fmt::format("COSINE_DISTANCE() dimension mismatch: row has {}, query has {}", rows.floats().size(),
+                      queries.floats().size()));
     }
     out[i] = Distance(rows.floats(), queries.floats());
   }
@@ -198,7 +208,8 @@ void RegisterFunctions(ClientContext& context) {
   functions.push_back(IdFunction("uuid_v7", LogicalType::VARCHAR, TextIds<UuidV7>));
   functions.push_back(IdFunction("ulid", LogicalType::VARCHAR, TextIds<Ulid>));
   functions.push_back(DistanceFunction());
-  ScalarFunction write(kWriteFunction, {LogicalType::ANY, LogicalType::UINTEGER}, LogicalType::ANY, Write, BindWrite);
+  ScalarFunction write(kWriteFunction, {LogicalType::ANY, LogicalType::UINTEGER}, LogicalType::ANY, Write,
+                       BindWrite);
   write.stability = duckdb::FunctionStability::VOLATILE;
   write.null_handling = duckdb::FunctionNullHandling::SPECIAL_HANDLING;
   functions.push_back(write);

@@ -5,7 +5,8 @@
 
 namespace kalam::engine {
 
-// The cast of one written value inside VALUES: kalam_write(value, column) with the type of RunState::cast_to[column].
+// The cast of one written value inside VALUES: kalam_write(value, column) with the type of
+// RunState::cast_to[column].
 inline constexpr const char* kWriteFunction = "kalam_write";
 
 // Puts the functions of IsAdjustedFunction into the schema kAdjustedSchema. Within a transaction.

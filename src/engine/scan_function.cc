@@ -31,7 +31,8 @@ struct BoundExpression {
   duckdb::unique_ptr<Expression> value;
 };
 
-// Lives as long as the plan, which may be run again for other sources with the same columns: it keeps no source.
+// Lives as long as the plan, which may be run again for other sources with the same columns: it keeps no
+// source.
 struct ScanBindData final : duckdb::TableFunctionData {
   size_t slot = 0;
   std::vector<DataType> types;
@@ -45,10 +46,13 @@ struct ScanBindData final : duckdb::TableFunctionData {
     copy->types = types;
     copy->description = description;
     copy->rows = rows;
-    for (const BoundExpression& bound : bounds) copy->bounds.push_back({bound.column, bound.op, bound.value->Copy()});
+    for (const BoundExpression& bound : bounds)
+      copy->bounds.push_back({bound.column, bound.op, bound.value->Copy()});
     return copy;
   }
-  bool Equals(const duckdb::FunctionData& other) const override { return slot == other.Cast<ScanBindData>().slot; }
+  bool Equals(const duckdb::FunctionData& other) const override {
+    return slot == other.Cast<ScanBindData>().slot;
+  }
 };
 
 class ChunkWriter final : public BatchWriter {
@@ -82,11 +86,13 @@ struct ScanState final : duckdb::GlobalTableFunctionState {
 // --- planning
 
 duckdb::unique_ptr<duckdb::FunctionData> Bind(ClientContext& context, duckdb::TableFunctionBindInput& input,
-                                              duckdb::vector<LogicalType>& types, duckdb::vector<std::string>& names) {
+                                              duckdb::vector<LogicalType>& types,
+                                              duckdb::vector<std::string>& names) {
   RunState& run = RunStateOf(context);
   auto data = duckdb::make_uniq<ScanBindData>();
   data->slot = static_cast<size_t>(input.inputs[0].GetValue<int32_t>());
-  if (data->slot >= run.sources.size()) run.Throw({ErrorCode::kInternal, "A table of the statement has no source"});
+  if (data->slot >= run.sources.size())
+    run.Throw({ErrorCode::kInternal, "A table of the statement has no source"});
   const Source& source = *run.sources[data->slot];
   for (const ResultColumn& column : source.columns()) {
     data->types.push_back(column.type);
@@ -117,8 +123,10 @@ duckdb::InsertionOrderPreservingMap<std::string> Describe(duckdb::TableFunctionT
   return out;
 }
 
-// Copying a part of a plan by text would lose the link between a parameter and its value: DuckDB keeps the part shared instead.
-void RefuseSerialize(duckdb::Serializer&, duckdb::optional_ptr<duckdb::FunctionData>, const duckdb::TableFunction&) {
+// Copying a part of a plan by text would lose the link between a parameter and its value: DuckDB keeps the
+// part shared instead.
+void RefuseSerialize(duckdb::Serializer&, duckdb::optional_ptr<duckdb::FunctionData>,
+                     const duckdb::TableFunction&) {
   throw duckdb::NotImplementedException("a scan cannot be serialized");
 }
 duckdb::unique_ptr<duckdb::FunctionData> RefuseDeserialize(duckdb::Deserializer&, duckdb::TableFunction&) {
@@ -128,39 +136,52 @@ duckdb::unique_ptr<duckdb::FunctionData> RefuseDeserialize(duckdb::Deserializer&
 // --- bounds
 
 // The source's column when `expression` is one, perhaps widened to a larger integer type.
-std::optional<size_t> ColumnOf(const Expression& expression, const duckdb::LogicalGet& get, const ScanBindData& data) {
+std::optional<size_t> ColumnOf(const Expression& expression, const duckdb::LogicalGet& get,
+                               const ScanBindData& data) {
   const Expression* at = &expression;
   while (at->GetExpressionClass() == ExpressionClass::BOUND_CAST) {
     const auto& cast = at->Cast<duckdb::BoundCastExpression>();
-    if (cast.try_cast || !cast.return_type.IsIntegral() || !cast.child->return_type.IsIntegral()) return std::nullopt;
+    if (cast.try_cast || !cast.return_type.IsIntegral() || !cast.child->return_type.IsIntegral())
+      return std::nullopt;
     at = cast.child.get();
   }
   if (at->GetExpressionClass() != ExpressionClass::BOUND_COLUMN_REF) return std::nullopt;
   const auto& ref = at->Cast<duckdb::BoundColumnRefExpression>();
   const auto& ids = get.GetColumnIds();
-  if (ref.depth != 0 || ref.binding.table_index != get.table_index || ref.binding.column_index >= ids.size()) return std::nullopt;
+  if (ref.depth != 0 || ref.binding.table_index != get.table_index || ref.binding.column_index >= ids.size())
+    return std::nullopt;
   const auto& id = ids[ref.binding.column_index];
-  if (id.IsVirtualColumn() || id.HasChildren() || id.GetPrimaryIndex() >= data.types.size()) return std::nullopt;
+  if (id.IsVirtualColumn() || id.HasChildren() || id.GetPrimaryIndex() >= data.types.size())
+    return std::nullopt;
   return id.GetPrimaryIndex();
 }
 
 bool IsValue(const Expression& expression) {
   switch (expression.GetExpressionClass()) {
     case ExpressionClass::BOUND_CONSTANT:
-    case ExpressionClass::BOUND_PARAMETER: return true;
-    case ExpressionClass::BOUND_CAST: return IsValue(*expression.Cast<duckdb::BoundCastExpression>().child);
-    default: return false;
+    case ExpressionClass::BOUND_PARAMETER:
+      return true;
+    case ExpressionClass::BOUND_CAST:
+      return IsValue(*expression.Cast<duckdb::BoundCastExpression>().child);
+    default:
+      return false;
   }
 }
 
 std::optional<ScanBound::Op> ToOp(ExpressionType type) {
   switch (type) {
-    case ExpressionType::COMPARE_EQUAL: return ScanBound::Op::kEqual;
-    case ExpressionType::COMPARE_LESSTHAN: return ScanBound::Op::kLess;
-    case ExpressionType::COMPARE_LESSTHANOREQUALTO: return ScanBound::Op::kLessEqual;
-    case ExpressionType::COMPARE_GREATERTHAN: return ScanBound::Op::kGreater;
-    case ExpressionType::COMPARE_GREATERTHANOREQUALTO: return ScanBound::Op::kGreaterEqual;
-    default: return std::nullopt;
+    case ExpressionType::COMPARE_EQUAL:
+      return ScanBound::Op::kEqual;
+    case ExpressionType::COMPARE_LESSTHAN:
+      return ScanBound::Op::kLess;
+    case ExpressionType::COMPARE_LESSTHANOREQUALTO:
+      return ScanBound::Op::kLessEqual;
+    case ExpressionType::COMPARE_GREATERTHAN:
+      return ScanBound::Op::kGreater;
+    case ExpressionType::COMPARE_GREATERTHANOREQUALTO:
+      return ScanBound::Op::kGreaterEqual;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -188,7 +209,8 @@ class BoundFinder {
         Add(*between.input, between.UpperComparisonType(), *between.upper);
         return;
       }
-      default: return;
+      default:
+        return;
     }
   }
 
@@ -211,18 +233,23 @@ class BoundFinder {
   ScanBindData& data_;
 };
 
-// Runs after DuckDB's optimizer: filters that stand directly over a scan. DuckDB's own way to tell a table function its filters
-// (pushdown_complex_filter) makes every plan with a parameter in such a filter unusable for a second run.
+// Runs after DuckDB's optimizer: filters that stand directly over a scan. DuckDB's own way to tell a table
+// function its filters (pushdown_complex_filter) makes every plan with a parameter in such a filter unusable
+// for a second run.
 void FindBounds(duckdb::LogicalOperator& plan) {
   for (const auto& child : plan.children) FindBounds(*child);
-  if (plan.type != duckdb::LogicalOperatorType::LOGICAL_FILTER || plan.children[0]->type != duckdb::LogicalOperatorType::LOGICAL_GET) return;
+  if (plan.type != duckdb::LogicalOperatorType::LOGICAL_FILTER ||
+      plan.children[0]->type != duckdb::LogicalOperatorType::LOGICAL_GET)
+    return;
   auto& get = plan.children[0]->Cast<duckdb::LogicalGet>();
   if (get.function.name != kScanFunction || !get.bind_data) return;
   BoundFinder finder(get, get.bind_data->Cast<ScanBindData>());
   for (const auto& filter : plan.expressions) finder.Find(*filter);
 }
 
-void Optimize(duckdb::OptimizerExtensionInput&, duckdb::unique_ptr<duckdb::LogicalOperator>& plan) { FindBounds(*plan); }
+void Optimize(duckdb::OptimizerExtensionInput&, duckdb::unique_ptr<duckdb::LogicalOperator>& plan) {
+  FindBounds(*plan);
+}
 
 // Adds the bound when its value has an exact counterpart in the column's type.
 void AddBound(ClientContext& context, const BoundExpression& bound, const DataType& type, ScanState& state) {
@@ -242,7 +269,8 @@ void AddBound(ClientContext& context, const BoundExpression& bound, const DataTy
 
 // --- running
 
-duckdb::unique_ptr<duckdb::GlobalTableFunctionState> Init(ClientContext& context, duckdb::TableFunctionInitInput& input) {
+duckdb::unique_ptr<duckdb::GlobalTableFunctionState> Init(ClientContext& context,
+                                                          duckdb::TableFunctionInitInput& input) {
   RunState& run = RunStateOf(context);
   const auto& data = input.bind_data->Cast<ScanBindData>();
   auto state = duckdb::make_uniq<ScanState>(input.column_ids.size());
@@ -270,7 +298,8 @@ void Scan(ClientContext& context, duckdb::TableFunctionInput& input, duckdb::Dat
   RunState& run = RunStateOf(context);
   if (!rows) run.Throw(std::move(rows).error());
   if (state.writer.kind_mismatch() || *rows > STANDARD_VECTOR_SIZE) {
-    run.Throw({ErrorCode::kInternal, "A source gave a value that does not fit its column: " + data.description});
+    run.Throw(
+        {ErrorCode::kInternal, "A source gave a value that does not fit its column: " + data.description});
   }
   state.finished = *rows == 0;
   output.SetCardinality(*rows);

@@ -24,11 +24,14 @@ using duckdb::StringUtil;
 
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
-bool IsWordChar(char c) { return IsDigit(c) || c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80) != 0; }
+bool IsWordChar(char c) {
+  return IsDigit(c) || c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80) != 0;
+}
 
 // --- literals, compared with the text
 
-// The end of a plain number (digits, point, exponent) that starts at `begin`, or nullopt for other notations (0x1F, 1_000).
+// The end of a plain number (digits, point, exponent) that starts at `begin`, or nullopt for other notations
+// (0x1F, 1_000).
 std::optional<size_t> NumberEnd(std::string_view sql, size_t begin) {
   size_t i = begin;
   const auto digits = [&] {
@@ -111,26 +114,33 @@ std::optional<Operand> Literal(const duckdb::ConstantExpression& constant, std::
       operand.offset = offset;
       return operand;
     }
-    case duckdb::LogicalTypeId::VARCHAR: return StringAt(sql, offset, duckdb::StringValue::Get(constant.value));
+    case duckdb::LogicalTypeId::VARCHAR:
+      return StringAt(sql, offset, duckdb::StringValue::Get(constant.value));
     case duckdb::LogicalTypeId::INTEGER:
     case duckdb::LogicalTypeId::BIGINT:
     case duckdb::LogicalTypeId::HUGEINT:
     case duckdb::LogicalTypeId::UHUGEINT:
     case duckdb::LogicalTypeId::DECIMAL:
-    case duckdb::LogicalTypeId::DOUBLE: return NumberAt(sql, offset, constant.value);
-    default: return std::nullopt;
+    case duckdb::LogicalTypeId::DOUBLE:
+      return NumberAt(sql, offset, constant.value);
+    default:
+      return std::nullopt;
   }
 }
 
 // TRUE and FALSE arrive as CAST('t' AS BOOLEAN) whose string points at the word.
 std::optional<Operand> BooleanLiteral(const duckdb::CastExpression& cast, std::string_view sql) {
   if (cast.try_cast || cast.cast_type.id() != duckdb::LogicalTypeId::BOOLEAN) return std::nullopt;
-  if (cast.child->GetExpressionClass() != ExpressionClass::CONSTANT || !cast.child->GetQueryLocation().IsValid()) return std::nullopt;
+  if (cast.child->GetExpressionClass() != ExpressionClass::CONSTANT ||
+      !cast.child->GetQueryLocation().IsValid())
+    return std::nullopt;
   const size_t offset = cast.child->GetQueryLocation().GetIndex();
   const std::string value = cast.child->Cast<duckdb::ConstantExpression>().value.ToString();
-  if (!(value == "t" && WordAt(sql, offset, "true")) && !(value == "f" && WordAt(sql, offset, "false"))) return std::nullopt;
+  if (!(value == "t" && WordAt(sql, offset, "true")) && !(value == "f" && WordAt(sql, offset, "false")))
+    return std::nullopt;
   Operand operand;
   operand.literal_kind = Operand::LiteralKind::kBoolean;
+  operand.truth = value == "t";
   operand.offset = offset;
   return operand;
 }
@@ -151,8 +161,10 @@ std::optional<Operand::Function> FunctionNamed(const std::string& lower, bool ca
 
 std::optional<Operand> ToOperand(const ParsedExpression& expression, std::string_view sql) {
   switch (expression.GetExpressionClass()) {
-    case ExpressionClass::CONSTANT: return Literal(expression.Cast<duckdb::ConstantExpression>(), sql);
-    case ExpressionClass::CAST: return BooleanLiteral(expression.Cast<duckdb::CastExpression>(), sql);
+    case ExpressionClass::CONSTANT:
+      return Literal(expression.Cast<duckdb::ConstantExpression>(), sql);
+    case ExpressionClass::CAST:
+      return BooleanLiteral(expression.Cast<duckdb::CastExpression>(), sql);
     case ExpressionClass::DEFAULT: {
       Operand operand;
       operand.kind = Operand::Kind::kDefault;
@@ -167,8 +179,10 @@ std::optional<Operand> ToOperand(const ParsedExpression& expression, std::string
       return operand;
     }
     case ExpressionClass::FUNCTION:
-    case ExpressionClass::COLUMN_REF: break;
-    default: return std::nullopt;
+    case ExpressionClass::COLUMN_REF:
+      break;
+    default:
+      return std::nullopt;
   }
   std::optional<Operand::Function> function;
   if (expression.GetExpressionClass() == ExpressionClass::FUNCTION) {
@@ -200,7 +214,8 @@ class Table {
  public:
   // False when the reference is anything but a plain table.
   bool Set(const duckdb::TableRef& ref) {
-    if (ref.type != duckdb::TableReferenceType::BASE_TABLE || ref.sample || !ref.column_name_alias.empty()) return false;
+    if (ref.type != duckdb::TableReferenceType::BASE_TABLE || ref.sample || !ref.column_name_alias.empty())
+      return false;
     const auto& base = ref.Cast<duckdb::BaseTableRef>();
     if (base.at_clause) return false;
     ns_ = StringUtil::Lower(base.schema_name);
@@ -215,17 +230,23 @@ class Table {
     const std::string column = StringUtil::Lower(names.back());
     if (names.size() == 1) {
       // Words that are functions without parentheses.
-      if (column.starts_with("current_") || column.starts_with("local") || column == "session_user" || column == "user") return std::nullopt;
+      if (column.starts_with("current_") || column.starts_with("local") || column == "session_user" ||
+          column == "user")
+        return std::nullopt;
       return column;
     }
     if (names.size() == 2 && StringUtil::Lower(names[0]) == name_) return column;
-    if (names.size() == 3 && !aliased_ && StringUtil::Lower(names[0]) == ns_ && StringUtil::Lower(names[1]) == name_) return column;
+    if (names.size() == 3 && !aliased_ && StringUtil::Lower(names[0]) == ns_ &&
+        StringUtil::Lower(names[1]) == name_)
+      return column;
     return std::nullopt;
   }
   bool IsStar(const ParsedExpression& expression) const {
     if (expression.GetExpressionClass() != ExpressionClass::STAR) return false;
     const auto& star = expression.Cast<duckdb::StarExpression>();
-    if (star.columns || star.expr || !star.exclude_list.empty() || !star.replace_list.empty() || !star.rename_list.empty()) return false;
+    if (star.columns || star.expr || !star.exclude_list.empty() || !star.replace_list.empty() ||
+        !star.rename_list.empty())
+      return false;
     return star.relation_name.empty() || StringUtil::Lower(star.relation_name) == name_;
   }
 
@@ -239,13 +260,20 @@ class Table {
 
 std::optional<CompareOp> ToCompareOp(ExpressionType type) {
   switch (type) {
-    case ExpressionType::COMPARE_EQUAL: return CompareOp::kEqual;
-    case ExpressionType::COMPARE_NOTEQUAL: return CompareOp::kNotEqual;
-    case ExpressionType::COMPARE_LESSTHAN: return CompareOp::kLess;
-    case ExpressionType::COMPARE_LESSTHANOREQUALTO: return CompareOp::kLessEqual;
-    case ExpressionType::COMPARE_GREATERTHAN: return CompareOp::kGreater;
-    case ExpressionType::COMPARE_GREATERTHANOREQUALTO: return CompareOp::kGreaterEqual;
-    default: return std::nullopt;
+    case ExpressionType::COMPARE_EQUAL:
+      return CompareOp::kEqual;
+    case ExpressionType::COMPARE_NOTEQUAL:
+      return CompareOp::kNotEqual;
+    case ExpressionType::COMPARE_LESSTHAN:
+      return CompareOp::kLess;
+    case ExpressionType::COMPARE_LESSTHANOREQUALTO:
+      return CompareOp::kLessEqual;
+    case ExpressionType::COMPARE_GREATERTHAN:
+      return CompareOp::kGreater;
+    case ExpressionType::COMPARE_GREATERTHANOREQUALTO:
+      return CompareOp::kGreaterEqual;
+    default:
+      return std::nullopt;
   }
 }
 
@@ -267,12 +295,14 @@ bool AddComparison(const duckdb::ComparisonExpression& comparison, const Table& 
 }
 
 // False when the filter is more than comparisons of columns with operands, joined by AND.
-bool AddFilter(const ParsedExpression& expression, const Table& table, std::string_view sql, std::vector<Comparison>& out) {
+bool AddFilter(const ParsedExpression& expression, const Table& table, std::string_view sql,
+               std::vector<Comparison>& out) {
   switch (expression.GetExpressionClass()) {
     case ExpressionClass::CONJUNCTION: {
       if (expression.GetExpressionType() != ExpressionType::CONJUNCTION_AND) return false;
       const auto& children = expression.Cast<duckdb::ConjunctionExpression>().children;
-      return std::ranges::all_of(children, [&](const auto& child) { return AddFilter(*child, table, sql, out); });
+      return std::ranges::all_of(children,
+                                 [&](const auto& child) { return AddFilter(*child, table, sql, out); });
     }
     case ExpressionClass::COMPARISON: {
       const ExpressionType type = expression.GetExpressionType();
@@ -292,13 +322,18 @@ bool AddFilter(const ParsedExpression& expression, const Table& table, std::stri
     }
     case ExpressionClass::OPERATOR: {
       const ExpressionType type = expression.GetExpressionType();
-      if (type != ExpressionType::OPERATOR_IS_NULL && type != ExpressionType::OPERATOR_IS_NOT_NULL) return false;
-      const std::optional<std::string> column = table.Column(*expression.Cast<duckdb::OperatorExpression>().children[0]);
+      if (type != ExpressionType::OPERATOR_IS_NULL && type != ExpressionType::OPERATOR_IS_NOT_NULL)
+        return false;
+      const std::optional<std::string> column =
+          table.Column(*expression.Cast<duckdb::OperatorExpression>().children[0]);
       if (!column) return false;
-      out.push_back({*column, type == ExpressionType::OPERATOR_IS_NULL ? CompareOp::kIsNull : CompareOp::kIsNotNull, {}});
+      out.push_back({*column,
+                     type == ExpressionType::OPERATOR_IS_NULL ? CompareOp::kIsNull : CompareOp::kIsNotNull,
+                     {}});
       return true;
     }
-    default: return false;
+    default:
+      return false;
   }
 }
 
@@ -317,8 +352,9 @@ bool AddSelectItem(const ParsedExpression& expression, const Table& table, size_
   }
   if (expression.GetExpressionClass() != ExpressionClass::FUNCTION || count != 1) return false;
   const auto& call = expression.Cast<duckdb::FunctionExpression>();
-  if (StringUtil::Lower(call.function_name) != "count_star" || !call.schema.empty() || !call.children.empty() || call.filter ||
-      call.distinct || (call.order_bys && !call.order_bys->orders.empty())) {
+  if (StringUtil::Lower(call.function_name) != "count_star" || !call.schema.empty() ||
+      !call.children.empty() || call.filter || call.distinct ||
+      (call.order_bys && !call.order_bys->orders.empty())) {
     return false;
   }
   out.count_star = true;
@@ -326,10 +362,12 @@ bool AddSelectItem(const ParsedExpression& expression, const Table& table, size_
   return true;
 }
 
-bool AddModifier(const duckdb::ResultModifier& modifier, const Table& table, std::string_view sql, SimpleSelect& out) {
+bool AddModifier(const duckdb::ResultModifier& modifier, const Table& table, std::string_view sql,
+                 SimpleSelect& out) {
   if (modifier.type == duckdb::ResultModifierType::ORDER_MODIFIER) {
     const auto& orders = modifier.Cast<duckdb::OrderModifier>().orders;
-    if (orders.size() != 1 || out.order || orders[0].null_order != duckdb::OrderByNullType::ORDER_DEFAULT) return false;
+    if (orders.size() != 1 || out.order || orders[0].null_order != duckdb::OrderByNullType::ORDER_DEFAULT)
+      return false;
     const std::optional<std::string> column = table.Column(*orders[0].expression);
     if (!column) return false;
     // ORDER BY sees result names first: a label that hides another column is another order.
@@ -350,7 +388,8 @@ std::optional<SimpleSelect> Select(const duckdb::SelectStatement& statement, std
   const auto& node = statement.node->Cast<duckdb::SelectNode>();
   Table table;
   if (!node.cte_map.map.empty() || !node.from_table || !table.Set(*node.from_table)) return std::nullopt;
-  if (!node.groups.group_expressions.empty() || !node.groups.grouping_sets.empty() || node.having || node.qualify || node.sample ||
+  if (!node.groups.group_expressions.empty() || !node.groups.grouping_sets.empty() || node.having ||
+      node.qualify || node.sample ||
       node.aggregate_handling != duckdb::AggregateHandling::STANDARD_HANDLING) {
     return std::nullopt;
   }
@@ -364,7 +403,8 @@ std::optional<SimpleSelect> Select(const duckdb::SelectStatement& statement, std
     for (const SimpleSelect::Item& item : out.items) {
       const std::string label = StringUtil::Lower(item.label);
       if (label == item.column) continue;
-      if (std::ranges::any_of(out.where, [&](const Comparison& c) { return c.column == label; })) return std::nullopt;
+      if (std::ranges::any_of(out.where, [&](const Comparison& c) { return c.column == label; }))
+        return std::nullopt;
     }
   }
   for (const auto& modifier : node.modifiers) {
@@ -375,11 +415,14 @@ std::optional<SimpleSelect> Select(const duckdb::SelectStatement& statement, std
 }
 
 std::optional<SimpleInsert> Insert(const duckdb::InsertStatement& statement, std::string_view sql) {
-  if (!statement.cte_map.map.empty() || statement.on_conflict_info || !statement.returning_list.empty() || statement.default_values ||
-      statement.column_order != duckdb::InsertColumnOrder::INSERT_BY_POSITION || !statement.select_statement) {
+  if (!statement.cte_map.map.empty() || statement.on_conflict_info || !statement.returning_list.empty() ||
+      statement.default_values || statement.column_order != duckdb::InsertColumnOrder::INSERT_BY_POSITION ||
+      !statement.select_statement) {
     return std::nullopt;
   }
-  if (!statement.select_statement->node->modifiers.empty() || !statement.select_statement->node->cte_map.map.empty()) return std::nullopt;
+  if (!statement.select_statement->node->modifiers.empty() ||
+      !statement.select_statement->node->cte_map.map.empty())
+    return std::nullopt;
   const auto values = statement.GetValuesList();
   if (!values) return std::nullopt;
   SimpleInsert out;
@@ -397,7 +440,8 @@ std::optional<SimpleInsert> Insert(const duckdb::InsertStatement& statement, std
   return out;
 }
 
-bool AddAssignment(const std::string& column, const ParsedExpression& value, const Table& table, std::string_view sql, SimpleUpdate& out) {
+bool AddAssignment(const std::string& column, const ParsedExpression& value, const Table& table,
+                   std::string_view sql, SimpleUpdate& out) {
   using Form = SimpleUpdate::Assignment::Form;
   SimpleUpdate::Assignment assignment;
   assignment.column = StringUtil::Lower(column);
@@ -408,7 +452,9 @@ bool AddAssignment(const std::string& column, const ParsedExpression& value, con
   }
   if (value.GetExpressionClass() != ExpressionClass::FUNCTION) return false;
   const auto& call = value.Cast<duckdb::FunctionExpression>();
-  if (!call.is_operator || call.children.size() != 2 || (call.function_name != "+" && call.function_name != "-")) return false;
+  if (!call.is_operator || call.children.size() != 2 ||
+      (call.function_name != "+" && call.function_name != "-"))
+    return false;
   const std::optional<std::string> source = table.Column(*call.children[0]);
   const std::optional<Operand> operand = ToValueOperand(*call.children[1], sql);
   if (!source || !operand) return false;
@@ -421,8 +467,8 @@ bool AddAssignment(const std::string& column, const ParsedExpression& value, con
 
 std::optional<SimpleUpdate> Update(const duckdb::UpdateStatement& statement, std::string_view sql) {
   Table table;
-  if (!statement.cte_map.map.empty() || statement.from_table || !statement.returning_list.empty() || !table.Set(*statement.table) ||
-      !statement.set_info->condition) {
+  if (!statement.cte_map.map.empty() || statement.from_table || !statement.returning_list.empty() ||
+      !table.Set(*statement.table) || !statement.set_info->condition) {
     return std::nullopt;
   }
   SimpleUpdate out;
@@ -436,8 +482,8 @@ std::optional<SimpleUpdate> Update(const duckdb::UpdateStatement& statement, std
 
 std::optional<SimpleDelete> Delete(const duckdb::DeleteStatement& statement, std::string_view sql) {
   Table table;
-  if (!statement.cte_map.map.empty() || !statement.using_clauses.empty() || !statement.returning_list.empty() ||
-      !table.Set(*statement.table) || !statement.condition) {
+  if (!statement.cte_map.map.empty() || !statement.using_clauses.empty() ||
+      !statement.returning_list.empty() || !table.Set(*statement.table) || !statement.condition) {
     return std::nullopt;
   }
   SimpleDelete out;
@@ -455,11 +501,16 @@ SimpleForm OrNone(std::optional<Form> form) {
 
 SimpleForm RecogniseSimpleForm(const duckdb::SQLStatement& statement, std::string_view sql) {
   switch (statement.type) {
-    case duckdb::StatementType::SELECT_STATEMENT: return OrNone(Select(statement.Cast<duckdb::SelectStatement>(), sql));
-    case duckdb::StatementType::INSERT_STATEMENT: return OrNone(Insert(statement.Cast<duckdb::InsertStatement>(), sql));
-    case duckdb::StatementType::UPDATE_STATEMENT: return OrNone(Update(statement.Cast<duckdb::UpdateStatement>(), sql));
-    case duckdb::StatementType::DELETE_STATEMENT: return OrNone(Delete(statement.Cast<duckdb::DeleteStatement>(), sql));
-    default: return std::monostate();
+    case duckdb::StatementType::SELECT_STATEMENT:
+      return OrNone(Select(statement.Cast<duckdb::SelectStatement>(), sql));
+    case duckdb::StatementType::INSERT_STATEMENT:
+      return OrNone(Insert(statement.Cast<duckdb::InsertStatement>(), sql));
+    case duckdb::StatementType::UPDATE_STATEMENT:
+      return OrNone(Update(statement.Cast<duckdb::UpdateStatement>(), sql));
+    case duckdb::StatementType::DELETE_STATEMENT:
+      return OrNone(Delete(statement.Cast<duckdb::DeleteStatement>(), sql));
+    default:
+      return std::monostate();
   }
 }
 

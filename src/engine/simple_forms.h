@@ -1,4 +1,5 @@
-// Recognises the statements that upper modules can run without the engine (statement.h). Not for other modules.
+// Recognises the statements that upper modules can run without the engine (statement.h). Not for other
+// modules.
 #pragma once
 
 #include <string_view>
@@ -8,8 +9,9 @@
 
 namespace kalam::engine {
 
-// The simple form of a freshly parsed, not yet rewritten statement, or monostate. `sql` is the text that was parsed: literals are
-// compared with it, so that an operand's offset is always the start of exactly that literal.
+// The simple form of a freshly parsed, not yet rewritten statement, or monostate. `sql` is the text that was
+// parsed: literals are compared with it, so that an operand's offset is always the start of exactly that
+// literal.
 SimpleForm RecogniseSimpleForm(const duckdb::SQLStatement& statement, std::string_view sql);
 
 }  // namespace kalam::engine

@@ -18,8 +18,8 @@
 
 namespace kalam::engine {
 
-// Where a scan puts its rows: a batch of at most capacity() rows, one column per requested column, in request order.
-// One thread at a time.
+// Where a scan puts its rows: a batch of at most capacity() rows, one column per requested column, in request
+// order. One thread at a time.
 class BatchWriter {
  public:
   virtual ~BatchWriter() = default;
@@ -28,8 +28,9 @@ class BatchWriter {
   virtual void Set(size_t column, size_t row, const Value& value) = 0;
 };
 
-// `column op value`, implied by the query for every row it needs. A source may use it to skip rows; the engine filters again, so
-// ignoring it is correct. `value` has the column's type and lives as long as the scan.
+// `column op value`, implied by the query for every row it needs. A source may use it to skip rows; the
+// engine filters again, so ignoring it is correct. `value` has the column's type and lives as long as the
+// scan.
 struct ScanBound {
   enum class Op : uint8_t { kEqual, kLess, kLessEqual, kGreater, kGreaterEqual };
   size_t column = 0;  // position in Source::columns()
@@ -37,9 +38,11 @@ struct ScanBound {
   Value value;
 };
 
+// Both spans live as long as the scan.
 struct ScanRequest {
-  std::span<const size_t> columns;     // positions in Source::columns() that the query needs, maybe none (COUNT(*))
-  std::span<const ScanBound> bounds;   // all of them hold
+  // Positions in Source::columns() that the query needs, maybe none (COUNT(*)).
+  std::span<const size_t> columns;
+  std::span<const ScanBound> bounds;  // all of them hold
 };
 
 // One running scan. Used by one thread at a time, perhaps different ones.
@@ -50,16 +53,20 @@ class SourceScan {
   virtual Result<size_t> Next(BatchWriter& out) = 0;
 };
 
-// A table as one statement sees it: bound to a principal's scope and a snapshot. Immutable, thread-safe, shared by the statement.
+// A table as one statement sees it: bound to a principal's scope and a snapshot. Immutable, thread-safe,
+// shared by the statement.
 class Source {
  public:
   virtual ~Source() = default;
   // Columns in SELECT * order; `name` lower case.
   virtual std::span<const ResultColumn> columns() const = 0;
+  // May be called more than once by one statement (recursive queries), each time for all rows. The scan is
+  // gone when Engine::Run returns.
   virtual Result<std::unique_ptr<SourceScan>> Scan(const ScanRequest& request) const = 0;
   // Rows, for join order; an estimate.
   virtual std::optional<uint64_t> EstimatedRows() const { return std::nullopt; }
-  // The column by which scans deliver their rows in ascending order (unique, no NULLs), if any: saves the default sort.
+  // The column by which scans deliver their rows in ascending order (unique, no NULLs), if any: saves the
+  // default sort.
   virtual std::optional<size_t> SortedBy() const { return std::nullopt; }
   // For EXPLAIN: "user table app.notes (hot)".
   virtual std::string Describe() const = 0;

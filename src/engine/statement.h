@@ -1,4 +1,5 @@
-// A SELECT, INSERT, UPDATE, DELETE or EXPLAIN after parsing and the allow-list check, in terms that the upper modules understand.
+// A SELECT, INSERT, UPDATE, DELETE or EXPLAIN after parsing and the allow-list check, in terms that the upper
+// modules understand.
 #pragma once
 
 #include <cstdint>
@@ -13,9 +14,10 @@
 
 namespace kalam::engine {
 
-// A table as written in the statement. Parts are lower case; a leading catalog name `kalam.` has been removed.
+// A table as written in the statement. Parts are lower case; a leading catalog name `kalam.` has been
+// removed.
 struct TableName {
-  std::string ns;     // empty when not qualified
+  std::string ns;  // empty when not qualified
   std::string table;
   friend bool operator==(const TableName&, const TableName&) = default;
 };
@@ -28,13 +30,23 @@ struct Operand {
   Kind kind = Kind::kLiteral;
   LiteralKind literal_kind = LiteralKind::kNull;
   Function function = Function::kNow;
-  bool negative = false;      // kLiteral number written with a minus sign before it
-  bool truth = false;         // kLiteral boolean: its value
-  uint32_t parameter = 0;     // kParameter: 1-based
-  size_t offset = 0;          // kLiteral: byte offset of the literal's token in the statement text (of the number, not its sign)
+  bool negative = false;   // kLiteral number written with a minus sign before it
+  bool truth = false;      // kLiteral boolean: its value
+  uint32_t parameter = 0;  // kParameter: 1-based
+  size_t offset =
+      0;  // kLiteral: byte offset of the literal's token in the statement text (of the number, not its sign)
 };
 
-enum class CompareOp : uint8_t { kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kIsNull, kIsNotNull };
+enum class CompareOp : uint8_t {
+  kEqual,
+  kNotEqual,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,
+  kIsNull,
+  kIsNotNull
+};
 
 struct Comparison {
   std::string column;  // lower case
@@ -42,7 +54,8 @@ struct Comparison {
   Operand operand;  // unused for IS [NOT] NULL
 };
 
-// SELECT <plain columns or *> FROM <one table, no alias use> [WHERE c op v AND ...] [ORDER BY c [ASC|DESC]] [LIMIT n] [OFFSET n]
+// SELECT <plain columns or *> FROM <one table, no alias use> [WHERE c op v AND ...] [ORDER BY c [ASC|DESC]]
+// [LIMIT n] [OFFSET n]
 struct SimpleSelect {
   struct Item {
     std::string column;  // lower case; empty = *
@@ -89,8 +102,8 @@ class ParsedStatement {
  public:
   virtual ~ParsedStatement() = default;
   virtual StatementKind kind() const = 0;
-  // Every table reference, in the order in which Engine::Run wants the sources. For INSERT, UPDATE and DELETE the written table is
-  // target() and, for UPDATE and DELETE, also the first of tables().
+  // Every table reference, in the order in which Engine::Run wants the sources. For INSERT, UPDATE and DELETE
+  // the written table is target() and, for UPDATE and DELETE, also the first of tables().
   virtual const std::vector<TableName>& tables() const = 0;
   virtual const TableName& target() const = 0;
   // Distinct $n in ascending order.
@@ -102,7 +115,8 @@ class ParsedStatement {
   // INSERT: the column list (lower case, empty = all); UPDATE: the assigned columns in order.
   virtual const std::vector<std::string>& written_columns() const = 0;
   // The statement's simple form when it has one, else monostate.
-  virtual const std::variant<std::monostate, SimpleSelect, SimpleInsert, SimpleUpdate, SimpleDelete>& simple() const = 0;
+  virtual const std::variant<std::monostate, SimpleSelect, SimpleInsert, SimpleUpdate, SimpleDelete>& simple()
+      const = 0;
 };
 
 using ParsedStatementPtr = std::shared_ptr<const ParsedStatement>;

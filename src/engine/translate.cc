@@ -19,7 +19,8 @@ using duckdb::PhysicalType;
 constexpr size_t kEmbeddingDimensionMax = 8192;
 
 bool IsFloatArray(const LogicalType& type) {
-  return type.id() == LogicalTypeId::ARRAY && duckdb::ArrayType::GetChildType(type).id() == LogicalTypeId::FLOAT &&
+  return type.id() == LogicalTypeId::ARRAY &&
+         duckdb::ArrayType::GetChildType(type).id() == LogicalTypeId::FLOAT &&
          duckdb::ArrayType::GetSize(type) <= kEmbeddingDimensionMax;
 }
 
@@ -28,19 +29,24 @@ LogicalType LayoutOf(const LogicalType& type) {
   switch (type.id()) {
     case LogicalTypeId::TIMESTAMP_SEC:
     case LogicalTypeId::TIMESTAMP_MS:
-    case LogicalTypeId::TIMESTAMP_NS: return LogicalType::TIMESTAMP;
-    case LogicalTypeId::TIME_NS: return LogicalType::TIME;
+    case LogicalTypeId::TIMESTAMP_NS:
+      return LogicalType::TIMESTAMP;
+    case LogicalTypeId::TIME_NS:
+      return LogicalType::TIME;
     case LogicalTypeId::ENUM:
     case LogicalTypeId::UHUGEINT:
-    case LogicalTypeId::BIGNUM: return LogicalType::VARCHAR;
+    case LogicalTypeId::BIGNUM:
+      return LogicalType::VARCHAR;
     case LogicalTypeId::ARRAY:
       if (IsFloatArray(type)) return type;
       [[fallthrough]];
     case LogicalTypeId::LIST:
     case LogicalTypeId::STRUCT:
     case LogicalTypeId::MAP:
-    case LogicalTypeId::UNION: return LogicalType::JSON();
-    default: return type;
+    case LogicalTypeId::UNION:
+      return LogicalType::JSON();
+    default:
+      return type;
   }
 }
 
@@ -66,7 +72,8 @@ std::expected<LogicalType, Error> RefuseType(const LogicalType& type) {
 Result<LogicalType> ResolveUserType(const LogicalType& written) {
   const std::string& name = duckdb::UserType::GetTypeName(written);
   const auto& modifiers = duckdb::UserType::GetTypeModifiers(written);
-  if (!duckdb::UserType::GetSchema(written).empty() || !duckdb::UserType::GetCatalog(written).empty() || modifiers.size() > 2) {
+  if (!duckdb::UserType::GetSchema(written).empty() || !duckdb::UserType::GetCatalog(written).empty() ||
+      modifiers.size() > 2) {
     return RefuseType(written);
   }
   int64_t arguments[2] = {};
@@ -84,81 +91,124 @@ duckdb::hugeint_t ToHuge(Int128 wide) {
   return duckdb::hugeint_t(static_cast<int64_t>(wide >> 64), static_cast<uint64_t>(wide));
 }
 Int128 FromHuge(duckdb::hugeint_t huge) {
-  return static_cast<Int128>((static_cast<unsigned __int128>(static_cast<uint64_t>(huge.upper)) << 64) | huge.lower);
+  return static_cast<Int128>((static_cast<unsigned __int128>(static_cast<uint64_t>(huge.upper)) << 64) |
+                             huge.lower);
 }
 
 LogicalType ToDuck(const DataType& type) {
   switch (type.kind) {
-    case TypeKind::kNull: return LogicalType::SQLNULL;
-    case TypeKind::kBoolean: return LogicalType::BOOLEAN;
-    case TypeKind::kSmallInt: return LogicalType::SMALLINT;
-    case TypeKind::kInt: return LogicalType::INTEGER;
-    case TypeKind::kBigInt: return LogicalType::BIGINT;
-    case TypeKind::kDouble: return LogicalType::DOUBLE;
-    case TypeKind::kFloat: return LogicalType::FLOAT;
+    case TypeKind::kNull:
+      return LogicalType::SQLNULL;
+    case TypeKind::kBoolean:
+      return LogicalType::BOOLEAN;
+    case TypeKind::kSmallInt:
+      return LogicalType::SMALLINT;
+    case TypeKind::kInt:
+      return LogicalType::INTEGER;
+    case TypeKind::kBigInt:
+      return LogicalType::BIGINT;
+    case TypeKind::kDouble:
+      return LogicalType::DOUBLE;
+    case TypeKind::kFloat:
+      return LogicalType::FLOAT;
     case TypeKind::kText:
-    case TypeKind::kFile: return LogicalType::VARCHAR;
+    case TypeKind::kFile:
+      return LogicalType::VARCHAR;
     case TypeKind::kJson:
-    case TypeKind::kList: return LogicalType::JSON();
-    case TypeKind::kTimestamp: return LogicalType::TIMESTAMP;
-    case TypeKind::kDateTime: return LogicalType::TIMESTAMP_TZ;
-    case TypeKind::kDate: return LogicalType::DATE;
-    case TypeKind::kTime: return LogicalType::TIME;
-    case TypeKind::kBytes: return LogicalType::BLOB;
-    case TypeKind::kUuid: return LogicalType::UUID;
-    case TypeKind::kDecimal: return LogicalType::DECIMAL(type.precision == 0 ? 38 : type.precision, type.scale);
-    case TypeKind::kEmbedding: return LogicalType::ARRAY(LogicalType::FLOAT, type.dimension);
-    case TypeKind::kUBigInt: return LogicalType::UBIGINT;
-    case TypeKind::kHugeInt: return LogicalType::HUGEINT;
+    case TypeKind::kList:
+      return LogicalType::JSON();
+    case TypeKind::kTimestamp:
+      return LogicalType::TIMESTAMP;
+    case TypeKind::kDateTime:
+      return LogicalType::TIMESTAMP_TZ;
+    case TypeKind::kDate:
+      return LogicalType::DATE;
+    case TypeKind::kTime:
+      return LogicalType::TIME;
+    case TypeKind::kBytes:
+      return LogicalType::BLOB;
+    case TypeKind::kUuid:
+      return LogicalType::UUID;
+    case TypeKind::kDecimal:
+      return LogicalType::DECIMAL(type.precision == 0 ? 38 : type.precision, type.scale);
+    case TypeKind::kEmbedding:
+      return LogicalType::ARRAY(LogicalType::FLOAT, type.dimension);
+    case TypeKind::kUBigInt:
+      return LogicalType::UBIGINT;
+    case TypeKind::kHugeInt:
+      return LogicalType::HUGEINT;
   }
   return LogicalType::SQLNULL;
 }
 
 Result<DataType> FromDuck(const LogicalType& type) {
   switch (type.id()) {
-    case LogicalTypeId::SQLNULL: return Type(TypeKind::kNull);
-    case LogicalTypeId::BOOLEAN: return Type(TypeKind::kBoolean);
+    case LogicalTypeId::SQLNULL:
+      return Type(TypeKind::kNull);
+    case LogicalTypeId::BOOLEAN:
+      return Type(TypeKind::kBoolean);
     case LogicalTypeId::TINYINT:
     case LogicalTypeId::UTINYINT:
-    case LogicalTypeId::SMALLINT: return Type(TypeKind::kSmallInt);
+    case LogicalTypeId::SMALLINT:
+      return Type(TypeKind::kSmallInt);
     case LogicalTypeId::USMALLINT:
-    case LogicalTypeId::INTEGER: return Type(TypeKind::kInt);
+    case LogicalTypeId::INTEGER:
+      return Type(TypeKind::kInt);
     case LogicalTypeId::UINTEGER:
-    case LogicalTypeId::BIGINT: return Type(TypeKind::kBigInt);
-    case LogicalTypeId::UBIGINT: return Type(TypeKind::kUBigInt);
-    case LogicalTypeId::HUGEINT: return Type(TypeKind::kHugeInt);
-    case LogicalTypeId::FLOAT: return Type(TypeKind::kFloat);
-    case LogicalTypeId::DOUBLE: return Type(TypeKind::kDouble);
+    case LogicalTypeId::BIGINT:
+      return Type(TypeKind::kBigInt);
+    case LogicalTypeId::UBIGINT:
+      return Type(TypeKind::kUBigInt);
+    case LogicalTypeId::HUGEINT:
+      return Type(TypeKind::kHugeInt);
+    case LogicalTypeId::FLOAT:
+      return Type(TypeKind::kFloat);
+    case LogicalTypeId::DOUBLE:
+      return Type(TypeKind::kDouble);
     case LogicalTypeId::DECIMAL:
-      return DataType{TypeKind::kDecimal, duckdb::DecimalType::GetWidth(type), duckdb::DecimalType::GetScale(type), 0};
-    case LogicalTypeId::VARCHAR: return Type(type.IsJSONType() ? TypeKind::kJson : TypeKind::kText);
+      return DataType{TypeKind::kDecimal, duckdb::DecimalType::GetWidth(type),
+                      duckdb::DecimalType::GetScale(type), 0};
+    case LogicalTypeId::VARCHAR:
+      return Type(type.IsJSONType() ? TypeKind::kJson : TypeKind::kText);
     case LogicalTypeId::ENUM:
     case LogicalTypeId::UHUGEINT:
-    case LogicalTypeId::BIGNUM: return Type(TypeKind::kText);
-    case LogicalTypeId::BLOB: return Type(TypeKind::kBytes);
-    case LogicalTypeId::DATE: return Type(TypeKind::kDate);
+    case LogicalTypeId::BIGNUM:
+      return Type(TypeKind::kText);
+    case LogicalTypeId::BLOB:
+      return Type(TypeKind::kBytes);
+    case LogicalTypeId::DATE:
+      return Type(TypeKind::kDate);
     case LogicalTypeId::TIME:
-    case LogicalTypeId::TIME_NS: return Type(TypeKind::kTime);
+    case LogicalTypeId::TIME_NS:
+      return Type(TypeKind::kTime);
     case LogicalTypeId::TIMESTAMP:
     case LogicalTypeId::TIMESTAMP_SEC:
     case LogicalTypeId::TIMESTAMP_MS:
-    case LogicalTypeId::TIMESTAMP_NS: return Type(TypeKind::kTimestamp);
-    case LogicalTypeId::TIMESTAMP_TZ: return Type(TypeKind::kDateTime);
-    case LogicalTypeId::UUID: return Type(TypeKind::kUuid);
+    case LogicalTypeId::TIMESTAMP_NS:
+      return Type(TypeKind::kTimestamp);
+    case LogicalTypeId::TIMESTAMP_TZ:
+      return Type(TypeKind::kDateTime);
+    case LogicalTypeId::UUID:
+      return Type(TypeKind::kUuid);
     case LogicalTypeId::ARRAY:
-      if (IsFloatArray(type)) return DataType{TypeKind::kEmbedding, 0, 0, static_cast<uint16_t>(duckdb::ArrayType::GetSize(type))};
+      if (IsFloatArray(type))
+        return DataType{TypeKind::kEmbedding, 0, 0, static_cast<uint16_t>(duckdb::ArrayType::GetSize(type))};
       return Type(TypeKind::kList);
     case LogicalTypeId::LIST:
     case LogicalTypeId::STRUCT:
     case LogicalTypeId::MAP:
-    case LogicalTypeId::UNION: return Type(TypeKind::kList);
-    default: return Fail(ErrorCode::kUnsupported, fmt::format("Unsupported type {} in result; cast it to TEXT", type.ToString()));
+    case LogicalTypeId::UNION:
+      return Type(TypeKind::kList);
+    default:
+      return Fail(ErrorCode::kUnsupported,
+                  fmt::format("Unsupported type {} in result; cast it to TEXT", type.ToString()));
   }
 }
 
 Result<LogicalType> ResolveType(const LogicalType& written) {
   switch (written.id()) {
-    case LogicalTypeId::USER: return ResolveUserType(written);
+    case LogicalTypeId::USER:
+      return ResolveUserType(written);
     case LogicalTypeId::LIST: {
       KALAM_ASSIGN(LogicalType child, ResolveType(duckdb::ListType::GetChildType(written)));
       return LogicalType::LIST(child);
@@ -209,8 +259,10 @@ Result<LogicalType> ResolveType(const LogicalType& written) {
     case LogicalTypeId::TIMESTAMP_NS:
     case LogicalTypeId::TIMESTAMP_TZ:
     case LogicalTypeId::INTERVAL:
-    case LogicalTypeId::UUID: return written;
-    default: return RefuseType(written);
+    case LogicalTypeId::UUID:
+      return written;
+    default:
+      return RefuseType(written);
   }
 }
 
@@ -219,27 +271,42 @@ Result<LogicalType> ResolveType(const LogicalType& written) {
 duckdb::Value ToDuck(const Value& value, const DataType& type) {
   if (value.is_null) return duckdb::Value(ToDuck(type));
   switch (type.kind) {
-    case TypeKind::kNull: return duckdb::Value(LogicalType::SQLNULL);
-    case TypeKind::kBoolean: return duckdb::Value::BOOLEAN(value.integer != 0);
-    case TypeKind::kSmallInt: return duckdb::Value::SMALLINT(static_cast<int16_t>(value.integer));
-    case TypeKind::kInt: return duckdb::Value::INTEGER(static_cast<int32_t>(value.integer));
-    case TypeKind::kBigInt: return duckdb::Value::BIGINT(value.integer);
-    case TypeKind::kDouble: return duckdb::Value::DOUBLE(value.real);
-    case TypeKind::kFloat: return duckdb::Value::FLOAT(static_cast<float>(value.real));
+    case TypeKind::kNull:
+      return duckdb::Value(LogicalType::SQLNULL);
+    case TypeKind::kBoolean:
+      return duckdb::Value::BOOLEAN(value.integer != 0);
+    case TypeKind::kSmallInt:
+      return duckdb::Value::SMALLINT(static_cast<int16_t>(value.integer));
+    case TypeKind::kInt:
+      return duckdb::Value::INTEGER(static_cast<int32_t>(value.integer));
+    case TypeKind::kBigInt:
+      return duckdb::Value::BIGINT(value.integer);
+    case TypeKind::kDouble:
+      return duckdb::Value::DOUBLE(value.real);
+    case TypeKind::kFloat:
+      return duckdb::Value::FLOAT(static_cast<float>(value.real));
     case TypeKind::kText:
-    case TypeKind::kFile: return duckdb::Value(std::string(value.text()));
+    case TypeKind::kFile:
+      return duckdb::Value(std::string(value.text()));
     case TypeKind::kJson:
     case TypeKind::kList: {
       duckdb::Value json{std::string(value.text())};
       json.Reinterpret(LogicalType::JSON());
       return json;
     }
-    case TypeKind::kTimestamp: return duckdb::Value::TIMESTAMP(duckdb::timestamp_t(value.integer));
-    case TypeKind::kDateTime: return duckdb::Value::TIMESTAMPTZ(duckdb::timestamp_tz_t(value.integer));
-    case TypeKind::kDate: return duckdb::Value::DATE(duckdb::date_t(static_cast<int32_t>(value.integer)));
-    case TypeKind::kTime: return duckdb::Value::TIME(duckdb::dtime_t(value.integer));
-    case TypeKind::kBytes: return duckdb::Value::BLOB(reinterpret_cast<duckdb::const_data_ptr_t>(value.bytes.data), value.bytes.size);
-    case TypeKind::kUuid: return duckdb::Value::UUID(UuidToHuge(value.wide));
+    case TypeKind::kTimestamp:
+      return duckdb::Value::TIMESTAMP(duckdb::timestamp_t(value.integer));
+    case TypeKind::kDateTime:
+      return duckdb::Value::TIMESTAMPTZ(duckdb::timestamp_tz_t(value.integer));
+    case TypeKind::kDate:
+      return duckdb::Value::DATE(duckdb::date_t(static_cast<int32_t>(value.integer)));
+    case TypeKind::kTime:
+      return duckdb::Value::TIME(duckdb::dtime_t(value.integer));
+    case TypeKind::kBytes:
+      return duckdb::Value::BLOB(reinterpret_cast<duckdb::const_data_ptr_t>(value.bytes.data),
+                                 value.bytes.size);
+    case TypeKind::kUuid:
+      return duckdb::Value::UUID(UuidToHuge(value.wide));
     case TypeKind::kDecimal: {
       const uint8_t width = type.precision == 0 ? 38 : type.precision;
       if (width <= 4) return duckdb::Value::DECIMAL(static_cast<int16_t>(value.wide), width, type.scale);
@@ -256,8 +323,10 @@ duckdb::Value ToDuck(const Value& value, const DataType& type) {
       }
       return duckdb::Value::ARRAY(LogicalType::FLOAT, std::move(floats));
     }
-    case TypeKind::kUBigInt: return duckdb::Value::UBIGINT(static_cast<uint64_t>(value.integer));
-    case TypeKind::kHugeInt: return duckdb::Value::HUGEINT(ToHuge(value.wide));
+    case TypeKind::kUBigInt:
+      return duckdb::Value::UBIGINT(static_cast<uint64_t>(value.integer));
+    case TypeKind::kHugeInt:
+      return duckdb::Value::HUGEINT(ToHuge(value.wide));
   }
   return duckdb::Value(LogicalType::SQLNULL);
 }
@@ -268,27 +337,40 @@ DataType TypeOf(const Value& value) {
     type.precision = 38;
     type.scale = value.scale;
   }
-  if (value.kind == TypeKind::kEmbedding && !value.is_null) type.dimension = static_cast<uint16_t>(value.bytes.size / sizeof(float));
+  if (value.kind == TypeKind::kEmbedding && !value.is_null)
+    type.dimension = static_cast<uint16_t>(value.bytes.size / sizeof(float));
   return type;
 }
 
 Value FromDuck(const duckdb::Value& value, const DataType& type, Arena& arena) {
   if (value.IsNull()) return Value::Null(type.kind);
   switch (type.kind) {
-    case TypeKind::kBoolean: return Value::Boolean(duckdb::BooleanValue::Get(value));
+    case TypeKind::kBoolean:
+      return Value::Boolean(duckdb::BooleanValue::Get(value));
     case TypeKind::kSmallInt:
     case TypeKind::kInt:
-    case TypeKind::kBigInt: return Value::Integer(type.kind, value.GetValue<int64_t>());
-    case TypeKind::kUBigInt: return Value::Integer(type.kind, static_cast<int64_t>(value.GetValue<uint64_t>()));
-    case TypeKind::kFloat: return Value::Real(type.kind, static_cast<double>(duckdb::FloatValue::Get(value)));
-    case TypeKind::kDouble: return Value::Real(type.kind, duckdb::DoubleValue::Get(value));
-    case TypeKind::kDate: return Value::Integer(type.kind, duckdb::DateValue::Get(value).days);
-    case TypeKind::kTime: return Value::Integer(type.kind, duckdb::TimeValue::Get(value).micros);
-    case TypeKind::kTimestamp: return Value::Integer(type.kind, duckdb::TimestampValue::Get(value).value);
-    case TypeKind::kDateTime: return Value::Integer(type.kind, duckdb::TimestampTZValue::Get(value).value);
-    case TypeKind::kUuid: return Value::Wide(type.kind, UuidFromHuge(value.GetValueUnsafe<duckdb::hugeint_t>()));
-    case TypeKind::kHugeInt: return Value::Wide(type.kind, FromHuge(duckdb::HugeIntValue::Get(value)));
-    case TypeKind::kDecimal: return Value::Wide(type.kind, FromHuge(duckdb::IntegralValue::Get(value)), type.scale);
+    case TypeKind::kBigInt:
+      return Value::Integer(type.kind, value.GetValue<int64_t>());
+    case TypeKind::kUBigInt:
+      return Value::Integer(type.kind, static_cast<int64_t>(value.GetValue<uint64_t>()));
+    case TypeKind::kFloat:
+      return Value::Real(type.kind, static_cast<double>(duckdb::FloatValue::Get(value)));
+    case TypeKind::kDouble:
+      return Value::Real(type.kind, duckdb::DoubleValue::Get(value));
+    case TypeKind::kDate:
+      return Value::Integer(type.kind, duckdb::DateValue::Get(value).days);
+    case TypeKind::kTime:
+      return Value::Integer(type.kind, duckdb::TimeValue::Get(value).micros);
+    case TypeKind::kTimestamp:
+      return Value::Integer(type.kind, duckdb::TimestampValue::Get(value).value);
+    case TypeKind::kDateTime:
+      return Value::Integer(type.kind, duckdb::TimestampTZValue::Get(value).value);
+    case TypeKind::kUuid:
+      return Value::Wide(type.kind, UuidFromHuge(value.GetValueUnsafe<duckdb::hugeint_t>()));
+    case TypeKind::kHugeInt:
+      return Value::Wide(type.kind, FromHuge(duckdb::HugeIntValue::Get(value)));
+    case TypeKind::kDecimal:
+      return Value::Wide(type.kind, FromHuge(duckdb::IntegralValue::Get(value)), type.scale);
     case TypeKind::kEmbedding: {
       const auto& children = duckdb::ArrayValue::GetChildren(value);
       char* bytes = arena.Allocate(children.size() * sizeof(float));
@@ -298,8 +380,10 @@ Value FromDuck(const duckdb::Value& value, const DataType& type, Arena& arena) {
       }
       return Value::Bytes(type.kind, {bytes, children.size() * sizeof(float)});
     }
-    case TypeKind::kNull: return Value::Null();
-    default: return Value::Bytes(type.kind, arena.Copy(duckdb::StringValue::Get(value)));
+    case TypeKind::kNull:
+      return Value::Null();
+    default:
+      return Value::Bytes(type.kind, arena.Copy(duckdb::StringValue::Get(value)));
   }
 }
 
@@ -324,28 +408,52 @@ void ColumnReader::Bind(duckdb::ClientContext& context, duckdb::Vector& vector, 
 }
 
 Value ColumnReader::ReadInteger(size_t index) const {
-  const auto at = [&]<typename T>(T) { return static_cast<int64_t>(duckdb::UnifiedVectorFormat::GetData<T>(format_)[index]); };
+  const auto at = [&]<typename T>(T) {
+    return static_cast<int64_t>(duckdb::UnifiedVectorFormat::GetData<T>(format_)[index]);
+  };
   int64_t n = 0;
   switch (physical_) {
-    case PhysicalType::BOOL: n = at(bool()) != 0 ? 1 : 0; break;
-    case PhysicalType::INT8: n = at(int8_t()); break;
-    case PhysicalType::UINT8: n = at(uint8_t()); break;
-    case PhysicalType::INT16: n = at(int16_t()); break;
-    case PhysicalType::UINT16: n = at(uint16_t()); break;
-    case PhysicalType::INT32: n = at(int32_t()); break;
-    case PhysicalType::UINT32: n = at(uint32_t()); break;
-    case PhysicalType::UINT64: n = at(uint64_t()); break;
-    default: n = at(int64_t()); break;
+    case PhysicalType::BOOL:
+      n = at(bool()) != 0 ? 1 : 0;
+      break;
+    case PhysicalType::INT8:
+      n = at(int8_t());
+      break;
+    case PhysicalType::UINT8:
+      n = at(uint8_t());
+      break;
+    case PhysicalType::INT16:
+      n = at(int16_t());
+      break;
+    case PhysicalType::UINT16:
+      n = at(uint16_t());
+      break;
+    case PhysicalType::INT32:
+      n = at(int32_t());
+      break;
+    case PhysicalType::UINT32:
+      n = at(uint32_t());
+      break;
+    case PhysicalType::UINT64:
+      n = at(uint64_t());
+      break;
+    default:
+      n = at(int64_t());
+      break;
   }
   return Value::Integer(type_.kind, n);
 }
 
 Int128 ColumnReader::ReadWide(size_t index) const {
   switch (physical_) {
-    case PhysicalType::INT16: return duckdb::UnifiedVectorFormat::GetData<int16_t>(format_)[index];
-    case PhysicalType::INT32: return duckdb::UnifiedVectorFormat::GetData<int32_t>(format_)[index];
-    case PhysicalType::INT64: return duckdb::UnifiedVectorFormat::GetData<int64_t>(format_)[index];
-    default: return FromHuge(duckdb::UnifiedVectorFormat::GetData<duckdb::hugeint_t>(format_)[index]);
+    case PhysicalType::INT16:
+      return duckdb::UnifiedVectorFormat::GetData<int16_t>(format_)[index];
+    case PhysicalType::INT32:
+      return duckdb::UnifiedVectorFormat::GetData<int32_t>(format_)[index];
+    case PhysicalType::INT64:
+      return duckdb::UnifiedVectorFormat::GetData<int64_t>(format_)[index];
+    default:
+      return FromHuge(duckdb::UnifiedVectorFormat::GetData<duckdb::hugeint_t>(format_)[index]);
   }
 }
 
@@ -354,31 +462,43 @@ Value ColumnReader::Read(size_t row) const {
   if (!format_.validity.RowIsValid(index)) return Value::Null(type_.kind);
   switch (type_.kind) {
     case TypeKind::kFloat:
-      return Value::Real(type_.kind, static_cast<double>(duckdb::UnifiedVectorFormat::GetData<float>(format_)[index]));
-    case TypeKind::kDouble: return Value::Real(type_.kind, duckdb::UnifiedVectorFormat::GetData<double>(format_)[index]);
-    case TypeKind::kDecimal: return Value::Wide(type_.kind, ReadWide(index), type_.scale);
-    case TypeKind::kHugeInt: return Value::Wide(type_.kind, ReadWide(index));
+      return Value::Real(type_.kind,
+                         static_cast<double>(duckdb::UnifiedVectorFormat::GetData<float>(format_)[index]));
+    case TypeKind::kDouble:
+      return Value::Real(type_.kind, duckdb::UnifiedVectorFormat::GetData<double>(format_)[index]);
+    case TypeKind::kDecimal:
+      return Value::Wide(type_.kind, ReadWide(index), type_.scale);
+    case TypeKind::kHugeInt:
+      return Value::Wide(type_.kind, ReadWide(index));
     case TypeKind::kUuid:
-      return Value::Wide(type_.kind, UuidFromHuge(duckdb::UnifiedVectorFormat::GetData<duckdb::hugeint_t>(format_)[index]));
+      return Value::Wide(
+          type_.kind, UuidFromHuge(duckdb::UnifiedVectorFormat::GetData<duckdb::hugeint_t>(format_)[index]));
     case TypeKind::kEmbedding:
-      return Value::Bytes(type_.kind, {reinterpret_cast<const char*>(floats_ + index * type_.dimension), type_.dimension * sizeof(float)});
+      return Value::Bytes(type_.kind, {reinterpret_cast<const char*>(floats_ + index * type_.dimension),
+                                       type_.dimension * sizeof(float)});
     case TypeKind::kText:
     case TypeKind::kJson:
     case TypeKind::kFile:
     case TypeKind::kBytes:
     case TypeKind::kList: {
       // The reference into the vector, not a copy: short strings live inside it.
-      return Value::Bytes(type_.kind, ViewOf(duckdb::UnifiedVectorFormat::GetData<duckdb::string_t>(format_)[index]));
+      return Value::Bytes(type_.kind,
+                          ViewOf(duckdb::UnifiedVectorFormat::GetData<duckdb::string_t>(format_)[index]));
     }
-    case TypeKind::kNull: return Value::Null();
-    default: return ReadInteger(index);
+    case TypeKind::kNull:
+      return Value::Null();
+    default:
+      return ReadInteger(index);
   }
 }
 
 // --- writing
 
 ColumnWriter::ColumnWriter(duckdb::Vector& vector, TypeKind kind)
-    : vector_(&vector), data_(duckdb::FlatVector::GetData(vector)), kind_(kind), physical_(vector.GetType().InternalType()) {
+    : vector_(&vector),
+      data_(duckdb::FlatVector::GetData(vector)),
+      kind_(kind),
+      physical_(vector.GetType().InternalType()) {
   if (kind == TypeKind::kEmbedding) {
     dimension_ = duckdb::ArrayType::GetSize(vector.GetType());
     data_ = duckdb::FlatVector::GetData(duckdb::ArrayVector::GetEntry(vector));
@@ -393,27 +513,51 @@ bool ColumnWriter::Set(size_t row, const Value& value) {
   }
   const auto put = [&]<typename T>(T cell) { reinterpret_cast<T*>(data_)[row] = cell; };
   switch (kind_) {
-    case TypeKind::kBoolean: put(value.integer != 0); break;
-    case TypeKind::kSmallInt: put(static_cast<int16_t>(value.integer)); break;
+    case TypeKind::kBoolean:
+      put(value.integer != 0);
+      break;
+    case TypeKind::kSmallInt:
+      put(static_cast<int16_t>(value.integer));
+      break;
     case TypeKind::kInt:
-    case TypeKind::kDate: put(static_cast<int32_t>(value.integer)); break;
-    case TypeKind::kFloat: put(static_cast<float>(value.real)); break;
-    case TypeKind::kDouble: put(value.real); break;
-    case TypeKind::kUuid: put(UuidToHuge(value.wide)); break;
-    case TypeKind::kHugeInt: put(ToHuge(value.wide)); break;
+    case TypeKind::kDate:
+      put(static_cast<int32_t>(value.integer));
+      break;
+    case TypeKind::kFloat:
+      put(static_cast<float>(value.real));
+      break;
+    case TypeKind::kDouble:
+      put(value.real);
+      break;
+    case TypeKind::kUuid:
+      put(UuidToHuge(value.wide));
+      break;
+    case TypeKind::kHugeInt:
+      put(ToHuge(value.wide));
+      break;
     case TypeKind::kDecimal:
       switch (physical_) {
-        case PhysicalType::INT16: put(static_cast<int16_t>(value.wide)); break;
-        case PhysicalType::INT32: put(static_cast<int32_t>(value.wide)); break;
-        case PhysicalType::INT64: put(static_cast<int64_t>(value.wide)); break;
-        default: put(ToHuge(value.wide)); break;
+        case PhysicalType::INT16:
+          put(static_cast<int16_t>(value.wide));
+          break;
+        case PhysicalType::INT32:
+          put(static_cast<int32_t>(value.wide));
+          break;
+        case PhysicalType::INT64:
+          put(static_cast<int64_t>(value.wide));
+          break;
+        default:
+          put(ToHuge(value.wide));
+          break;
       }
       break;
     case TypeKind::kText:
     case TypeKind::kJson:
     case TypeKind::kFile:
     case TypeKind::kBytes:
-    case TypeKind::kList: put(duckdb::StringVector::AddStringOrBlob(*vector_, value.bytes.data, value.bytes.size)); break;
+    case TypeKind::kList:
+      put(duckdb::StringVector::AddStringOrBlob(*vector_, value.bytes.data, value.bytes.size));
+      break;
     case TypeKind::kEmbedding:
       if (value.bytes.size != dimension_ * sizeof(float)) {
         duckdb::FlatVector::SetNull(*vector_, row, true);
@@ -421,8 +565,12 @@ bool ColumnWriter::Set(size_t row, const Value& value) {
       }
       std::memcpy(data_ + row * value.bytes.size, value.bytes.data, value.bytes.size);
       break;
-    case TypeKind::kNull: duckdb::FlatVector::SetNull(*vector_, row, true); break;
-    default: put(value.integer); break;
+    case TypeKind::kNull:
+      duckdb::FlatVector::SetNull(*vector_, row, true);
+      break;
+    default:
+      put(value.integer);
+      break;
   }
   return true;
 }

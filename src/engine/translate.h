@@ -20,10 +20,11 @@ namespace kalam::engine {
 
 // --- types
 duckdb::LogicalType ToDuck(const DataType& type);
-// The type that clients see for a result of DuckDB's type. Fails for types that have no JSON form (INTERVAL, ...).
+// The type that clients see for a result of DuckDB's type. Fails for types that have no JSON form (INTERVAL,
+// ...).
 Result<DataType> FromDuck(const duckdb::LogicalType& type);
-// A type as written in CAST(x AS ...): names of ours that DuckDB does not know (BYTES, EMBEDDING(3), FILE) become what they stand for;
-// everything that is not plain data is refused.
+// A type as written in CAST(x AS ...): names of ours that DuckDB does not know (BYTES, EMBEDDING(3), FILE)
+// become what they stand for; everything that is not plain data is refused.
 Result<duckdb::LogicalType> ResolveType(const duckdb::LogicalType& written);
 // --- values
 duckdb::Value ToDuck(const Value& value, const DataType& type);
@@ -74,7 +75,8 @@ Int128 FromHuge(duckdb::hugeint_t huge);
 // A JSON array of finite numbers; false for anything else.
 bool ParseEmbedding(std::string_view json, std::vector<float>& out);
 // See Engine::Cast. `column` names the column in the error message, when not empty.
-Result<Value> CastValue(const Value& value, const DataType& from, const DataType& to, std::string_view column, Arena& arena);
+Result<Value> CastValue(const Value& value, const DataType& from, const DataType& to, std::string_view column,
+                        Arena& arena);
 
 // --- errors
 // Where an error of DuckDB comes from decides its code.

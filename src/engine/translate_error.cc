@@ -13,9 +13,7 @@ namespace {
 using duckdb::ExceptionType;
 
 // The one-line fact of a message: without candidates, hints and the echo of the statement.
-std::string FirstLine(std::string_view message) {
-  return std::string(message.substr(0, message.find('\n')));
-}
+std::string FirstLine(std::string_view message) { return std::string(message.substr(0, message.find('\n'))); }
 
 size_t PositionOf(const duckdb::ErrorData& error) {
   const auto found = error.ExtraInfo().find("position");
@@ -27,7 +25,9 @@ size_t PositionOf(const duckdb::ErrorData& error) {
   return position;
 }
 
-bool IsWord(char c) { return c == '_' || (c & 0x80) != 0 || (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z'); }
+bool IsWord(char c) {
+  return c == '_' || (c & 0x80) != 0 || (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z');
+}
 
 // The word or sign at `position`; empty at the end of the text.
 std::string TokenAt(std::string_view sql, size_t position) {
@@ -44,8 +44,10 @@ Error SyntaxError(const duckdb::ErrorData& error, std::string_view sql) {
   const std::string_view before = sql.substr(0, position);
   const auto line = 1 + std::ranges::count(before, '\n');
   const size_t last_break = before.rfind('\n');
-  const auto column = static_cast<int64_t>(position - (last_break == std::string_view::npos ? 0 : last_break + 1) + 1);
-  return Error(ErrorCode::kSyntax, fmt::format("SQL syntax error at line {}, column {}: {}", line, column, text))
+  const auto column =
+      static_cast<int64_t>(position - (last_break == std::string_view::npos ? 0 : last_break + 1) + 1);
+  return Error(ErrorCode::kSyntax,
+               fmt::format("SQL syntax error at line {}, column {}: {}", line, column, text))
       .With("line", static_cast<int64_t>(line))
       .With("column", column)
       .With("token", TokenAt(sql, position));
@@ -63,7 +65,8 @@ bool UnknownColumn(const duckdb::ErrorData& error, std::string& name) {
     name = found->second;
     return true;
   }
-  const size_t from = raw.find(by_text && raw.find("column named \"") != std::string::npos ? "column named \"" : "\"");
+  const size_t from =
+      raw.find(by_text && raw.find("column named \"") != std::string::npos ? "column named \"" : "\"");
   if (from == std::string::npos) return false;
   const size_t begin = raw.find('"', from) + 1;
   name = raw.substr(begin, raw.find('"', begin) - begin);
@@ -88,14 +91,17 @@ constexpr auto kReplacements = std::to_array<Replacement>({
 std::string Cleaned(std::string_view raw) {
   std::string out = FirstLine(raw);
   for (const auto& [ours, theirs] : kReplacements) {
-    for (size_t at = out.find(ours); at != std::string::npos; at = out.find(ours, at + theirs.size())) out.replace(at, ours.size(), theirs);
+    for (size_t at = out.find(ours); at != std::string::npos; at = out.find(ours, at + theirs.size()))
+      out.replace(at, ours.size(), theirs);
   }
   // common table expressions are called name#1 inside
   for (size_t at = out.find('#'); at != std::string::npos; at = out.find('#', at)) {
     size_t end = at + 1;
     while (end < out.size() && out[end] >= '0' && out[end] <= '9') ++end;
-    if (end > at + 1) out.erase(at, end - at);
-    else ++at;
+    if (end > at + 1)
+      out.erase(at, end - at);
+    else
+      ++at;
   }
   return out;
 }
@@ -103,25 +109,35 @@ std::string Cleaned(std::string_view raw) {
 ErrorCode CodeOf(ExceptionType type, Stage stage) {
   switch (type) {
     case ExceptionType::PARSER:
-    case ExceptionType::SYNTAX: return stage == Stage::kParse ? ErrorCode::kInvalidSql : ErrorCode::kInvalidOperation;
+    case ExceptionType::SYNTAX:
+      return stage == Stage::kParse ? ErrorCode::kInvalidSql : ErrorCode::kInvalidOperation;
     case ExceptionType::BINDER:
     case ExceptionType::CATALOG:
     case ExceptionType::PARAMETER_NOT_RESOLVED:
     case ExceptionType::PARAMETER_NOT_ALLOWED:
     case ExceptionType::EXPRESSION:
-    case ExceptionType::PLANNER: return ErrorCode::kInvalidOperation;
-    case ExceptionType::NOT_IMPLEMENTED: return stage == Stage::kParse ? ErrorCode::kInvalidSql : ErrorCode::kUnsupported;
-    case ExceptionType::OUT_OF_MEMORY: return ErrorCode::kLimitExceeded;
-    case ExceptionType::INTERRUPT: return ErrorCode::kCancelled;
+    case ExceptionType::PLANNER:
+      return ErrorCode::kInvalidOperation;
+    case ExceptionType::NOT_IMPLEMENTED:
+      return stage == Stage::kParse ? ErrorCode::kInvalidSql : ErrorCode::kUnsupported;
+    case ExceptionType::OUT_OF_MEMORY:
+      return ErrorCode::kLimitExceeded;
+    case ExceptionType::INTERRUPT:
+      return ErrorCode::kCancelled;
     case ExceptionType::PERMISSION:
     case ExceptionType::MISSING_EXTENSION:
-    case ExceptionType::AUTOLOAD: return ErrorCode::kInvalidSql;
+    case ExceptionType::AUTOLOAD:
+      return ErrorCode::kInvalidSql;
     case ExceptionType::INTERNAL:
     case ExceptionType::FATAL:
-    case ExceptionType::NULL_POINTER: return ErrorCode::kInternal;
+    case ExceptionType::NULL_POINTER:
+      return ErrorCode::kInternal;
     case ExceptionType::INVALID_INPUT:
-      return stage == Stage::kParse ? ErrorCode::kInvalidSql : (stage == Stage::kBind ? ErrorCode::kInvalidOperation : ErrorCode::kExecution);
-    default: return stage == Stage::kParse ? ErrorCode::kInvalidSql : ErrorCode::kExecution;
+      return stage == Stage::kParse
+                 ? ErrorCode::kInvalidSql
+                 : (stage == Stage::kBind ? ErrorCode::kInvalidOperation : ErrorCode::kExecution);
+    default:
+      return stage == Stage::kParse ? ErrorCode::kInvalidSql : ErrorCode::kExecution;
   }
 }
 
@@ -133,7 +149,8 @@ bool IsFatal(const duckdb::ErrorData& error) {
 
 Error Translate(const duckdb::ErrorData& error, Stage stage, std::string_view sql) {
   const auto subtype = error.ExtraInfo().find("error_subtype");
-  if (stage == Stage::kParse && subtype != error.ExtraInfo().end() && subtype->second == "SYNTAX_ERROR") return SyntaxError(error, sql);
+  if (stage == Stage::kParse && subtype != error.ExtraInfo().end() && subtype->second == "SYNTAX_ERROR")
+    return SyntaxError(error, sql);
   std::string name;
   if (UnknownColumn(error, name)) {
     return Error(ErrorCode::kInvalidOperation, fmt::format("No field named {}", name)).With("column", name);

@@ -15,7 +15,8 @@
 
 namespace kalam::engine {
 
-// Values that the engine adds to the parameters of a statement. They are named, so they never meet a user's $1.
+// Values that the engine adds to the parameters of a statement. They are named, so they never meet a user's
+// $1.
 inline constexpr std::string_view kNowParameter = "now";
 inline constexpr std::string_view kUserParameter = "user";
 inline constexpr std::string_view kRoleParameter = "role";
@@ -64,8 +65,8 @@ class Statement final : public ParsedStatement {
   SimpleForm simple_;
   bool has_limit_ = false;
 
-  // Every statement as a SELECT: tables replaced by scan(slot), functions of the statement's context by hidden parameters.
-  // INSERT: its rows. UPDATE: target.*, then the new values. DELETE: target.*.
+  // Every statement as a SELECT: tables replaced by scan(slot), functions of the statement's context by
+  // hidden parameters. INSERT: its rows. UPDATE: target.*, then the new values. DELETE: target.*.
   std::unique_ptr<duckdb::SelectStatement> select_;
   bool values_insert_ = false;  // INSERT ... VALUES: select_ is SELECT * FROM (VALUES ...)
   duckdb::ExplainType explain_type_ = duckdb::ExplainType::EXPLAIN_STANDARD;

@@ -20,7 +20,8 @@ Watchdog::~Watchdog() {
   thread_.join();
 }
 
-Watchdog::Watch::Watch(Watchdog& dog, int64_t deadline_nanos, std::stop_token stop, std::function<void()> interrupt)
+Watchdog::Watch::Watch(Watchdog& dog, int64_t deadline_nanos, std::stop_token stop,
+                       std::function<void()> interrupt)
     : dog_(dog), deadline_nanos_(deadline_nanos), stop_(std::move(stop)), interrupt_(std::move(interrupt)) {
   bool wake = false;
   {

@@ -13,8 +13,9 @@
 
 namespace kalam::engine {
 
-// One thread that looks at the running queries every few milliseconds. It sleeps while there are none, and a query that is over before
-// its first look costs two short locks. Thread-safe. Watches must end before the destructor.
+// One thread that looks at the running queries every few milliseconds. It sleeps while there are none, and a
+// query that is over before its first look costs two short locks. Thread-safe. Watches must end before the
+// destructor.
 class Watchdog {
  public:
   explicit Watchdog(const Clock& clock) : clock_(clock), thread_([this] { Loop(); }) {}
@@ -22,7 +23,8 @@ class Watchdog {
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
 
-  // Calls `interrupt` again and again from the deadline or stop request on, until the watch is destroyed; never after that.
+  // Calls `interrupt` again and again from the deadline or stop request on, until the watch is destroyed;
+  // never after that.
   class Watch {
    public:
     Watch(Watchdog& dog, int64_t deadline_nanos, std::stop_token stop, std::function<void()> interrupt);

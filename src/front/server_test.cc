@@ -261,7 +261,7 @@ TEST_F(ServerTest, Health) {
   EXPECT_EQ(health.body, R"({"status":"healthy","version":"1.2.3","api_version":"v1","build_date":"today"})");
   const Reply head = client.Read(true);
   EXPECT_EQ(head.status, 200);
-  EXPECT_THAT(head.head, HasSubstr("Content-Length: 77"));
+  EXPECT_THAT(head.head, HasSubstr("Content-Length: 78"));
   client.Send("GET /health HTTP/1.1\r\nX-Forwarded-For: 9.9.9.9\r\n\r\n");
   EXPECT_EQ(client.Read().status, 403);
   client.Send("GET /v1/api/cluster/health HTTP/1.1\r\n\r\n");

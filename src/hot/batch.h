@@ -1,7 +1,7 @@
 // Batch: one atomic change of the database, before it is committed.
 //
-// A batch is a plain value: what to write and under which preconditions. The committer validates it against the newest state,
-// assigns every row its _seq and applies the whole batch or nothing.
+// A batch is a plain value: what to write and under which preconditions. The committer validates it against
+// the newest state, assigns every row its _seq and applies the whole batch or nothing.
 #pragma once
 
 #include <cstdint>
@@ -17,8 +17,9 @@
 
 namespace kalam::hot {
 
-// Computes a row's next version from its newest one. Lets many writers of one hot row share a commit group: the committer applies
-// the transform to the version that it is about to write instead of refusing a stale one. Pure, fast (microseconds), thread-safe.
+// Computes a row's next version from its newest one. Lets many writers of one hot row share a commit group:
+// the committer applies the transform to the version that it is about to write instead of refusing a stale
+// one. Pure, fast (microseconds), thread-safe.
 class RowTransform {
  public:
   virtual ~RowTransform() = default;
@@ -40,15 +41,16 @@ struct RowOp {
   RowOpKind kind = RowOpKind::kInsert;
   uint32_t prefix_size = 0;  // bytes of `key` before the primary key
   std::string key;           // key in `rows`
-  std::string value;         // row image; ignored and computed by `transform` when that is set and `seen` is stale
-  Seq seen;                  // _seq of the entry (live or tombstone) that the writer saw; 0 = it saw none
-  // Of kUpdate and kDelete. May be set with an empty `value`: then the committer always computes the row with it, whatever
-  // was seen. A second operation of one batch on the same key needs it: the first one's version is never the one seen.
+  std::string value;  // row image; ignored and computed by `transform` when that is set and `seen` is stale
+  Seq seen;           // _seq of the entry (live or tombstone) that the writer saw; 0 = it saw none
+  // Of kUpdate and kDelete. May be set with an empty `value`: then the committer always computes the row with
+  // it, whatever was seen. A second operation of one batch on the same key needs it: the first one's version
+  // is never the one seen.
   std::shared_ptr<const RowTransform> transform;
 };
 
-// Catalog, users and everything else that is not a row: an ordered key space of its own (column family `meta`).
-// Keys that start with "hot/" belong to the store.
+// Catalog, users and everything else that is not a row: an ordered key space of its own (column family
+// `meta`). Keys that start with "hot/" belong to the store.
 struct MetaOp {
   std::string key;
   std::optional<std::string> value;  // nullopt = delete
@@ -68,9 +70,9 @@ struct Batch {
   std::vector<SchemaGuard> new_versions;
   // Tables whose rows disappear with this batch.
   std::vector<TableId> dropped_tables;
-  // Store::last_seq() as the writer noted it before it read the versions that it gives as `seen`; 0 = not noted. Saves the
-  // committer a read per update or delete, mostly. A value noted after those reads loses updates. Inserts and operations
-  // with `seen` 0 do not use it.
+  // Store::last_seq() as the writer noted it before it read the versions that it gives as `seen`; 0 = not
+  // noted. Saves the committer a read per update or delete, mostly. A value noted after those reads loses
+  // updates. Inserts and operations with `seen` 0 do not use it.
   Seq read_at;
 
   size_t ApproximateBytes() const;
@@ -86,9 +88,10 @@ struct CommitResult {
   Seq last_seq;  // of the last row written, 0 when none
 };
 
-// Called exactly once, after the batch is durable as configured or refused: on the committer thread, or, with os durability
-// and for a batch that is refused at the door, on any thread inside its Store::Submit. So it must be short, must not call
-// Store::Commit or Stop, and must not need a lock that a caller of Submit holds. Calling Submit is fine.
+// Called exactly once, after the batch is durable as configured or refused: on the committer thread, or, with
+// os durability and for a batch that is refused at the door, on any thread inside its Store::Submit. So it
+// must be short, must not call Store::Commit or Stop, and must not need a lock that a caller of Submit holds.
+// Calling Submit is fine.
 using CommitDone = std::move_only_function<void(CommitResult)>;
 
 }  // namespace kalam::hot

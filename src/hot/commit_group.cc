@@ -104,7 +104,8 @@ Status CommitGroup::AddRow(RowOp& op, Seq read_at, CommitResult& result) {
   if (!writes) return {};
   const Seq seq = seqs_.Next(wall_millis_);
   PatchSeq(seq, next);
-  undo_.push_back({image, image->seq, std::exchange(image->value, std::move(next)), image->loaded, image->changed});
+  undo_.push_back(
+      {image, image->seq, std::exchange(image->value, std::move(next)), image->loaded, image->changed});
   image->seq = seq;
   image->loaded = true;
   image->changed = true;
@@ -124,12 +125,14 @@ Result<bool> CommitGroup::NextVersion(RowOp& op, const Image& image, std::string
     next = std::move(op.value);
     return true;
   }
-  if (!op.transform) return Fail(ErrorCode::kConflict, "Conflict: another statement changed the row meanwhile");
+  if (!op.transform)
+    return Fail(ErrorCode::kConflict, "Conflict: another statement changed the row meanwhile");
   std::optional<std::string_view> current;
   if (!image.value.empty()) current = image.value;
   KALAM_ASSIGN(const RowTransform::Effect effect, op.transform->Apply(current, next));
   if (effect == RowTransform::Effect::kUnchanged) return false;
-  if (next.size() < kRowHeaderSize) return Fail(ErrorCode::kInternal, "a row transform gave a row without header");
+  if (next.size() < kRowHeaderSize)
+    return Fail(ErrorCode::kInternal, "a row transform gave a row without header");
   return true;
 }
 
@@ -142,8 +145,9 @@ Result<CommitGroup::Image*> CommitGroup::Find(const RowOp& op, Seq read_at) {
   Image fresh;
   fresh.key = op.key;
   fresh.prefix_size = op.prefix_size;
-  // A version that is written as given needs no look at the one before it, when that is surely the one the writer saw.
-  // Inserts are looked at: they must not replace a live row whatever their writer believed, and a miss is cheap.
+  // A version that is written as given needs no look at the one before it, when that is surely the one the
+  // writer saw. Inserts are looked at: they must not replace a live row whatever their writer believed, and a
+  // miss is cheap.
   const bool as_given = op.kind != RowOpKind::kInsert && !op.value.empty() && op.seen != Seq();
   if (as_given && recent_.Proves(op.key, op.seen, read_at)) {
     fresh.stored_seq = fresh.seq = op.seen;
@@ -191,8 +195,8 @@ void CommitGroup::TakeBack() {
   undo_.clear();
 }
 
-// The range deletion runs before the group's rows are written (Collect), so rows of earlier batches are taken out here, and
-// later ones start from nothing.
+// The range deletion runs before the group's rows are written (Collect), so rows of earlier batches are taken
+// out here, and later ones start from nothing.
 void CommitGroup::DropTable(TableId table) {
   const std::string prefix = SharedPrefix(table);
   for (Image& image : images_) {
@@ -203,7 +207,8 @@ void CommitGroup::DropTable(TableId table) {
     image.changed = false;
   }
   dropped_.push_back(table);
-  // The drop takes a sequence of its own, so that a writer's read_at tells whether it read before or after it.
+  // The drop takes a sequence of its own, so that a writer's read_at tells whether it read before or after
+  // it.
   recent_.Forget(seqs_.Next(wall_millis_));
 }
 

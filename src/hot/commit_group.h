@@ -1,9 +1,11 @@
 // CommitGroup: the batches that share one write, validated one after the other.
 //
 // Invariants:
-//   1. Each batch is judged by the newest state: the database plus the accepted batches before it in the group.
+//   1. Each batch is judged by the newest state: the database plus the accepted batches before it in the
+//   group.
 //   2. A refused batch leaves nothing behind but unused sequences.
-//   3. Of several versions that the group gives a row only the last is written, yet each has its own _seq. by_seq loses the
+//   3. Of several versions that the group gives a row only the last is written, yet each has its own _seq.
+//   by_seq loses the
 //      entry of the version that the database holds and gains that of the last one.
 #pragma once
 
@@ -51,8 +53,8 @@ class CommitGroup {
   CommitGroup(const CommitGroup&) = delete;
   CommitGroup& operator=(const CommitGroup&) = delete;
 
-  // Accepts or refuses the batch. Its values move into the group; its keys are referred to, so `batch` stays where it is
-  // until the group is gone. The result holds once the group is written.
+  // Accepts or refuses the batch. Its values move into the group; its keys are referred to, so `batch` stays
+  // where it is until the group is gone. The result holds once the group is written.
   CommitResult Add(Batch& batch);
   // False when nothing that was accepted changes anything.
   bool writes() const { return writes_; }

@@ -17,7 +17,8 @@
 namespace kalam::hot {
 namespace {
 
-// The ceiling is raised by this much ahead of what is used, so that it is written once a second and not with every group.
+// The ceiling is raised by this much ahead of what is used, so that it is written once a second and not with
+// every group.
 constexpr int64_t kCeilingAheadMillis = 1'000;
 constexpr size_t kSyncSamples = 128;
 // What one large group needed is given back.
@@ -76,13 +77,16 @@ void Committer::Submit(Batch batch, CommitDone done) {
 Status Committer::CheckRoom(size_t bytes) const {
   if (stopping_) return Fail(ErrorCode::kUnavailable, "The server is shutting down");
   if (bytes > queue_bytes_max_) {
-    return Fail(ErrorCode::kLimitExceeded,
-                fmt::format("The statement writes about {} bytes at once; at most {} can be committed together. Split it",
-                            bytes, queue_bytes_max_));
+    return Fail(
+        ErrorCode::kLimitExceeded,
+        fmt::format(
+            "The statement writes about {} bytes at once; at most {} can be committed together. Split it",
+            bytes, queue_bytes_max_));
   }
   if (queued_bytes_ + bytes > queue_bytes_max_) {
     return Fail(ErrorCode::kUnavailable,
-                fmt::format("Too many writes wait for the disk (at most {} bytes may). Try again later", queue_bytes_max_));
+                fmt::format("Too many writes wait for the disk (at most {} bytes may). Try again later",
+                            queue_bytes_max_));
   }
   return {};
 }
@@ -153,8 +157,9 @@ void Committer::CommitTaken() {
   for (Pending& pending : group_) {
     if (failed_) {
       pending.result = CommitResult();
-      pending.result.status = Fail(ErrorCode::kUnavailable,
-                                   "Writes are refused since a write to disk failed. Check the disk and restart the server");
+      pending.result.status =
+          Fail(ErrorCode::kUnavailable,
+               "Writes are refused since a write to disk failed. Check the disk and restart the server");
     }
     pending.done(std::move(pending.result));
   }
@@ -175,8 +180,8 @@ Status Committer::Write(const CommitGroup& group) {
   return {};
 }
 
-// A group and the ceiling above its sequences are one write, so whatever part of the log survives a crash, no stored row
-// is above the stored ceiling.
+// A group and the ceiling above its sequences are one write, so whatever part of the log survives a crash, no
+// stored row is above the stored ceiling.
 void Committer::RaiseCeiling() {
   if (seqs_.last() <= ceiling_) return;
   ceiling_ = Seq(seqs_.last().value + (kCeilingAheadMillis << kSeqMillisShift));

@@ -1,12 +1,15 @@
 // Committer: the only writer of the database.
 //
-// Whoever drains the queue is the committer: a thread of its own in sync mode (it blocks in the disk sync), the submitting
-// thread itself in os mode (there is nothing to wait for, so a hand-over would only cost). At most one drains at a time.
+// Whoever drains the queue is the committer: a thread of its own in sync mode (it blocks in the disk sync),
+// the submitting thread itself in os mode (there is nothing to wait for, so a hand-over would only cost). At
+// most one drains at a time.
 //
 // Invariants:
-//   1. Batches are validated in arrival order; what arrived while a group was written makes the next group (CommitGroup).
+//   1. Batches are validated in arrival order; what arrived while a group was written makes the next group
+//   (CommitGroup).
 //   2. A batch is answered after its group is durable, a refusal too: it may rest on the group's writes.
-//   3. _seq ascends in arrival order and is never used again: the store keeps a ceiling above every sequence that a stored
+//   3. _seq ascends in arrival order and is never used again: the store keeps a ceiling above every sequence
+//   that a stored
 //      row may carry.
 //   4. After a failed write nothing is acknowledged any more.
 #pragma once
@@ -59,7 +62,8 @@ class Committer {
 
   // Why a batch of that size cannot be queued now, if so. `mu_` is held.
   Status CheckRoom(size_t bytes) const;
-  // Commits groups until the queue is empty. `lock` holds `mu_` at entry and exit, not while a group is written.
+  // Commits groups until the queue is empty. `lock` holds `mu_` at entry and exit, not while a group is
+  // written.
   void Drain(std::unique_lock<std::mutex>& lock);
   // The loop of the thread in sync mode.
   void Work();

@@ -15,6 +15,7 @@ using CommitterTest = StoreTest;
 
 void RunThreads(int count, const std::function<void(int)>& run) {
   std::vector<std::thread> threads;
+  threads.reserve(static_cast<size_t>(count));
   for (int t = 0; t < count; ++t) threads.emplace_back(run, t);
   for (std::thread& thread : threads) thread.join();
 }
@@ -75,13 +76,13 @@ TEST_P(CommitterTest, BatchesOfAGroupSeeEachOther) {
   ASSERT_TRUE(Commit(Insert(1, 0)).status);
   const Seq seen = RowSeq(*Read(1));
   std::vector<Batch> batches;
-  batches.push_back(BatchOf(Replace(1, 10, seen)));             // 0: applies
-  batches.push_back(BatchOf(Replace(1, 20, seen)));             // 1: stale
-  batches.push_back(BatchOf(Add(1, 1), Insert(2, 1)));          // 2: 11
-  batches.push_back(BatchOf(Insert(3, 1), Insert(2, 5)));       // 3: refused, and 3 is free again
-  batches.push_back(BatchOf(Insert(3, 7)));                     // 4
+  batches.push_back(BatchOf(Replace(1, 10, seen)));                // 0: applies
+  batches.push_back(BatchOf(Replace(1, 20, seen)));                // 1: stale
+  batches.push_back(BatchOf(Add(1, 1), Insert(2, 1)));             // 2: 11
+  batches.push_back(BatchOf(Insert(3, 1), Insert(2, 5)));          // 3: refused, and 3 is free again
+  batches.push_back(BatchOf(Insert(3, 7)));                        // 4
   batches.push_back(BatchOf(Remove(2), Insert(2, 8), Add(2, 1)));  // 5
-  batches.push_back(BatchOf(Add(4, 1)));                        // 6: no such row
+  batches.push_back(BatchOf(Add(4, 1)));                           // 6: no such row
   const std::vector<CommitResult> results = CommitTogether(std::move(batches));
   EXPECT_TRUE(results[0].status);
   EXPECT_EQ(CodeOf(results[1]), ErrorCode::kConflict);
@@ -112,7 +113,8 @@ TEST_P(CommitterTest, ConcurrentIncrementsLoseNothing) {
   ExpectBySeqMatchesRows();
 }
 
-// Writers that read, compute and try again on a conflict; the versions they saw are judged without a read where possible.
+// Writers that read, compute and try again on a conflict; the versions they saw are judged without a read
+// where possible.
 TEST_P(CommitterTest, OptimisticIncrementsLoseNothing) {
   constexpr int kThreads = 6;
   constexpr int kEach = 40;
@@ -217,14 +219,15 @@ TEST_P(CommitterTest, SchemaGuardsFollowCommitOrder) {
 }
 
 TEST_P(CommitterTest, ADroppedTableIsEmptyAndOthersAreNot) {
-  for (int64_t id = 0; id < 20; ++id) ASSERT_TRUE(Commit(BatchOf(Insert(id, 1), Insert(id, 1, kOtherTable))).status);
+  for (int64_t id = 0; id < 20; ++id)
+    ASSERT_TRUE(Commit(BatchOf(Insert(id, 1), Insert(id, 1, kOtherTable))).status);
   std::vector<Batch> batches;
   batches.push_back(BatchOf(Insert(50, 1), Add(1, 1)));
   Batch& drop = batches.emplace_back();
   drop.dropped_tables.push_back(kTestTable);
   drop.new_versions.push_back({kTestTable, 0});
-  drop.rows.push_back(Insert(51, 1));           // goes with the table
-  batches.push_back(BatchOf(Insert(1, 7)));     // unguarded: the table starts from nothing
+  drop.rows.push_back(Insert(51, 1));        // goes with the table
+  batches.push_back(BatchOf(Insert(1, 7)));  // unguarded: the table starts from nothing
   batches.push_back(BatchOf(Add(2, 1)));
   batches.push_back(BatchOf(Insert(52, 1)));
   batches.back().guards.push_back({kTestTable, 1});
@@ -323,7 +326,8 @@ TEST_P(CommitterTest, RandomWorkloadMatchesAModel) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Durability, CommitterTest, testing::Values(Durability::kSync, Durability::kOs), DurabilityName);
+INSTANTIATE_TEST_SUITE_P(Durability, CommitterTest, testing::Values(Durability::kSync, Durability::kOs),
+                         DurabilityName);
 
 }  // namespace
 }  // namespace kalam::hot

@@ -1,5 +1,5 @@
-// What the files of hot share of RocksDB: the open database and the translation of its outcomes. Nothing outside hot
-// includes it.
+// What the files of hot share of RocksDB: the open database and the translation of its outcomes. Nothing
+// outside hot includes it.
 #pragma once
 
 #include <rocksdb/status.h>

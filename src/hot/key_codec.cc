@@ -13,8 +13,8 @@
 namespace kalam::hot {
 namespace {
 
-// Scope: the user id with 0x00 -> 0x00 0xFF, closed by 0x00 0x01. The terminator is below every continuation, so "a" sorts before "ab" and no scope is a
-// prefix of another.
+// Scope: the user id with 0x00 -> 0x00 0xFF, closed by 0x00 0x01. The terminator is below every continuation,
+// so "a" sorts before "ab" and no scope is a prefix of another.
 constexpr char kEscape = '\0';
 constexpr char kEscapedZero = '\xFF';
 constexpr char kTerminator = '\x01';
@@ -23,18 +23,21 @@ constexpr size_t kTableBytes = 4;
 template <typename Unsigned>
 void AppendBigEndian(Unsigned value, std::string& out) {
   std::array<char, sizeof(Unsigned)> bytes;
-  for (size_t i = bytes.size(); i-- > 0; value = static_cast<Unsigned>(value >> 8)) bytes[i] = static_cast<char>(value);
+  for (size_t i = bytes.size(); i-- > 0; value = static_cast<Unsigned>(value >> 8))
+    bytes[i] = static_cast<char>(value);
   out.append(bytes.data(), bytes.size());
 }
 
 template <typename Unsigned>
 Unsigned ReadBigEndian(std::string_view bytes) {
   Unsigned value = 0;
-  for (size_t i = 0; i < sizeof(Unsigned); ++i) value = static_cast<Unsigned>((value << 8) | static_cast<uint8_t>(bytes[i]));
+  for (size_t i = 0; i < sizeof(Unsigned); ++i)
+    value = static_cast<Unsigned>((value << 8) | static_cast<uint8_t>(bytes[i]));
   return value;
 }
 
-// Order-preserving bits of a double: negative numbers inverted, positive ones with the sign bit set. -0 is stored as 0, since they are equal.
+// Order-preserving bits of a double: negative numbers inverted, positive ones with the sign bit set. -0 is
+// stored as 0, since they are equal.
 uint64_t OrderedBits(double value) {
   const auto bits = std::bit_cast<uint64_t>(value == 0 ? 0.0 : value);
   constexpr uint64_t kSign = uint64_t{1} << 63;
@@ -55,17 +58,21 @@ std::unexpected<Error> Malformed(std::string_view what) {
 
 bool InRange(TypeKind kind, int64_t number) {
   switch (kind) {
-    case TypeKind::kSmallInt: return std::in_range<int16_t>(number);
+    case TypeKind::kSmallInt:
+      return std::in_range<int16_t>(number);
     case TypeKind::kInt:
-    case TypeKind::kDate: return std::in_range<int32_t>(number);
-    default: return true;
+    case TypeKind::kDate:
+      return std::in_range<int32_t>(number);
+    default:
+      return true;
   }
 }
 
 Status AppendBytesKey(std::string_view bytes, std::string& out) {
   if (bytes.size() > limits::kPrimaryKeyBytesMax) {
-    return Fail(ErrorCode::kConstraint, fmt::format("Primary key value is {} bytes long; the limit is {} bytes", bytes.size(),
-                                                    limits::kPrimaryKeyBytesMax));
+    return Fail(ErrorCode::kConstraint,
+                fmt::format("Primary key value is {} bytes long; the limit is {} bytes", bytes.size(),
+                            limits::kPrimaryKeyBytesMax));
   }
   out.append(bytes);
   return {};
@@ -124,27 +131,38 @@ Result<std::string> DecodeScope(std::string_view key) {
 Status AppendPrimaryKey(const Value& value, std::string& out) {
   if (value.is_null) return Fail(ErrorCode::kConstraint, "A primary key value cannot be NULL");
   switch (value.kind) {
-    case TypeKind::kBoolean: out.push_back(value.integer != 0 ? '\x01' : '\0'); return {};
+    case TypeKind::kBoolean:
+      out.push_back(value.integer != 0 ? '\x01' : '\0');
+      return {};
     case TypeKind::kSmallInt:
     case TypeKind::kInt:
     case TypeKind::kBigInt:
     case TypeKind::kDate:
     case TypeKind::kTime:
     case TypeKind::kTimestamp:
-    case TypeKind::kDateTime: AppendBigEndian(static_cast<uint64_t>(value.integer) ^ kSign64, out); return {};
+    case TypeKind::kDateTime:
+      AppendBigEndian(static_cast<uint64_t>(value.integer) ^ kSign64, out);
+      return {};
     case TypeKind::kFloat:
     case TypeKind::kDouble:
       if (std::isnan(value.real)) return Fail(ErrorCode::kConstraint, "A primary key value cannot be NaN");
       AppendBigEndian(OrderedBits(value.real), out);
       return {};
-    case TypeKind::kDecimal: AppendBigEndian(static_cast<unsigned __int128>(value.wide) ^ kSign128, out); return {};
-    case TypeKind::kUuid: AppendBigEndian(static_cast<unsigned __int128>(value.wide), out); return {};
+    case TypeKind::kDecimal:
+      AppendBigEndian(static_cast<unsigned __int128>(value.wide) ^ kSign128, out);
+      return {};
+    case TypeKind::kUuid:
+      AppendBigEndian(static_cast<unsigned __int128>(value.wide), out);
+      return {};
     case TypeKind::kText:
     case TypeKind::kFile:
-    case TypeKind::kBytes: return AppendBytesKey(value.text(), out);
-    default: break;
+    case TypeKind::kBytes:
+      return AppendBytesKey(value.text(), out);
+    default:
+      break;
   }
-  return Fail(ErrorCode::kConstraint, fmt::format("A value of type {} cannot be a primary key", SqlName(Type(value.kind))));
+  return Fail(ErrorCode::kConstraint,
+              fmt::format("A value of type {} cannot be a primary key", SqlName(Type(value.kind))));
 }
 
 Result<Value> DecodePrimaryKey(const DataType& type, std::string_view bytes) {
@@ -174,14 +192,17 @@ Result<Value> DecodePrimaryKey(const DataType& type, std::string_view bytes) {
     }
     case TypeKind::kDecimal:
       if (!sized(16)) return Malformed("decimal of another size");
-      return Value::Wide(type.kind, static_cast<Int128>(ReadBigEndian<unsigned __int128>(bytes) ^ kSign128), type.scale);
+      return Value::Wide(type.kind, static_cast<Int128>(ReadBigEndian<unsigned __int128>(bytes) ^ kSign128),
+                         type.scale);
     case TypeKind::kUuid:
       if (!sized(16)) return Malformed("UUID of another size");
       return Value::Wide(type.kind, static_cast<Int128>(ReadBigEndian<unsigned __int128>(bytes)));
     case TypeKind::kText:
     case TypeKind::kFile:
-    case TypeKind::kBytes: return Value::Bytes(type.kind, bytes);
-    default: break;
+    case TypeKind::kBytes:
+      return Value::Bytes(type.kind, bytes);
+    default:
+      break;
   }
   return Malformed("type without key form");
 }

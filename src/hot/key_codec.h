@@ -5,7 +5,8 @@
 //
 // Invariants:
 //   1. memcmp order of keys = (table, scope, order of the primary key type). PK order is scan order.
-//   2. The scope of a USER or STREAM table is the escaped user id with its terminator; of a SHARED table it is empty. No scope
+//   2. The scope of a USER or STREAM table is the escaped user id with its terminator; of a SHARED table it
+//   is empty. No scope
 //      is a prefix of another one.
 //   3. Decoding gives back exactly the value that was encoded; -0.0, which equals 0.0, comes back as 0.0.
 #pragma once
@@ -31,8 +32,8 @@ size_t PrefixSize(std::string_view key, bool has_scope);
 // The user id inside a key with a scope.
 Result<std::string> DecodeScope(std::string_view key);
 
-// Appends the primary key. Fails with kConstraint when the value is NULL, of a type without key form (NaN, JSON, EMBEDDING) or
-// longer than limits::kPrimaryKeyBytesMax.
+// Appends the primary key. Fails with kConstraint when the value is NULL, of a type without key form (NaN,
+// JSON, EMBEDDING) or longer than limits::kPrimaryKeyBytesMax.
 Status AppendPrimaryKey(const Value& value, std::string& out);
 // Decodes the primary key part (the key without its prefix). Text values point into `bytes`.
 Result<Value> DecodePrimaryKey(const DataType& type, std::string_view bytes);

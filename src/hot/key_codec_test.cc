@@ -33,17 +33,22 @@ const DataType kKeyTypes[] = {
 
 // Numbers of every magnitude, with their neighbours and both signs.
 int64_t RandomInteger(std::mt19937_64& random, int bits) {
-  return static_cast<int64_t>(random()) >> (64 - 1 - static_cast<int>(random() % static_cast<uint64_t>(bits)));
+  return static_cast<int64_t>(random()) >>
+         (64 - 1 - static_cast<int>(random() % static_cast<uint64_t>(bits)));
 }
 
 Value RandomValue(const DataType& type, std::mt19937_64& random, std::string& storage) {
   switch (type.kind) {
-    case TypeKind::kBoolean: return Value::Boolean(random() % 2 == 0);
-    case TypeKind::kSmallInt: return Value::Integer(type.kind, RandomInteger(random, 16));
+    case TypeKind::kBoolean:
+      return Value::Boolean(random() % 2 == 0);
+    case TypeKind::kSmallInt:
+      return Value::Integer(type.kind, RandomInteger(random, 16));
     case TypeKind::kInt:
-    case TypeKind::kDate: return Value::Integer(type.kind, RandomInteger(random, 32));
+    case TypeKind::kDate:
+      return Value::Integer(type.kind, RandomInteger(random, 32));
     case TypeKind::kFloat:
-      return Value::Real(type.kind, static_cast<double>(static_cast<float>(RandomInteger(random, 60)) / 1024));
+      return Value::Real(type.kind,
+                         static_cast<double>(static_cast<float>(RandomInteger(random, 60)) / 1024));
     case TypeKind::kDouble: {
       const double real = std::bit_cast<double>(random());
       return Value::Real(type.kind, std::isnan(real) ? 0.5 : real);
@@ -61,20 +66,26 @@ Value RandomValue(const DataType& type, std::mt19937_64& random, std::string& st
       for (size_t i = random() % 6; i > 0; --i) storage.push_back(kBytes[random() % std::size(kBytes)]);
       return Value::Bytes(type.kind, storage);
     }
-    default: return Value::Integer(type.kind, RandomInteger(random, 64));
+    default:
+      return Value::Integer(type.kind, RandomInteger(random, 64));
   }
 }
 
 bool Less(const Value& a, const Value& b) {
   switch (a.kind) {
     case TypeKind::kFloat:
-    case TypeKind::kDouble: return a.real < b.real;
-    case TypeKind::kDecimal: return a.wide < b.wide;
-    case TypeKind::kUuid: return static_cast<unsigned __int128>(a.wide) < static_cast<unsigned __int128>(b.wide);
+    case TypeKind::kDouble:
+      return a.real < b.real;
+    case TypeKind::kDecimal:
+      return a.wide < b.wide;
+    case TypeKind::kUuid:
+      return static_cast<unsigned __int128>(a.wide) < static_cast<unsigned __int128>(b.wide);
     case TypeKind::kText:
     case TypeKind::kBytes:
-    case TypeKind::kFile: return a.text() < b.text();
-    default: return a.integer < b.integer;
+    case TypeKind::kFile:
+      return a.text() < b.text();
+    default:
+      return a.integer < b.integer;
   }
 }
 
@@ -93,7 +104,8 @@ TEST(KeyCodecTest, EveryTypeKeepsItsOrderAndRoundTrips) {
       ASSERT_EQ(key_a < key_b, Less(a, b)) << SqlName(type) << " " << ToDisplay(a) << " " << ToDisplay(b);
       ASSERT_EQ(key_a == key_b, !Less(a, b) && !Less(b, a)) << SqlName(type);
       if (IsVariable(type.kind) || a.real != 0) {  // -0 comes back as 0
-        ASSERT_TRUE(Identical(DecodePrimaryKey(type, key_a).value(), a)) << SqlName(type) << " " << ToDisplay(a);
+        ASSERT_TRUE(Identical(DecodePrimaryKey(type, key_a).value(), a))
+            << SqlName(type) << " " << ToDisplay(a);
       }
     }
   }
@@ -101,14 +113,16 @@ TEST(KeyCodecTest, EveryTypeKeepsItsOrderAndRoundTrips) {
 
 TEST(KeyCodecTest, ExtremesAndZeroes) {
   const double infinity = std::numeric_limits<double>::infinity();
-  const double ascending[] = {-infinity, std::numeric_limits<double>::lowest(), -1, -std::numeric_limits<double>::denorm_min(),
-                              0, std::numeric_limits<double>::denorm_min(), 1, infinity};
+  const double ascending[] = {
+      -infinity, std::numeric_limits<double>::lowest(),     -1, -std::numeric_limits<double>::denorm_min(),
+      0,         std::numeric_limits<double>::denorm_min(), 1,  infinity};
   for (size_t i = 1; i < std::size(ascending); ++i) {
     EXPECT_LT(KeyOfValue(Value::Real(TypeKind::kDouble, ascending[i - 1])),
               KeyOfValue(Value::Real(TypeKind::kDouble, ascending[i])));
   }
   // Equal in SQL, so one key.
-  EXPECT_EQ(KeyOfValue(Value::Real(TypeKind::kDouble, -0.0)), KeyOfValue(Value::Real(TypeKind::kDouble, 0.0)));
+  EXPECT_EQ(KeyOfValue(Value::Real(TypeKind::kDouble, -0.0)),
+            KeyOfValue(Value::Real(TypeKind::kDouble, 0.0)));
   const auto lowest = std::numeric_limits<int64_t>::min();
   EXPECT_LT(KeyOfValue(Value::BigInt(lowest)), KeyOfValue(Value::BigInt(-1)));
   EXPECT_EQ(DecodePrimaryKey(Type(TypeKind::kBigInt), KeyOfValue(Value::BigInt(lowest)))->integer, lowest);
@@ -116,8 +130,9 @@ TEST(KeyCodecTest, ExtremesAndZeroes) {
 
 TEST(KeyCodecTest, RefusesValuesWithoutKeyForm) {
   std::string out;
-  for (const Value& value : {Value::Null(TypeKind::kInt), Value::Real(TypeKind::kDouble, std::nan("")),
-                             Value::Bytes(TypeKind::kEmbedding, "1234"), Value::Bytes(TypeKind::kJson, "{}")}) {
+  for (const Value& value :
+       {Value::Null(TypeKind::kInt), Value::Real(TypeKind::kDouble, std::nan("")),
+        Value::Bytes(TypeKind::kEmbedding, "1234"), Value::Bytes(TypeKind::kJson, "{}")}) {
     EXPECT_EQ(AppendPrimaryKey(value, out).error().code, ErrorCode::kConstraint) << ToDisplay(value);
   }
   const std::string longest(limits::kPrimaryKeyBytesMax, 'x');
@@ -135,14 +150,15 @@ TEST(KeyCodecTest, MalformedKeysAreCorrupt) {
   EXPECT_FALSE(DecodePrimaryKey(Type(TypeKind::kDouble), std::string(8, '\xFF')));  // NaN
   EXPECT_FALSE(DecodeSeq("1234567"));
   EXPECT_EQ(PrefixSize("123", false), 0u);
-  EXPECT_EQ(PrefixSize(std::string_view("\0\0\0\1ab", 6), true), 0u);       // scope without end
-  EXPECT_EQ(PrefixSize(std::string_view("\0\0\0\1a\0\2b", 8), true), 0u);   // unknown escape
+  EXPECT_EQ(PrefixSize(std::string_view("\0\0\0\1ab", 6), true), 0u);      // scope without end
+  EXPECT_EQ(PrefixSize(std::string_view("\0\0\0\1a\0\2b", 8), true), 0u);  // unknown escape
   EXPECT_FALSE(DecodeScope(std::string_view("\0\0\0\1a\0\xFF", 7)));
 }
 
 TEST(KeyCodecTest, ScopesAreNotPrefixesOfEachOther) {
   const std::vector<std::string> users = {
-      "", "a", "ab", "b", std::string("a\0", 2), std::string("a\0b", 3), std::string("a\0\x01", 3), "a\x01", "\xFF"};
+      "",      "a",   "ab", "b", std::string("a\0", 2), std::string("a\0b", 3), std::string("a\0\x01", 3),
+      "a\x01", "\xFF"};
   for (const std::string& a : users) {
     const std::string prefix_a = UserPrefix(kTable, a);
     EXPECT_EQ(DecodeScope(prefix_a + "key").value(), a);

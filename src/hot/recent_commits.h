@@ -11,8 +11,9 @@
 
 namespace kalam::hot {
 
-// A fixed table of sequences. A key's slot holds the newest _seq that was given to any key of that slot, so a stranger in
-// the slot can only make an answer more careful, never wrong. Not thread-safe: the committer owns it.
+// A fixed table of sequences. A key's slot holds the newest _seq that was given to any key of that slot, so a
+// stranger in the slot can only make an answer more careful, never wrong. Not thread-safe: the committer owns
+// it.
 class RecentCommits {
  public:
   // Nothing is known about commits up to `start`.
@@ -23,8 +24,8 @@ class RecentCommits {
   // Keys changed without a note (a table was dropped), up to and including `now`.
   void Forget(Seq now) { known_since_ = now; }
 
-  // True when the newest version of `key` is surely the one with `seen`, which a writer read after it had noted that
-  // `read_at` was the store's last sequence (0 = it did not).
+  // True when the newest version of `key` is surely the one with `seen`, which a writer read after it had
+  // noted that `read_at` was the store's last sequence (0 = it did not).
   bool Proves(std::string_view key, Seq seen, Seq read_at) const {
     const Seq newest = (*newest_)[SlotOf(key)];
     if (newest == seen && seen > known_since_) return true;

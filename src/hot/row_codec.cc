@@ -13,7 +13,8 @@
 namespace kalam::hot {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "the stored format is little-endian and read in place");
+static_assert(std::endian::native == std::endian::little,
+              "the stored format is little-endian and read in place");
 
 constexpr uint8_t kFormat = 1;
 constexpr uint8_t kDeletedFlag = 1;
@@ -43,29 +44,50 @@ int DigitsOf(TypeKind kind) { return kind == TypeKind::kSmallInt ? 5 : kind == T
 
 void WriteFixed(const Value& value, TypeKind kind, char* slot) {
   switch (kind) {
-    case TypeKind::kBoolean: *slot = static_cast<char>(value.integer != 0); return;
-    case TypeKind::kSmallInt: Store(slot, static_cast<int16_t>(value.integer)); return;
+    case TypeKind::kBoolean:
+      *slot = static_cast<char>(value.integer != 0);
+      return;
+    case TypeKind::kSmallInt:
+      Store(slot, static_cast<int16_t>(value.integer));
+      return;
     case TypeKind::kInt:
-    case TypeKind::kDate: Store(slot, static_cast<int32_t>(value.integer)); return;
-    case TypeKind::kFloat: Store(slot, static_cast<float>(value.real)); return;
-    case TypeKind::kDouble: Store(slot, value.real); return;
+    case TypeKind::kDate:
+      Store(slot, static_cast<int32_t>(value.integer));
+      return;
+    case TypeKind::kFloat:
+      Store(slot, static_cast<float>(value.real));
+      return;
+    case TypeKind::kDouble:
+      Store(slot, value.real);
+      return;
     case TypeKind::kDecimal:
-    case TypeKind::kUuid: Store(slot, value.wide); return;
-    default: Store(slot, value.integer); return;
+    case TypeKind::kUuid:
+      Store(slot, value.wide);
+      return;
+    default:
+      Store(slot, value.integer);
+      return;
   }
 }
 
 Value ReadFixed(const DataType& type, const char* slot) {
   switch (type.kind) {
-    case TypeKind::kBoolean: return Value::Boolean(*slot != 0);
-    case TypeKind::kSmallInt: return Value::Integer(type.kind, Load<int16_t>(slot));
+    case TypeKind::kBoolean:
+      return Value::Boolean(*slot != 0);
+    case TypeKind::kSmallInt:
+      return Value::Integer(type.kind, Load<int16_t>(slot));
     case TypeKind::kInt:
-    case TypeKind::kDate: return Value::Integer(type.kind, Load<int32_t>(slot));
-    case TypeKind::kFloat: return Value::Real(type.kind, static_cast<double>(Load<float>(slot)));
-    case TypeKind::kDouble: return Value::Real(type.kind, Load<double>(slot));
+    case TypeKind::kDate:
+      return Value::Integer(type.kind, Load<int32_t>(slot));
+    case TypeKind::kFloat:
+      return Value::Real(type.kind, static_cast<double>(Load<float>(slot)));
+    case TypeKind::kDouble:
+      return Value::Real(type.kind, Load<double>(slot));
     case TypeKind::kDecimal:
-    case TypeKind::kUuid: return Value::Wide(type.kind, Load<Int128>(slot), type.scale);
-    default: return Value::Integer(type.kind, Load<int64_t>(slot));
+    case TypeKind::kUuid:
+      return Value::Wide(type.kind, Load<Int128>(slot), type.scale);
+    default:
+      return Value::Integer(type.kind, Load<int64_t>(slot));
   }
 }
 
@@ -101,40 +123,48 @@ bool IsReadable(const DataType& stored, const DataType& to) {
 bool Fits(const Value& value, const DataType& type) {
   if (value.kind != type.kind) return false;
   switch (type.kind) {
-    case TypeKind::kSmallInt: return std::in_range<int16_t>(value.integer);
+    case TypeKind::kSmallInt:
+      return std::in_range<int16_t>(value.integer);
     case TypeKind::kInt:
-    case TypeKind::kDate: return std::in_range<int32_t>(value.integer);
-    case TypeKind::kDecimal: return value.scale == type.scale;
-    case TypeKind::kEmbedding: return value.text().size() == size_t{4} * type.dimension;
-    default: return true;
+    case TypeKind::kDate:
+      return std::in_range<int32_t>(value.integer);
+    case TypeKind::kDecimal:
+      return value.scale == type.scale;
+    case TypeKind::kEmbedding:
+      return value.text().size() == size_t{4} * type.dimension;
+    default:
+      return true;
   }
 }
 
 // Values come from our own code: one of another type or size is a bug, found before it is stored.
 Status CheckValue(const Value& value, const Column& column) {
   if (value.is_null || Fits(value, column.type)) return {};
-  return Fail(ErrorCode::kInternal, fmt::format("value {} of type {} does not fit column '{}' of type {}", ToDisplay(value),
-                                                SqlName(Type(value.kind)), column.name, SqlName(column.type)));
+  return Fail(ErrorCode::kInternal,
+              fmt::format("value {} of type {} does not fit column '{}' of type {}", ToDisplay(value),
+                          SqlName(Type(value.kind)), column.name, SqlName(column.type)));
 }
 
 }  // namespace
 
 Seq RowSeq(std::string_view row) { return Seq(Load<int64_t>(row.data() + kSeqOffset)); }
-bool RowDeleted(std::string_view row) { return (static_cast<uint8_t>(row[kFlagsOffset]) & kDeletedFlag) != 0; }
+bool RowDeleted(std::string_view row) {
+  return (static_cast<uint8_t>(row[kFlagsOffset]) & kDeletedFlag) != 0;
+}
 uint32_t RowSchemaVersion(std::string_view row) { return Load<uint32_t>(row.data() + kVersionOffset); }
 void PatchSeq(Seq seq, std::string& row) { Store(row.data() + kSeqOffset, seq.value); }
 void PatchDeleted(bool deleted, std::string& row) { row[kFlagsOffset] = deleted ? kDeletedFlag : 0; }
 
 // How to read one current column from a row of one stored version. Offsets count from the row's start.
 struct RowView::Slot {
-  DataType type;                   // current
-  DataType stored;                 // in the row
-  bool present = false;            // false = the row has no such column, `missing` is its value
+  DataType type;         // current
+  DataType stored;       // in the row
+  bool present = false;  // false = the row has no such column, `missing` is its value
   bool variable = false;
   bool widened = false;
   uint32_t null_bit = 0;
-  uint32_t offset = 0;             // of the fixed slot
-  uint32_t variable_before = 0;    // of the previous variable column's slot, 0 for the first one
+  uint32_t offset = 0;           // of the fixed slot
+  uint32_t variable_before = 0;  // of the previous variable column's slot, 0 for the first one
   Value missing;
 };
 
@@ -169,8 +199,8 @@ struct RowCodec::Version {
         slot.offset = offset;
         slot.variable_before = variable_before;
         if (IsReadable(column.type, slot.type)) continue;
-        unreadable = fmt::format("column '{}' is {} in schema version {} and cannot be read as {}", column.name,
-                                 SqlName(column.type), number, SqlName(slot.type));
+        unreadable = fmt::format("column '{}' is {} in schema version {} and cannot be read as {}",
+                                 column.name, SqlName(column.type), number, SqlName(slot.type));
       }
       if (IsVariable(column.type.kind)) {
         variable_slots.push_back(offset);
@@ -194,7 +224,8 @@ struct RowCodec::Version {
     } else if (IsReadable(given, column.type)) {
       slot.missing = Widen(value, column.type);
     } else {
-      unreadable = fmt::format("the initial default of column '{}' is of type {}", column.name, SqlName(given));
+      unreadable =
+          fmt::format("the initial default of column '{}' is of type {}", column.name, SqlName(given));
     }
   }
 };
@@ -234,8 +265,9 @@ Status RowCodec::Encode(std::span<const Value> values, std::string& out) const {
     if (!values[i].is_null && IsVariable(schema.columns[i].type.kind)) total += values[i].text().size();
   }
   if (total > limits::kRowBytesMax) {
-    return Fail(ErrorCode::kLimitExceeded,
-                fmt::format("A row of {} bytes is larger than the limit of {} bytes", total, limits::kRowBytesMax));
+    return Fail(
+        ErrorCode::kLimitExceeded,
+        fmt::format("A row of {} bytes is larger than the limit of {} bytes", total, limits::kRowBytesMax));
   }
   const size_t start = out.size();
   out.resize(start + total, '\0');
@@ -296,7 +328,9 @@ Result<RowView> RowCodec::Open(std::string_view row) const {
 
 bool RowCodec::CanWiden(const DataType& from, const DataType& to) {
   if (from == to) return true;
-  const auto rank = [](TypeKind kind) { return kind == TypeKind::kSmallInt ? 1 : kind == TypeKind::kInt ? 2 : 3; };
+  const auto rank = [](TypeKind kind) {
+    return kind == TypeKind::kSmallInt ? 1 : kind == TypeKind::kInt ? 2 : 3;
+  };
   if (IsInteger(from.kind) && IsInteger(to.kind)) return rank(from.kind) < rank(to.kind);
   if (to.kind == TypeKind::kDouble) {
     return from.kind == TypeKind::kFloat || from.kind == TypeKind::kSmallInt || from.kind == TypeKind::kInt;
@@ -307,7 +341,8 @@ bool RowCodec::CanWiden(const DataType& from, const DataType& to) {
   }
   const bool instant = to.kind == TypeKind::kTimestamp || to.kind == TypeKind::kDateTime;
   if (instant) {
-    return from.kind == TypeKind::kDate || from.kind == TypeKind::kTimestamp || from.kind == TypeKind::kDateTime;
+    return from.kind == TypeKind::kDate || from.kind == TypeKind::kTimestamp ||
+           from.kind == TypeKind::kDateTime;
   }
   if (to.kind == TypeKind::kText) return from.kind == TypeKind::kJson || from.kind == TypeKind::kFile;
   return to.kind == TypeKind::kJson && from.kind == TypeKind::kText;

@@ -17,29 +17,47 @@ namespace kalam::hot {
 namespace {
 
 const DataType kColumnTypes[] = {
-    Type(TypeKind::kBoolean),   Type(TypeKind::kSmallInt), Type(TypeKind::kInt),
-    Type(TypeKind::kBigInt),    Type(TypeKind::kFloat),    Type(TypeKind::kDouble),
-    Type(TypeKind::kText),      Type(TypeKind::kJson),     Type(TypeKind::kBytes),
-    Type(TypeKind::kFile),      Type(TypeKind::kDate),     Type(TypeKind::kTime),
-    Type(TypeKind::kTimestamp), Type(TypeKind::kDateTime), Type(TypeKind::kUuid),
-    DataType{TypeKind::kDecimal, 20, 4, 0},                DataType{TypeKind::kEmbedding, 0, 0, 3},
+    Type(TypeKind::kBoolean),
+    Type(TypeKind::kSmallInt),
+    Type(TypeKind::kInt),
+    Type(TypeKind::kBigInt),
+    Type(TypeKind::kFloat),
+    Type(TypeKind::kDouble),
+    Type(TypeKind::kText),
+    Type(TypeKind::kJson),
+    Type(TypeKind::kBytes),
+    Type(TypeKind::kFile),
+    Type(TypeKind::kDate),
+    Type(TypeKind::kTime),
+    Type(TypeKind::kTimestamp),
+    Type(TypeKind::kDateTime),
+    Type(TypeKind::kUuid),
+    DataType{TypeKind::kDecimal, 20, 4, 0},
+    DataType{TypeKind::kEmbedding, 0, 0, 3},
 };
 
 Value RandomValue(const DataType& type, std::mt19937_64& random, Arena& arena) {
   if (random() % 4 == 0) return Value::Null(type.kind);
   const auto number = static_cast<int64_t>(random());
   switch (type.kind) {
-    case TypeKind::kBoolean: return Value::Boolean(number % 2 == 0);
-    case TypeKind::kSmallInt: return Value::Integer(type.kind, static_cast<int16_t>(number));
+    case TypeKind::kBoolean:
+      return Value::Boolean(number % 2 == 0);
+    case TypeKind::kSmallInt:
+      return Value::Integer(type.kind, static_cast<int16_t>(number));
     case TypeKind::kInt:
-    case TypeKind::kDate: return Value::Integer(type.kind, static_cast<int32_t>(number));
-    case TypeKind::kFloat: return Value::Real(type.kind, static_cast<double>(static_cast<float>(number)));
-    case TypeKind::kDouble: return Value::Real(type.kind, std::bit_cast<double>(number));
+    case TypeKind::kDate:
+      return Value::Integer(type.kind, static_cast<int32_t>(number));
+    case TypeKind::kFloat:
+      return Value::Real(type.kind, static_cast<double>(static_cast<float>(number)));
+    case TypeKind::kDouble:
+      return Value::Real(type.kind, std::bit_cast<double>(number));
     case TypeKind::kDecimal:
     case TypeKind::kUuid:
       return Value::Wide(type.kind, Int128{number} * static_cast<int64_t>(random() >> 1), type.scale);
-    case TypeKind::kEmbedding: return Value::Bytes(type.kind, arena.Copy("0123456789ab"));
-    default: break;
+    case TypeKind::kEmbedding:
+      return Value::Bytes(type.kind, arena.Copy("0123456789ab"));
+    default:
+      break;
   }
   if (!IsVariable(type.kind)) return Value::Integer(type.kind, number);
   return Value::Bytes(type.kind, arena.Copy(std::string(random() % 40, static_cast<char>(number))));
@@ -66,7 +84,8 @@ TEST(RowCodecTest, RandomRowsOfRandomSchemasRoundTripAndCutRowsAreCorrupt) {
     EXPECT_EQ(view.seq(), Seq());
     EXPECT_FALSE(view.deleted());
     for (size_t i = 0; i < values.size(); ++i) ASSERT_TRUE(Identical(view.Get(i), values[i])) << i;
-    for (size_t size = 0; size < row.size(); ++size) EXPECT_FALSE(codec.Open(std::string_view(row).substr(0, size)));
+    for (size_t size = 0; size < row.size(); ++size)
+      EXPECT_FALSE(codec.Open(std::string_view(row).substr(0, size)));
     EXPECT_FALSE(codec.Open(row + "x"));
   }
 }
@@ -104,8 +123,8 @@ TEST(RowCodecTest, OldRowsReadThroughTheNewestSchema) {
   }
   TableSchema v3 = v2;
   v3.version = 3;
-  v3.columns.erase(v3.columns.begin() + 2);                       // dropped
-  v3.columns[3].type = DataType{TypeKind::kDecimal, 12, 2, 0};    // its default was given as INT
+  v3.columns.erase(v3.columns.begin() + 2);                            // dropped
+  v3.columns[3].type = DataType{TypeKind::kDecimal, 12, 2, 0};         // its default was given as INT
   v3.columns.push_back(MakeColumn(6, "body", Type(TypeKind::kText)));  // the old name, a new column
   const RowCodec codec({v1, v2, v3});
   const RowView view = codec.Open(row).value();
@@ -137,22 +156,28 @@ Value Widened(const DataType& from, const Value& value, const DataType& to) {
 
 TEST(RowCodecTest, WidenedTypesKeepTheirValue) {
   const auto integer = [](TypeKind kind, int64_t n) { return Value::Integer(kind, n); };
-  EXPECT_TRUE(Identical(Widened(Type(TypeKind::kSmallInt), integer(TypeKind::kSmallInt, -5), Type(TypeKind::kInt)),
-                        integer(TypeKind::kInt, -5)));
+  EXPECT_TRUE(
+      Identical(Widened(Type(TypeKind::kSmallInt), integer(TypeKind::kSmallInt, -5), Type(TypeKind::kInt)),
+                integer(TypeKind::kInt, -5)));
   EXPECT_TRUE(Identical(Widened(Type(TypeKind::kInt), integer(TypeKind::kInt, -5), Type(TypeKind::kDouble)),
                         Value::Real(TypeKind::kDouble, -5)));
-  EXPECT_TRUE(Identical(Widened(Type(TypeKind::kFloat), Value::Real(TypeKind::kFloat, 0.5), Type(TypeKind::kDouble)),
-                        Value::Real(TypeKind::kDouble, 0.5)));
+  EXPECT_TRUE(
+      Identical(Widened(Type(TypeKind::kFloat), Value::Real(TypeKind::kFloat, 0.5), Type(TypeKind::kDouble)),
+                Value::Real(TypeKind::kDouble, 0.5)));
   const int64_t lowest = std::numeric_limits<int64_t>::min();
-  EXPECT_TRUE(Identical(Widened(Type(TypeKind::kBigInt), Value::BigInt(lowest), DataType{TypeKind::kDecimal, 38, 19, 0}),
-                        Value::Wide(TypeKind::kDecimal, Int128{lowest} * 10'000'000'000'000'000'000U, 19)));
-  EXPECT_TRUE(Identical(Widened(DataType{TypeKind::kDecimal, 5, 2, 0}, Value::Wide(TypeKind::kDecimal, 123, 2),
-                                DataType{TypeKind::kDecimal, 9, 2, 0}),
-                        Value::Wide(TypeKind::kDecimal, 123, 2)));
-  EXPECT_TRUE(Identical(Widened(Type(TypeKind::kDate), integer(TypeKind::kDate, -2), Type(TypeKind::kTimestamp)),
-                        integer(TypeKind::kTimestamp, -2 * 86'400'000'000)));
-  EXPECT_TRUE(Identical(Widened(Type(TypeKind::kDate), integer(TypeKind::kDate, INT32_MAX), Type(TypeKind::kDateTime)),
-                        integer(TypeKind::kDateTime, std::numeric_limits<int64_t>::max())));
+  EXPECT_TRUE(Identical(
+      Widened(Type(TypeKind::kBigInt), Value::BigInt(lowest), DataType{TypeKind::kDecimal, 38, 19, 0}),
+      Value::Wide(TypeKind::kDecimal, Int128{lowest} * 10'000'000'000'000'000'000U, 19)));
+  EXPECT_TRUE(
+      Identical(Widened(DataType{TypeKind::kDecimal, 5, 2, 0}, Value::Wide(TypeKind::kDecimal, 123, 2),
+                        DataType{TypeKind::kDecimal, 9, 2, 0}),
+                Value::Wide(TypeKind::kDecimal, 123, 2)));
+  EXPECT_TRUE(
+      Identical(Widened(Type(TypeKind::kDate), integer(TypeKind::kDate, -2), Type(TypeKind::kTimestamp)),
+                integer(TypeKind::kTimestamp, -2 * 86'400'000'000)));
+  EXPECT_TRUE(Identical(
+      Widened(Type(TypeKind::kDate), integer(TypeKind::kDate, INT32_MAX), Type(TypeKind::kDateTime)),
+      integer(TypeKind::kDateTime, std::numeric_limits<int64_t>::max())));
   EXPECT_TRUE(Identical(Widened(Type(TypeKind::kText), Value::Text("{}"), Type(TypeKind::kJson)),
                         Value::Bytes(TypeKind::kJson, "{}")));
   EXPECT_TRUE(Widened(Type(TypeKind::kInt), Value::Null(TypeKind::kInt), Type(TypeKind::kDouble)).is_null);
@@ -189,10 +214,13 @@ TEST(RowCodecTest, EncodeRefusesWhatTheRowCannotHold) {
   const std::string large(limits::kRowBytesMax, 'x');
   const Value id = Value::BigInt(1);
   const Value n = Value::Integer(TypeKind::kInt, 1);
-  EXPECT_EQ(TestCodec().Encode(std::vector{id, n, Value::Text(large)}, row).error().code, ErrorCode::kLimitExceeded);
-  EXPECT_EQ(TestCodec().Encode(std::vector{id, Value::BigInt(1), Value::Text("")}, row).error().code, ErrorCode::kInternal);
+  EXPECT_EQ(TestCodec().Encode(std::vector{id, n, Value::Text(large)}, row).error().code,
+            ErrorCode::kLimitExceeded);
+  EXPECT_EQ(TestCodec().Encode(std::vector{id, Value::BigInt(1), Value::Text("")}, row).error().code,
+            ErrorCode::kInternal);
   const Value beyond = Value::Integer(TypeKind::kInt, int64_t{1} << 31);
-  EXPECT_EQ(TestCodec().Encode(std::vector{id, beyond, Value::Text("")}, row).error().code, ErrorCode::kInternal);
+  EXPECT_EQ(TestCodec().Encode(std::vector{id, beyond, Value::Text("")}, row).error().code,
+            ErrorCode::kInternal);
   EXPECT_TRUE(row.empty());
 }
 

@@ -17,11 +17,14 @@ inline constexpr int kSeqMillisShift = kSeqCounterBits + kSeqWorkerBits;
 // Wall-clock milliseconds since 1970 that the sequence carries.
 constexpr int64_t SeqWallMillis(Seq seq) { return (seq.value >> kSeqMillisShift) + kSeqEpochMillis; }
 // The smallest sequence of that millisecond.
-constexpr Seq SeqFloor(int64_t wall_millis) { return Seq((wall_millis - kSeqEpochMillis) << kSeqMillisShift); }
+constexpr Seq SeqFloor(int64_t wall_millis) {
+  return Seq((wall_millis - kSeqEpochMillis) << kSeqMillisShift);
+}
 
-// Hands out ascending sequences. When the clock stands still, steps backwards or more than 4096 are asked for in one
-// millisecond, it runs ahead of the clock instead of waiting, so it never repeats and never blocks. Not thread-safe: the committer
-// owns one. Another owner (SNOWFLAKE_ID) has its own with its own lock and another worker number.
+// Hands out ascending sequences. When the clock stands still, steps backwards or more than 4096 are asked for
+// in one millisecond, it runs ahead of the clock instead of waiting, so it never repeats and never blocks.
+// Not thread-safe: the committer owns one. Another owner (SNOWFLAKE_ID) has its own with its own lock and
+// another worker number.
 class SeqGenerator {
  public:
   SeqGenerator(uint16_t worker, Seq last_used) : worker_(worker & 1023), last_(last_used.value) {}
@@ -33,7 +36,8 @@ class SeqGenerator {
     } else if ((last_ & ((1 << kSeqCounterBits) - 1)) != (1 << kSeqCounterBits) - 1) {
       ++last_;
     } else {
-      last_ = (((last_ >> kSeqMillisShift) + 1) << kSeqMillisShift) | (static_cast<int64_t>(worker_) << kSeqCounterBits);
+      last_ = (((last_ >> kSeqMillisShift) + 1) << kSeqMillisShift) |
+              (static_cast<int64_t>(worker_) << kSeqCounterBits);
     }
     return Seq(last_);
   }

@@ -50,9 +50,12 @@ struct Store::Impl {
 
   rocksdb::ColumnFamilyHandle* HandleOf(Space space) const {
     switch (space) {
-      case Space::kRows: return database.rows;
-      case Space::kBySeq: return database.by_seq;
-      case Space::kMeta: return database.meta;
+      case Space::kRows:
+        return database.rows;
+      case Space::kBySeq:
+        return database.by_seq;
+      case Space::kMeta:
+        return database.meta;
     }
     return nullptr;
   }
@@ -102,8 +105,8 @@ rocksdb::DBOptions DbOptionsOf(const StoreOptions& options) {
 }
 
 // `point_reads`: keys are looked up one by one, also keys that do not exist.
-rocksdb::ColumnFamilyOptions FamilyOptionsOf(const std::shared_ptr<rocksdb::Cache>& cache, size_t write_buffer_bytes,
-                                             bool point_reads) {
+rocksdb::ColumnFamilyOptions FamilyOptionsOf(const std::shared_ptr<rocksdb::Cache>& cache,
+                                             size_t write_buffer_bytes, bool point_reads) {
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = cache;
   table.cache_index_and_filter_blocks = true;
@@ -167,7 +170,8 @@ Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options, const Cl
       {kMetaFamily, FamilyOptionsOf(cache, small_buffer, true)},
   };
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = rocksdb::DB::Open(DbOptionsOf(options), options.path, families, &impl->handles, &db);
+  const rocksdb::Status status =
+      rocksdb::DB::Open(DbOptionsOf(options), options.path, families, &impl->handles, &db);
   if (!status.ok()) {
     Error error = FromRocks(status, "open");
     error.message = fmt::format("Cannot open the database in '{}': {}", options.path, status.ToString());
@@ -209,7 +213,8 @@ Result<bool> Store::Get(Space space, std::string_view key, PinnedBytes& out, con
   rocksdb::ReadOptions read;
   if (snapshot != nullptr) read.snapshot = snapshot->snapshot_;
   out.slice_->Reset();
-  const rocksdb::Status status = impl_->db->Get(read, impl_->HandleOf(space), rocksdb::Slice(key.data(), key.size()), out.slice_.get());
+  const rocksdb::Status status =
+      impl_->db->Get(read, impl_->HandleOf(space), rocksdb::Slice(key.data(), key.size()), out.slice_.get());
   if (status.ok()) return true;
   if (status.IsNotFound()) return false;
   return Fail(FromRocks(status, "read"));
@@ -253,8 +258,8 @@ Status Cursor::status() const {
   return Fail(FromRocks(status, "read"));
 }
 
-std::unique_ptr<Cursor> Store::Scan(Space space, std::string_view begin, std::string_view end, Direction direction,
-                                    const Snapshot* snapshot) const {
+std::unique_ptr<Cursor> Store::Scan(Space space, std::string_view begin, std::string_view end,
+                                    Direction direction, const Snapshot* snapshot) const {
   std::unique_ptr<Cursor> cursor(new Cursor());
   cursor->state_ = std::make_unique<Cursor::State>();
   Cursor::State& state = *cursor->state_;
@@ -276,7 +281,9 @@ std::unique_ptr<Cursor> Store::Scan(Space space, std::string_view begin, std::st
   return cursor;
 }
 
-void Store::Submit(Batch batch, CommitDone done) { impl_->committer->Submit(std::move(batch), std::move(done)); }
+void Store::Submit(Batch batch, CommitDone done) {
+  impl_->committer->Submit(std::move(batch), std::move(done));
+}
 
 CommitResult Store::Commit(Batch batch) {
   std::mutex mu;
@@ -292,7 +299,9 @@ CommitResult Store::Commit(Batch batch) {
   return std::move(*result);
 }
 
-void Store::SetSchemaVersion(TableId table, uint32_t version) { impl_->committer->SetSchemaVersion(table, version); }
+void Store::SetSchemaVersion(TableId table, uint32_t version) {
+  impl_->committer->SetSchemaVersion(table, version);
+}
 Seq Store::last_seq() const { return impl_->committer->last_seq(); }
 Durability Store::durability() const { return impl_->options.durability; }
 int64_t Store::sync_micros() const { return impl_->committer->sync_micros(); }

@@ -1,10 +1,10 @@
 // Store: the hot tier. RocksDB behind one class.
 //
-// Purpose: point and range reads of rows, the incremental-sync index, a meta key space, and the only way to change any of them:
-// the commit pipeline. RocksDB's types and error texts stop here.
-// Owner and lifetime: main() opens one; cursors, snapshots and pinned values must die before it.
-// Threads: every method is thread-safe; cursors and snapshots belong to one thread at a time.
-// Errors: kIo, kCorruption from reads; after a failed sync every later commit answers kUnavailable until restart, reads stay up.
+// Purpose: point and range reads of rows, the incremental-sync index, a meta key space, and the only way to
+// change any of them: the commit pipeline. RocksDB's types and error texts stop here. Owner and lifetime:
+// main() opens one; cursors, snapshots and pinned values must die before it. Threads: every method is
+// thread-safe; cursors and snapshots belong to one thread at a time. Errors: kIo, kCorruption from reads;
+// after a failed sync every later commit answers kUnavailable until restart, reads stay up.
 #pragma once
 
 #include <cstdint>
@@ -42,7 +42,8 @@ struct StoreOptions {
   int open_files_max = 512;
   uint16_t worker_id = 1;
   size_t commit_queue_bytes_max = limits::kCommitQueueBytesMax;
-  rocksdb::Env* env = nullptr;  // not owned; nullptr = the operating system's. The seam for fault and power-cut tests
+  rocksdb::Env* env =
+      nullptr;  // not owned; nullptr = the operating system's. The seam for fault and power-cut tests
 };
 
 // Bytes read from the store; reusable. Views from bytes() are valid until the next read into it or its death.
@@ -76,7 +77,7 @@ class Snapshot {
 };
 
 // Walks keys of [begin, end) in order, forwards or backwards.
-//   for (; cursor->Valid(); cursor->Next()) use(cursor->key(), cursor->value());  KALAM_TRY(cursor->status());
+//   for (; cursor->Valid(); cursor->Next()) use(cursor->key(), cursor->value()); KALAM_TRY(cursor->status());
 class Cursor {
  public:
   ~Cursor();
@@ -107,15 +108,17 @@ class Store {
   void Stop();
 
   // True when the key exists. Without a snapshot it reads the newest durable state.
-  Result<bool> Get(Space space, std::string_view key, PinnedBytes& out, const Snapshot* snapshot = nullptr) const;
+  Result<bool> Get(Space space, std::string_view key, PinnedBytes& out,
+                   const Snapshot* snapshot = nullptr) const;
   // `end` empty = no upper bound.
   std::unique_ptr<Cursor> Scan(Space space, std::string_view begin, std::string_view end,
-                               Direction direction = Direction::kForward, const Snapshot* snapshot = nullptr) const;
+                               Direction direction = Direction::kForward,
+                               const Snapshot* snapshot = nullptr) const;
   Snapshot TakeSnapshot() const;
 
-  // Queues the batch and returns; `done` tells the outcome. When too much waits it answers at once, through `done`:
-  // kUnavailable, or kLimitExceeded for a batch that could never fit. With os durability the calling thread may commit what
-  // it and others queued, and then runs their `done` before it returns.
+  // Queues the batch and returns; `done` tells the outcome. When too much waits it answers at once, through
+  // `done`: kUnavailable, or kLimitExceeded for a batch that could never fit. With os durability the calling
+  // thread may commit what it and others queued, and then runs their `done` before it returns.
   void Submit(Batch batch, CommitDone done);
   // Submit and wait. Not from a CommitDone.
   CommitResult Commit(Batch batch);
@@ -123,8 +126,8 @@ class Store {
   // Tells the committer a table's schema version outside a batch: at start, for tables that exist already.
   void SetSchemaVersion(TableId table, uint32_t version);
 
-  // At least the _seq of every row that a read can find now, and below that of every later commit. Right after Open it is
-  // the ceiling of the last run, up to a second ahead of the clock.
+  // At least the _seq of every row that a read can find now, and below that of every later commit. Right
+  // after Open it is the ceiling of the last run, up to a second ahead of the clock.
   Seq last_seq() const;
   Durability durability() const;
   // Microseconds of recent syncs (median of the last 128), 0 when none; for benchmarks and metrics.

@@ -63,8 +63,8 @@ inline std::string KeyOf(int64_t id, TableId table = kTestTable) {
 }
 
 inline const RowCodec& TestCodec() {
-  static const RowCodec codec({MakeSchema()});
-  return codec;
+  static const RowCodec kCodec({MakeSchema()});
+  return kCodec;
 }
 
 inline std::string RowOf(int64_t id, int64_t n, std::string_view body = "x") {
@@ -203,7 +203,8 @@ class StoreTest : public testing::TestWithParam<Durability> {
     return std::string(bytes.bytes());
   }
 
-  // by_seq has exactly one entry per entry of rows, with the row's sequence and key; last_seq is not below any of them.
+  // by_seq has exactly one entry per entry of rows, with the row's sequence and key; last_seq is not below
+  // any of them.
   void ExpectBySeqMatchesRows(TableId table = kTestTable) const {
     std::map<std::string, std::string> expected;
     const std::string prefix = SharedPrefix(table);

@@ -137,7 +137,8 @@ TEST_P(FaultTest, AFullQueueRefusesAtOnce) {
   std::atomic<int> accepted{0};
   std::atomic<int> refused{0};
   for (int64_t id = 0; id < 200; ++id) {
-    store_->Submit(BatchOf(Insert(id, 1)), [&](const CommitResult& result) { ++(result.status ? accepted : refused); });
+    store_->Submit(BatchOf(Insert(id, 1)),
+                   [&](const CommitResult& result) { ++(result.status ? accepted : refused); });
   }
   EXPECT_EQ(accepted, 0);
   EXPECT_GT(refused, 50);
@@ -151,7 +152,8 @@ TEST_P(FaultTest, StopCompletesWhatWaits) {
   disk_->Hold();
   std::atomic<int> accepted{0};
   for (int64_t id = 0; id < 10; ++id) {
-    store_->Submit(BatchOf(Insert(id, 1)), [&](const CommitResult& result) { accepted += result.status ? 1 : 0; });
+    store_->Submit(BatchOf(Insert(id, 1)),
+                   [&](const CommitResult& result) { accepted += result.status ? 1 : 0; });
   }
   std::thread stopper([&] { store_->Stop(); });
   disk_->Release();
@@ -206,7 +208,8 @@ TEST_P(StoreTest, CursorsRespectBoundsAndDirection) {
   const auto ids = [&](Direction direction, std::string_view begin, std::string_view end) {
     std::vector<int64_t> found;
     auto cursor = store_->Scan(Space::kRows, begin, end, direction);
-    for (; cursor->Valid(); cursor->Next()) found.push_back(TestCodec().Open(cursor->value())->Get(0).integer);
+    for (; cursor->Valid(); cursor->Next())
+      found.push_back(TestCodec().Open(cursor->value())->Get(0).integer);
     EXPECT_TRUE(cursor->status());
     return found;
   };
@@ -255,7 +258,8 @@ TEST_P(StoreTest, OneProcessOneStore) {
 TEST_P(StoreTest, AStoreOfAnotherFormatIsNotOpened) {
   store_.reset();
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  for (const char* name : {"default", "rows", "by_seq", "meta"}) families.emplace_back(name, rocksdb::ColumnFamilyOptions());
+  for (const char* name : {"default", "rows", "by_seq", "meta"})
+    families.emplace_back(name, rocksdb::ColumnFamilyOptions());
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
   ASSERT_TRUE(rocksdb::DB::Open(rocksdb::DBOptions(), options_.path, families, &handles, &db).ok());
@@ -267,7 +271,8 @@ TEST_P(StoreTest, AStoreOfAnotherFormatIsNotOpened) {
   EXPECT_EQ(opened.error().code, ErrorCode::kUnsupported);
 }
 
-INSTANTIATE_TEST_SUITE_P(Durability, StoreTest, testing::Values(Durability::kSync, Durability::kOs), DurabilityName);
+INSTANTIATE_TEST_SUITE_P(Durability, StoreTest, testing::Values(Durability::kSync, Durability::kOs),
+                         DurabilityName);
 
 }  // namespace
 }  // namespace kalam::hot

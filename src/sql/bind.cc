@@ -159,6 +159,8 @@ Result<std::optional<Value>> WrittenValue(const OperandRef& ref, const Column& c
   const std::optional<Value> raw = RawValue(ref, context);
   if (!raw) return std::optional<Value>();
   if (raw->is_null) return std::optional<Value>(Value::Null(column.type.kind));
+  // The engine writes a decimal literal out with the digits of its own type.
+  if (raw->kind == TypeKind::kDecimal && IsVariable(column.type.kind)) return std::optional<Value>();
   auto cast = context.services.engine.Cast(*raw, column.type, context.arena);
   if (cast) return std::optional<Value>(*cast);
   if (ref.operand.kind == Operand::Kind::kParameter) {

@@ -13,6 +13,7 @@
 #include "sql/engine_run.h"
 #include "sql/handlers.h"
 #include "sql/parse/parse.h"
+#include "sql/default_namespace.h"
 #include "sql/planner.h"
 #include "sql/request.h"
 #include "sql/services.h"
@@ -138,6 +139,7 @@ Status Executor::Impl::PrepareOne(Job& job, PreparedStatement& prepared, std::st
   }
   if (const auto* use = std::get_if<UseNamespace>(&statement.body)) name_space = use->name;
   if (!IsEngineKind(statement.kind)) return {};
+  KALAM_TRY(QuoteDefaultNamespace(prepared.text, job.arena));
   auto plan = planner.Plan(prepared.text, name_space, prepared.literals);
   if (!plan) {
     // An earlier statement of the payload may create what is missing, or give it the column; then the statement is planned when it runs.
@@ -148,7 +150,7 @@ Status Executor::Impl::PrepareOne(Job& job, PreparedStatement& prepared, std::st
   }
   prepared.plan = std::move(*plan);
   prepared.planned_namespace = name_space;
-  KALAM_TRY(AuthorizePlan(*prepared.plan, *prepared.principal));
+  KALAM_TRY(AuthorizePlan(*prepared.plan, *prepared.principal, statement.execute_as.has_value()));
   return CheckParameterCount(prepared.plan->parameters, parameters);
 }
 
@@ -202,7 +204,6 @@ bool Executor::Impl::TryShortRead(std::unique_ptr<Job>& job, const BindContext& 
 bool Executor::Impl::TryShortWrite(std::unique_ptr<Job>& job, const BindContext& context) {
   PreparedStatement& prepared = job->prepared[0];
   if (CostOfWrite(*prepared.plan) != DirectCost::kShort) return false;
-  if (prepared.statement.execute_as && prepared.plan->target->type == TableType::kShared) return false;
   auto write = PrepareWrite(*prepared.plan, context, job->payload.deadline_nanos);
   if (!write) {
     job->Fail(std::move(write).error(), 0, true);

@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <string>
+#include <utility>
+#include <vector>
+
 #include "sql/statements/statements.h"
 
 namespace kalam::sql {
@@ -50,11 +54,16 @@ static_assert(EachKindExactlyOnce());
 
 const HandlerRow& HandlerOf(StatementKind kind) { return kHandlers[static_cast<size_t>(kind)]; }
 
-Error InsufficientRole(std::string_view lead, std::string_view operation, const Principal& caller, std::string_view required) {
+Error InsufficientRole(std::string_view lead, std::string_view operation, const Principal& caller, Role lowest) {
+  const std::string_view required = lowest == Role::kService ? "Service, DBA or System" : lowest == Role::kDba ? "DBA or System" : "System";
+  std::vector<std::string> roles;
+  for (const Role role : {Role::kService, Role::kDba, Role::kSystem}) {
+    if (role >= lowest) roles.emplace_back(RoleName(role));
+  }
   return Error(ErrorCode::kInsufficientRole,
                fmt::format("{}. Insufficient role: {} requires {} role, but user has {} role", lead, operation, required,
                            RoleTitle(caller.role)))
-      .With("required_roles", std::string(required))
+      .With("required_roles", std::move(roles))
       .With("actual_role", std::string(RoleName(caller.role)))
       .With("operation", std::string(operation));
 }

@@ -44,8 +44,8 @@ const HandlerRow& HandlerOf(StatementKind kind);
 // required_roles, actual_role, operation.
 Status AuthorizeStatement(const Statement& statement, const Principal& caller, const Services& services);
 
-// The refusal in the protocol's words; `lead` comes first ("Insufficient privileges to alter table").
+// The refusal in the protocol's words: `lowest` and the roles above it may; `lead` comes first ("Insufficient privileges to alter table").
 Error InsufficientRole(std::string_view lead, std::string_view operation, const Principal& caller,
-                       std::string_view required = "DBA or System");
+                       Role lowest = Role::kDba);
 
 }  // namespace kalam::sql

@@ -1,5 +1,7 @@
 #include "sql/planner.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace kalam::sql {
@@ -36,7 +38,13 @@ Result<PlanPtr> Planner::ExactPlan(std::string_view text, std::string_view name_
   return plan;
 }
 
-Status AuthorizePlan(const Plan& plan, const Principal& principal) {
+Status AuthorizePlan(const Plan& plan, const Principal& principal, bool impersonated) {
+  if (impersonated && plan.target && plan.target->type == TableType::kShared) {
+    return Fail(ErrorCode::kInvalidOperation,
+                fmt::format("EXECUTE AS USER is not allowed on SHARED tables (table '{}'). AS USER impersonation is only "
+                            "supported for USER and STREAM tables.",
+                            plan.target->full_name()));
+  }
   for (const auto& [table, system_table] : plan.tables) {
     if (system_table != nullptr) {
       KALAM_TRY(system::AllowSystemRead(*system_table, principal));

@@ -32,7 +32,8 @@ class Planner {
   PlanCache cache_;
 };
 
-// Table access of a plan for one principal: reads of every table, the write of the target. kPermissionDenied.
-Status AuthorizePlan(const Plan& plan, const Principal& principal);
+// Table access of a plan for one principal: reads of every table, the write of the target. kPermissionDenied. `impersonated`: inside EXECUTE AS USER, where
+// SHARED tables cannot be written at all (kInvalidOperation).
+Status AuthorizePlan(const Plan& plan, const Principal& principal, bool impersonated);
 
 }  // namespace kalam::sql

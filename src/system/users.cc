@@ -1,4 +1,4 @@
-// system.users: every account, deleted ones too. The password hash is masked for everybody but administrators by the answer's writer.
+// system.users: every account, deleted ones too. A password hash is never shown, since nobody has a use for it but an attacker.
 #include <array>
 
 #include "system/tables.h"
@@ -38,7 +38,7 @@ Status Rows(const SystemContext& context, RowSink& out) {
   for (const auth::UserPtr& user : context.users.List()) {
     const std::array<Value, 15> row = {
         Value::Text(user->user_id),
-        Value::Text(user->password_hash),
+        Value::Text(user->password_hash.empty() ? "" : "***"),
         Value::Text(RoleName(user->role)),
         cells::TextOrNull(user->email),
         Value::Text(AuthTypeName(user->auth_type)),

@@ -28,7 +28,7 @@ INSIDE = ["duckdb_settings()", "duckdb_functions()", "duckdb_tables()", "duckdb_
 SCALARS = ["getenv('HOME')", "getenv('KALAMDB_JWT_SECRET')", "current_setting('memory_limit')", "current_setting('temp_directory')", "getvariable('x')", "nextval('s')", "currval('s')",
            "setseed(0.5)", "write_log('x')", "txid_current()", "current_database()", "current_schema()", "current_schemas(true)", "current_query()", "current_connection_id()",
            "current_query_id()", "current_transaction_id()", "in_search_path('a', 'b')", "pg_get_viewdef(1)", "has_table_privilege('t', 'select')", "json_serialize_sql('SELECT 1')",
-           "json_serialize_plan('SELECT 1')", "json_deserialize_sql('x')", "read_text('{f}')", "get_block_size('x')", "add_parquet_key('k', 'v')", "sleep_ms(1)", "version()", "user",
+           "json_serialize_plan('SELECT 1')", "json_deserialize_sql('x')", "read_text('{f}')", "get_block_size('x')", "add_parquet_key('k', 'v')", "sleep_ms(1)", "version()",
            "pg_sleep(60)", "lo_import('{f}')", "load_extension('x')", "readfile('{f}')", "file_exists('{f}')", "parse_duckdb_log_message('x', 'y')", "is_histogram_other_bin(1)",
            "finalize(NULL)", "combine(NULL, NULL)", "create_sort_key(1, 'ASC')", "constant_or_null(1, 2)", "__internal_compress_integral_utinyint(1, 1)", "vector_type(1)"]
 PATHS = ["'{f}'", "\"{f}\"", "'{j}'", "'{p}'", "'{d}/*.csv'", "\"{d}/*.csv\"", "'/etc/passwd'", "\"/etc/passwd\"", "'file:{f}'", "'http://127.0.0.1:1/x.csv'", "'https://127.0.0.1:1/x.parquet'",
@@ -85,12 +85,23 @@ TRICKS = [
     "SELECT " + "(" * 5000 + "1" + ")" * 5000, "SELECT " + "-" * 1 + " " + "- " * 3000 + "1", "SELECT " + "NOT " * 20000 + "true", "SELECT " + " + ".join(["1"] * 20000), "SELECT " + "'a' || " * 5000 + "'a'",
     "SELECT 1 WHERE " + " AND ".join(["1 = 1"] * 10000), "SELECT * FROM " + "(SELECT * FROM " * 500 + "{v}" + ")" * 500, "SELECT CASE " + "WHEN true THEN 1 " * 5000 + "END", "SELECT [" * 1000 + "1" + "]" * 1000,
     "SELECT {{'a': " * 800 + "1" + "}}" * 800, "WITH " + ", ".join(f"c{n} AS (SELECT {n})" for n in range(1000)) + " SELECT 1", "SELECT x" + "::INT" * 5000, "SELECT " + ".".join(["a"] * 2000),
-    "SELECT " + ", ".join(f"(SELECT COUNT(*) FROM {{v}} t{n})" for n in range(200)), "INSERT INTO {m} (id) VALUES " + "(" * 3000, "SELECT repeat('x', 2000000000)", "SELECT repeat('x', 1000000000000)",
-    "SELECT COUNT(*) FROM (SELECT repeat('x', 1000000) || i FROM range(100000) r(i) ORDER BY 1)", "SELECT list(i) FROM range(500000000) r(i)", "SELECT * FROM range(10000000000)", "SELECT 10 ** 400", "SELECT factorial(1000000)",
-    "SELECT regexp_matches(repeat('a', 30) || '!', '(a+)+$')", "SELECT lpad('', 2000000000, 'x')", "SELECT '1' " + "LIKE '%" + "a%" * 2000 + "'", "SELECT printf('%n%n%s', 1)", "SELECT format('{{:999999999}}', 1)",
-    "SELECT error('x')", "SELECT hash(1) FROM generate_series(1, 100000000) WHERE false", "SELECT make_timestamp(99999999999999999)", "SELECT DATE '294247-01-01' + 1000000000", "SELECT -9223372036854775808 // -1",
+    "SELECT " + ", ".join(f"(SELECT COUNT(*) FROM {{v}} t{n})" for n in range(200)), "INSERT INTO {m} (id) VALUES " + "(" * 3000, 
+     "SELECT 10 ** 400", "SELECT factorial(1000000)",
+     "SELECT '1' " + "LIKE '%" + "a%" * 2000 + "'", "SELECT printf('%n%n%s', 1)", 
+    "SELECT error('x')",  "SELECT make_timestamp(99999999999999999)", "SELECT DATE '294247-01-01' + 1000000000", "SELECT -9223372036854775808 // -1",
     "SELECT (-9223372036854775808) % -1", "SELECT 1 << 100", "SELECT chr(1114112)", "SELECT substr('abc', -9223372036854775808, 9223372036854775807)", "SELECT '\\xZZ'::BLOB", "SELECT strptime('x', '%')",
-    "SELECT INTERVAL '1' YEAR * 99999999999", "SELECT array_slice([1], 9223372036854775807, -9223372036854775808)", "SELECT string_split(repeat('a', 1000000), '')", "SELECT to_json(range(0, 10000000))",
+    "SELECT INTERVAL '1' YEAR * 99999999999", "SELECT array_slice([1], 9223372036854775807, -9223372036854775808)", 
+]
+
+# Small texts that ask for much memory or time.
+BOMBS = [
+    "SELECT repeat('x', 2000000000)", "SELECT repeat('x', 1000000000000)", "SELECT length(repeat(repeat('x', 100000), 100000))", "SELECT lpad('', 2000000000, 'x')", "SELECT rpad('', 2000000000, 'x')",
+    "SELECT format('{:999999999}', 1)", "SELECT printf('%999999999d', 1)", "SELECT to_json(range(0, 10000000))", "SELECT range(0, 1000000000)", "SELECT list_sort(range(0, 100000000))",
+    "SELECT list(i) FROM range(500000000) r(i)", "SELECT * FROM range(10000000000)", "SELECT string_split(repeat('a', 1000000), '')", "SELECT regexp_matches(repeat('a', 30) || '!', '(a+)+$')",
+    "SELECT COUNT(*) FROM (SELECT repeat('x', 1000000) || i FROM range(100000) r(i) ORDER BY 1)", "SELECT hash(i) FROM generate_series(1, 100000000) g(i) WHERE false",
+    "SELECT string_agg(repeat('x', 100000), ',') FROM range(100000)", "WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r) SELECT MAX(n) FROM r",
+    "WITH RECURSIVE r AS (SELECT 'x' AS t UNION ALL SELECT t || t FROM r) SELECT MAX(length(t)) FROM r", "SELECT COUNT(*) FROM range(1000000) a, range(1000000) b WHERE a.range + b.range = -5",
+    "SELECT factorial(1000000)", "SELECT levenshtein(repeat('a', 200000), repeat('b', 200000))", "SELECT array_to_string(range(0, 50000000), ',')", "SELECT hex(repeat('x', 500000000))",
 ]
 
 
@@ -247,6 +258,46 @@ def test_the_victims_rows_are_out_of_reach(field, role):
         refused(reply)
     for sql in ("INSERT INTO app.mine SELECT id + 9000, body FROM app.victims", "UPDATE app.mine SET body = (SELECT max(body) FROM app.victims) WHERE id = 77"):
         assert client.run(sql).affected == 0
+
+
+@pytest.fixture(scope="module")
+def small_server():
+    import kalam_server
+    config = {"execution": {"handler_timeout_seconds": 2}, "engine": {"memory_limit": 256 << 20}, "limits": {"max_response_bytes": 16 << 20}}
+    server = kalam_server.Server(config).start()
+    server.root().run("CREATE USER mallory WITH PASSWORD 'Attack-pass-1' ROLE user")
+    yield server
+    server.remove()
+
+
+@pytest.mark.parametrize("sql", BOMBS, ids=short)
+def test_bombs_end_at_the_deadline_and_within_the_memory(small_server, sql):
+    """The statement ends near its two seconds, others are served meanwhile, the memory stays bounded."""
+    import http.client
+    import time
+    server = small_server
+    client = server.client("mallory", "Attack-pass-1", timeout=15)
+    started = time.monotonic()
+    try:
+        reply = client.sql(sql)
+        seconds, memory = time.monotonic() - started, peak_memory_mb(server)
+    except (OSError, http.client.HTTPException) as problem:
+        code = server.process.poll()
+        server.kill()
+        server.start()
+        pytest.fail(f"no answer within 15 s ({problem!r}); the server {'runs on' if code is None else f'ended with code {code}'}")
+    if memory > 3000:
+        server.restart(kill=True)
+    assert reply.status in (200, 400, 408, 503), reply
+    assert seconds < 10 and memory < 3000, f"{seconds:.1f} s, {memory} MB"
+    assert client.value("SELECT 1") == 1
+
+
+def peak_memory_mb(server):
+    for line in pathlib.Path(f"/proc/{server.process.pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) // 1024
+    return 0
 
 
 def test_closed_shared_tables_stay_closed(field):

@@ -36,10 +36,10 @@ def test_definitions_and_schema_versions(again):
              "CREATE USER TABLE app.dropped (id INT PRIMARY KEY); INSERT INTO app.dropped VALUES (1); DROP TABLE app.dropped; "
              "INSERT INTO app.t (id, n) VALUES (1, 1); ALTER TABLE app.t ADD COLUMN late INT DEFAULT 9; INSERT INTO app.t (id, n, late) VALUES (2, 2, 20); "
              "ALTER TABLE app.t DROP COLUMN n; ALTER TABLE app.t RENAME COLUMN a TO title; INSERT INTO app.t (id, title) VALUES (3, 'y'); ALTER TABLE app.t ADD COLUMN n TEXT; "
-             "ALTER TABLE app.t ALTER COLUMN late DROP DEFAULT; ALTER TABLE app.t MODIFY COLUMN late BIGINT; ALTER TABLE app.t SET ACCESS LEVEL public")
-    questions = ["SHOW NAMESPACES", "SHOW TABLES", "DESCRIBE TABLE app.t", "SELECT * FROM app.t", "SELECT id, late, n FROM app.t WHERE late = 9"]
+             "ALTER TABLE app.t ADD COLUMN w SMALLINT; UPDATE app.t SET w = 5 WHERE id = 2; ALTER TABLE app.t MODIFY COLUMN w BIGINT; ALTER TABLE app.t SET ACCESS LEVEL public")
+    questions = ["SHOW NAMESPACES", "SHOW TABLES", "DESCRIBE TABLE app.t", "SELECT * FROM app.t", "SELECT id, late, n, w FROM app.t WHERE late = 9 OR w = 5"]
     before = [root.rows(q) for q in questions]
-    assert [row[:3] + row[3:4] for row in before[3]] == [["1", "x", "9", None], ["2", "x", "20", None], ["3", "y", "9", None]]
+    assert [row[:4] for row in before[3]] == [["1", "x", 9, None], ["2", "x", 20, None], ["3", "y", 9, None]]
     restart()
     root = server.root()
     assert [root.rows(q) for q in questions] == before

@@ -2,6 +2,7 @@
 //
 //   sql_logic FILE-or-FOLDER...
 #include <simdjson.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -49,7 +50,8 @@ std::string FirstWord(const Line& line) {
 }
 
 std::string ReplaceAll(std::string text, const std::string& from, const std::string& to) {
-  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
   return text;
 }
 
@@ -69,7 +71,8 @@ std::vector<Line> ExpandLoops(const fs::path& file, const std::vector<Line>& lin
       depth += word == "foreach" ? 1 : (word == "endloop" ? -1 : 0);
     }
     for (size_t w = 2; w < words.size(); ++w) {
-      std::vector<Line> body(lines.begin() + static_cast<ptrdiff_t>(i) + 1, lines.begin() + static_cast<ptrdiff_t>(end));
+      std::vector<Line> body(lines.begin() + static_cast<ptrdiff_t>(i) + 1,
+                             lines.begin() + static_cast<ptrdiff_t>(end));
       for (Line& line : body) line.text = ReplaceAll(line.text, "${" + words[1] + "}", words[w]);
       for (Line& line : ExpandLoops(file, body)) out.push_back(std::move(line));
     }
@@ -98,10 +101,12 @@ std::vector<Record> ParseFile(const fs::path& file) {
     const std::string& kind = record.words.front();
     if (kind == "params") record.text = line.text.substr(line.text.find("params") + 6);
     if (kind == "statement" || kind == "query") {
-      while (i < lines.size() && !Words(lines[i].text).empty() && lines[i].text != "----") record.text += lines[i++].text + "\n";
+      while (i < lines.size() && !Words(lines[i].text).empty() && lines[i].text != "----")
+        record.text += lines[i++].text + "\n";
       if (!record.text.empty()) record.text.pop_back();
       if (i < lines.size() && lines[i].text == "----") {
-        for (++i; i < lines.size() && !Words(lines[i].text).empty(); ++i) record.expected.push_back(lines[i].text);
+        for (++i; i < lines.size() && !Words(lines[i].text).empty(); ++i)
+          record.expected.push_back(lines[i].text);
       }
     } else if (kind != "params" && kind != "user" && kind != "namespace" && kind != "restart") {
       BadTest(file, line.number, "unknown record '" + kind + "'");
@@ -114,10 +119,14 @@ std::vector<Record> ParseFile(const fs::path& file) {
 std::string Escaped(std::string_view text) {
   std::string out;
   for (char c : text) {
-    if (c == '\\') out += "\\\\";
-    else if (c == '\n') out += "\\n";
-    else if (c == '\t') out += "\\t";
-    else out += c;
+    if (c == '\\')
+      out += "\\\\";
+    else if (c == '\n')
+      out += "\\n";
+    else if (c == '\t')
+      out += "\\t";
+    else
+      out += c;
   }
   return out.empty() ? "(empty)" : out;
 }
@@ -130,20 +139,22 @@ std::string Trimmed(std::string_view text) {
 // A JSON value as the test files write it.
 std::string Cell(simdjson::ondemand::value value, bool inside_array = false) {
   switch (simdjson::ondemand::json_type(value.type())) {
-    case simdjson::ondemand::json_type::null: return "NULL";
+    case simdjson::ondemand::json_type::null:
+      return "NULL";
     case simdjson::ondemand::json_type::string: {
       if (inside_array) return Trimmed(value.raw_json_token());
       return Escaped(std::string_view(value.get_string()));
     }
     case simdjson::ondemand::json_type::array: {
       std::string out = "[";
-      for (auto element : value.get_array()) {
+      for (simdjson::ondemand::value element : value.get_array()) {
         if (out.size() > 1) out += ',';
-        out += Cell(element.value(), true);
+        out += Cell(element, true);
       }
       return out + "]";
     }
-    default: return Trimmed(value.raw_json_token());  // numbers and booleans as they were written
+    default:
+      return Trimmed(value.raw_json_token());  // numbers and booleans as they were written
   }
 }
 
@@ -154,7 +165,6 @@ struct Answer {
   std::string code;
   std::string message;
   bool has_rows = false;
-  size_t columns = 0;
   std::vector<std::vector<std::string>> rows;
   int64_t affected = -1;
 };
@@ -168,13 +178,13 @@ Answer Decode(const std::string& body) {
   for (auto result : document["results"].get_array()) {
     for (auto field : result.get_object()) {
       const std::string_view key = field.unescaped_key();
-      if (key == "schema" && !answer.has_rows) answer.columns = field.value().count_elements();
-      else if (key == "rows_affected" && answer.affected < 0) answer.affected = field.value().get_int64();
-      else if (key == "rows" && !answer.has_rows) {
+      if (key == "rows_affected" && answer.affected < 0) {
+        answer.affected = field.value().get_int64();
+      } else if (key == "rows" && !answer.has_rows) {
         answer.has_rows = true;
         for (auto row : field.value().get_array()) {
           auto& cells = answer.rows.emplace_back();
-          for (auto value : row.get_array()) cells.push_back(Cell(value.value()));
+          for (simdjson::ondemand::value value : row.get_array()) cells.push_back(Cell(value));
         }
       }
     }
@@ -183,7 +193,10 @@ Answer Decode(const std::string& body) {
 }
 
 bool ContainsIgnoringCase(const std::string& text, const std::string& part) {
-  return !std::ranges::search(text, part, [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); }).empty() || part.empty();
+  return !std::ranges::search(
+              text, part, [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); })
+              .empty() ||
+         part.empty();
 }
 
 bool FitsType(char type, const std::string& cell) {
@@ -196,7 +209,8 @@ bool FitsType(char type, const std::string& cell) {
 class FileRun {
  public:
   explicit FileRun(fs::path file) : file_(std::move(file)) {
-    folder_ = fs::temp_directory_path() / ("kalam-logic-" + std::to_string(getpid()) + "-" + file_.stem().string());
+    folder_ =
+        fs::temp_directory_path() / ("kalam-logic-" + std::to_string(getpid()) + "-" + file_.stem().string());
     fs::remove_all(folder_);
     Open();
   }
@@ -249,7 +263,8 @@ class FileRun {
     } else {
       ++checks_;
       const Answer answer = Execute(record.text);
-      const std::string problem = kind == "query" ? CheckQuery(record, answer) : CheckStatement(record, answer);
+      const std::string problem =
+          kind == "query" ? CheckQuery(record, answer) : CheckStatement(record, answer);
       if (!problem.empty()) Complain(record, problem);
     }
   }
@@ -262,7 +277,8 @@ class FileRun {
       principal_ = principals_.at("root");
       const Answer made = Execute("CREATE USER " + name + " WITH PASSWORD 'Logic-pass-1' ROLE " + role);
       if (!made.ok) Complain(record, "cannot create the user: " + made.error);
-      principals_[name] = std::make_shared<const kalam::Principal>(kalam::Principal{name, *kalam::ParseRole(role)});
+      principals_[name] =
+          std::make_shared<const kalam::Principal>(kalam::Principal{name, *kalam::ParseRole(role)});
     }
     principal_ = principals_.at(name);
   }
@@ -287,17 +303,18 @@ class FileRun {
     payload.client_ip = "127.0.0.1";
     payload.received_at_micros = instance_->clock().WallMicros();
     std::promise<Answer> promise;
-    instance_->executor().Execute(payload, [&](std::expected<kalam::wire::SqlResponse, kalam::sql::ExecutionError> done) {
-      Answer answer;
-      if (done) {
-        answer = Decode(std::move(*done).FinishSuccess("logic", 0));
-      } else {
-        answer.code = kalam::front::WireCode(done.error().error);
-        answer.message = Shown(done.error());
-        answer.error = answer.code + ": " + answer.message;
-      }
-      promise.set_value(std::move(answer));
-    });
+    instance_->executor().Execute(
+        payload, [&](std::expected<kalam::wire::SqlResponse, kalam::sql::ExecutionError> done) {
+          Answer answer;
+          if (done) {
+            answer = Decode(std::move(*done).FinishSuccess("logic", 0));
+          } else {
+            answer.code = kalam::front::WireCode(done.error().error);
+            answer.message = Shown(done.error());
+            answer.error = answer.code + ": " + answer.message;
+          }
+          promise.set_value(std::move(answer));
+        });
     return promise.get_future().get();
   }
 
@@ -312,9 +329,11 @@ class FileRun {
     const std::string& wanted = record.words.at(1);
     if (wanted == "error") {
       if (answer.ok) return "should have failed";
-      if (record.words.size() > 2 && answer.code != record.words[2]) return "failed with " + answer.error + ", wanted code " + record.words[2];
+      if (record.words.size() > 2 && answer.code != record.words[2])
+        return "failed with " + answer.error + ", wanted code " + record.words[2];
       for (const std::string& part : record.expected) {
-        if (!ContainsIgnoringCase(answer.message, part)) return "failed with " + answer.error + ", wanted '" + part + "'";
+        if (!ContainsIgnoringCase(answer.message, part))
+          return "failed with " + answer.error + ", wanted '" + part + "'";
       }
       return {};
     }
@@ -331,7 +350,8 @@ class FileRun {
     const std::string& types = record.words.at(1);
     std::vector<std::string> actual;
     for (const auto& row : answer.rows) {
-      if (row.size() != types.size()) return std::to_string(row.size()) + " columns, wanted " + std::to_string(types.size());
+      if (row.size() != types.size())
+        return std::to_string(row.size()) + " columns, wanted " + std::to_string(types.size());
       std::string& line = actual.emplace_back();
       for (size_t i = 0; i < row.size(); ++i) {
         if (!FitsType(types[i], row[i])) return "'" + row[i] + "' is not of type " + types[i];
@@ -388,6 +408,7 @@ int main(int argc, char** argv) {
     problems += run.Run();
     checks += run.checks();
   }
-  std::printf("%zu files, %zu checks\n%zu passed, %zu failed\n", files.size(), checks, checks - problems, problems);
+  std::printf("%zu files, %zu checks\n%zu passed, %zu failed\n", files.size(), checks, checks - problems,
+              problems);
   return problems == 0 ? 0 : 1;
 }

@@ -220,6 +220,9 @@ TEST(NormalFormTest, DifferentStatementsStayDifferent) {
       {"SELECT ?i", "SELECT 5"},
       {"SELECT a", "SELECT \"a\""},
       {"SELECT $ 1", "SELECT $1"},
+      {"SELECT ? 1", "SELECT ?1"},
+      {"SELECT $1 _0", "SELECT $1_0"},
+      {"SELECT 1_0 .5", "SELECT 1_0.5"},
   };
   for (const auto& [a, b] : pairs) EXPECT_NE(NormalForm(a).form, NormalForm(b).form) << a;
 }

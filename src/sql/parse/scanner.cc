@@ -195,6 +195,12 @@ bool Scanner::ScanWord(Token& token) {
   return Emit(token, TokenKind::kWord, begin, p);
 }
 
+// The end of digits, letters and points from `p` on: text that is kept as written.
+const char* Scanner::VerbatimEnd(const char* p) const {
+  while (p < end_ && (IsWordPart(*p) || *p == '.') && UnicodeSpace(p, end_) == 0) ++p;
+  return p;
+}
+
 bool Scanner::ScanNumber(Token& token) {
   const char* const begin = at_;
   const auto digits = [&](const char* p) {
@@ -216,9 +222,9 @@ bool Scanner::ScanNumber(Token& token) {
       p = last;
     }
   }
-  // 1_000, 0xFF, 1st: whatever the engine makes of it stays part of the normal form.
+  // 1_000, 1_0.5, 0xFF, 1st: whatever the engine makes of it stays part of the normal form.
   if (p < end_ && IsWordStart(*p) && UnicodeSpace(p, end_) == 0) {
-    while (p < end_ && IsWordPart(*p)) ++p;
+    p = VerbatimEnd(p);
     kind = TokenKind::kSymbol;
   }
   return Emit(token, kind, begin, p);
@@ -229,7 +235,8 @@ bool Scanner::ScanDollar(Token& token) {
   const char* p = begin + 1;
   if (p < end_ && IsDigit(*p)) {
     while (p < end_ && IsDigit(*p)) ++p;
-    return Emit(token, TokenKind::kParameter, begin, p);
+    if (p == end_ || !IsWordStart(*p)) return Emit(token, TokenKind::kParameter, begin, p);
+    return Emit(token, TokenKind::kSymbol, begin, VerbatimEnd(p));  // the engine reads $1_0 as another number
   }
   if (p < end_ && IsWordStart(*p)) {
     while (p < end_ && (IsWordStart(*p) || IsDigit(*p))) ++p;
@@ -253,6 +260,8 @@ bool Scanner::ScanDollarQuote(Token& token, const char* tag_end) {
 bool Scanner::ScanOperator(Token& token) {
   const char* const begin = at_;
   const char* p = begin + 1;
+  // ?1 is a parameter of another kind, which we do not have: not an operator and a number.
+  if (*begin == '?' && p < end_ && IsDigit(*p)) return Emit(token, TokenKind::kSymbol, begin, VerbatimEnd(p));
   while (p < end_ && ClassOf(*p) == Class::kOperator) {
     if (end_ - p > 1 && ((*p == '-' && p[1] == '-') || (*p == '/' && p[1] == '*'))) break;
     ++p;

@@ -32,6 +32,7 @@ class Scanner {
   }
   bool Refuse(const char* what, const char* where);
 
+  const char* VerbatimEnd(const char* p) const;
   bool ScanWord(Token& token);
   bool ScanNumber(Token& token);
   bool ScanDollar(Token& token);

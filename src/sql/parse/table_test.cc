@@ -190,13 +190,15 @@ TEST(CreateTableTest, MessagesAboutColumnsAndKeys) {
 }
 
 TEST(CreateTableTest, TableConstraints) {
-  for (std::string_view sql : {"CREATE TABLE t (a INT, PRIMARY KEY (A))",
-                               "CREATE TABLE t (a INT, CONSTRAINT pk PRIMARY KEY (a ASC),)",
-                               "CREATE TABLE t (a INT, UNIQUE (a), PRIMARY KEY (a))",
-                               "CREATE TABLE t (a INT, UNIQUE KEY k (a), CHECK (a > (1)), PRIMARY KEY (a))",
-                               "CREATE TABLE t (a INT, PRIMARY KEY (a), CONSTRAINT f FOREIGN KEY (a) "
-                               "REFERENCES x.y (z) ON DELETE SET NULL ON "
-                               "UPDATE NO ACTION MATCH FULL NOT DEFERRABLE INITIALLY IMMEDIATE)"}) {
+  constexpr auto kForeignKey =
+      "CREATE TABLE t (a INT, PRIMARY KEY (a), CONSTRAINT f FOREIGN KEY (a) REFERENCES x.y (z) ON DELETE SET "
+      "NULL "
+      "ON UPDATE NO ACTION MATCH FULL NOT DEFERRABLE INITIALLY IMMEDIATE)";
+  for (std::string_view sql :
+       {"CREATE TABLE t (a INT, PRIMARY KEY (A))",
+        "CREATE TABLE t (a INT, CONSTRAINT pk PRIMARY KEY (a ASC),)",
+        "CREATE TABLE t (a INT, UNIQUE (a), PRIMARY KEY (a))",
+        "CREATE TABLE t (a INT, UNIQUE KEY k (a), CHECK (a > (1)), PRIMARY KEY (a))", kForeignKey}) {
     const auto table = Body<CreateTable>(sql);
     ASSERT_EQ(table.columns.size(), 1U) << sql;
     EXPECT_TRUE(table.columns[0].primary_key) << sql;

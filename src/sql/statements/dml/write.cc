@@ -1,7 +1,6 @@
 #include "sql/statements/dml/write.h"
 
-#include <fmt/format.h>
-
+#include <algorithm>
 #include <utility>
 
 #include "sql/bind.h"
@@ -13,21 +12,21 @@ namespace {
 
 constexpr int kSchemaRetriesMax = 16;
 
-Status CheckTarget(const Request& request) {
-  const catalog::Table& table = *request.plan->target;
-  if (request.statement.execute_as && table.type == TableType::kShared) {
-    return Fail(ErrorCode::kInvalidOperation,
-                fmt::format("EXECUTE AS USER is not allowed on SHARED tables (table '{}'). AS USER impersonation is only "
-                            "supported for USER and STREAM tables.",
-                            table.full_name()));
+// DEFAULT as a value has no form for the engine.
+bool NamesDefault(const Plan& plan) {
+  const auto is_default = [](const OperandRef& ref) { return ref.operand.kind == engine::Operand::Kind::kDefault; };
+  if (const auto* insert = std::get_if<DirectInsert>(&plan.direct)) {
+    return std::ranges::any_of(insert->rows, [&](const auto& row) { return std::ranges::any_of(row, is_default); });
   }
-  return {};
+  if (const auto* update = std::get_if<DirectUpdate>(&plan.direct)) {
+    return std::ranges::any_of(update->assignments, [&](const auto& item) { return is_default(item.value); });
+  }
+  return false;
 }
 
 Result<Outcome> RunOnce(Request& request, Services& services, bool& schema_changed) {
   KALAM_TRY(EnsurePlan(request, services));
-  KALAM_TRY(CheckTarget(request));
-  if (request.plan->has_direct() && !request.payload.force_engine) {
+  if (request.plan->has_direct() && (!request.payload.force_engine || NamesDefault(*request.plan))) {
     const BindContext context{request.literals, request.payload.parameters, *request.principal, request.now_micros,
                               request.arena,    services};
     KALAM_ASSIGN(auto prepared, PrepareWrite(*request.plan, context, request.payload.deadline_nanos));

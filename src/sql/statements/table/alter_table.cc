@@ -86,7 +86,14 @@ Result<bool> AddColumn(catalog::Table& table, TableSchema& schema, const AlterTa
   return true;
 }
 
-Result<bool> ModifyColumn(Column& column, const AlterTable& alter, const catalog::Table& table) {
+Result<OwnedValue> CastConstant(const OwnedValue& constant, const DataType& type, const Services& services) {
+  if (constant.view().is_null) return OwnedValue(Value::Null(type.kind));
+  Arena arena;
+  KALAM_ASSIGN(const Value cast, services.engine.Cast(constant.view(), type, arena));
+  return OwnedValue(cast);
+}
+
+Result<bool> ModifyColumn(Column& column, const AlterTable& alter, const catalog::Table& table, const Services& services) {
   if (alter.column.type.kind == TypeKind::kFile || alter.column.type.kind == TypeKind::kEmbedding) {
     return Fail(Error(ErrorCode::kUnsupported, fmt::format("Type {} is not supported yet", SqlName(alter.column.type)))
                     .With("feature", SqlName(alter.column.type)));
@@ -100,16 +107,17 @@ Result<bool> ModifyColumn(Column& column, const AlterTable& alter, const catalog
                               "copy with UPDATE and drop the old one",
                               column.name, table.full_name(), SqlName(column.type), SqlName(alter.column.type)));
   }
-  if (type_changes && column.default_value.kind != DefaultKind::kNone) {
-    return Refuse(fmt::format("Cannot modify column '{}': drop its DEFAULT first (ALTER COLUMN {} DROP DEFAULT)", column.name,
-                              column.name));
-  }
-  if (type_changes && !column.initial_default.view().is_null) {
-    return Refuse(fmt::format("Cannot modify column '{}': older rows read its default in the old type. Add a new column instead",
-                              column.name));
+  if (!type_changes) return false;
+  // The constants that stand for missing values widen with the column.
+  KALAM_ASSIGN(column.initial_default, CastConstant(column.initial_default, alter.column.type, services));
+  if (column.default_value.kind == DefaultKind::kLiteral) {
+    KALAM_ASSIGN(column.default_value.literal, CastConstant(column.default_value.literal, alter.column.type, services));
+  } else if (column.default_value.kind != DefaultKind::kNone) {
+    return Refuse(fmt::format("Cannot modify column '{}': drop its DEFAULT {} first (ALTER COLUMN {} DROP DEFAULT)", column.name,
+                              column.default_value.sql, column.name));
   }
   column.type = alter.column.type;
-  return type_changes;
+  return true;
 }
 
 Status CheckNoNulls(const catalog::Table& table, size_t ordinal, const Services& services) {
@@ -158,7 +166,7 @@ Result<bool> ChangeColumn(const catalog::Table& table, TableSchema& schema, cons
       schema.columns.erase(schema.columns.begin() + static_cast<std::ptrdiff_t>(*ordinal));
       return true;
     case Op::kModifyColumn: {
-      KALAM_ASSIGN(bool changed, ModifyColumn(column, alter, table));
+      KALAM_ASSIGN(bool changed, ModifyColumn(column, alter, table, services));
       if (alter.column.nullable) {
         KALAM_ASSIGN(const bool nullability, SetNullable(table, column, *ordinal, *alter.column.nullable, services));
         changed = changed || nullability;
@@ -212,7 +220,7 @@ Status AuthorizeAlterTable(const Statement& statement, const Principal& caller, 
   }
   const auto table = services.catalog.Snapshot()->FindTable(alter.table.ns, alter.table.table);
   if (!table || MayAlter(caller, table->type)) return {};
-  return Fail(InsufficientRole("Insufficient privileges to alter table", "ALTER TABLE", caller, "Service, DBA or System"));
+  return Fail(InsufficientRole("Insufficient privileges to alter table", "ALTER TABLE", caller, Role::kService));
 }
 
 Result<Outcome> RunAlterTable(const Statement& statement, Request& request, Services& services) {
@@ -221,7 +229,7 @@ Result<Outcome> RunAlterTable(const Statement& statement, Request& request, Serv
   const auto current = services.catalog.Snapshot()->FindTable(ns, alter.table.table);
   if (current && !MayAlter(*request.principal, current->type)) {
     return Fail(InsufficientRole("Insufficient privileges to alter table", "ALTER TABLE", *request.principal,
-                                 "Service, DBA or System"));
+                                 Role::kService));
   }
   bool changed = false;
   const auto table = services.catalog.AlterTable(ns, alter.table.table, [&](catalog::Table& draft) -> Result<bool> {

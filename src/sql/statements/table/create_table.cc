@@ -56,7 +56,7 @@ Status AuthorizeCreateTable(const Statement& statement, const Principal& caller,
     return {};  // an unqualified name is judged when its namespace is known
   }
   return Fail(InsufficientRole("Insufficient privileges to create shared tables", "CREATE TABLE", caller,
-                               "Service, DBA or System"));
+                               Role::kService));
 }
 
 Result<Outcome> RunCreateTable(const Statement& statement, Request& request, Services& services) {
@@ -71,7 +71,7 @@ Result<Outcome> RunCreateTable(const Statement& statement, Request& request, Ser
   draft.access_level = create.access_level.value_or(AccessLevel::kPrivate);
   if (draft.type == TableType::kShared && request.principal->role < Role::kService) {
     return Fail(InsufficientRole("Insufficient privileges to create shared tables", "CREATE TABLE", *request.principal,
-                                 "Service, DBA or System"));
+                                 Role::kService));
   }
   if (draft.type == TableType::kStream) {
     return Fail(Error(ErrorCode::kUnsupported, "CREATE STREAM TABLE is not supported yet")

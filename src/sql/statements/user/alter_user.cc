@@ -6,7 +6,7 @@
 #include "sql/handlers.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
-#include "sql/statements/user/password_policy.h"
+#include "sql/statements/user/account_rules.h"
 
 namespace kalam::sql {
 
@@ -14,7 +14,7 @@ Status AuthorizeAlterUser(const Statement& statement, const Principal& caller, c
   const auto& alter = std::get<AlterUser>(statement.body);
   if (caller.is_admin()) {
     if (alter.op == AlterUser::Op::kRole && alter.role == Role::kSystem && caller.role != Role::kSystem) {
-      return Fail(InsufficientRole("DBA cannot grant System role", "ALTER USER", caller, "System"));
+      return Fail(InsufficientRole("DBA cannot grant System role", "ALTER USER", caller, Role::kSystem));
     }
     return {};
   }
@@ -34,10 +34,11 @@ Status AuthorizeAlterUser(const Statement& statement, const Principal& caller, c
 Result<Outcome> RunAlterUser(const Statement& statement, Request& request, Services& services) {
   const auto& alter = std::get<AlterUser>(statement.body);
   const auth::UserPtr current = services.users.Find(alter.user_id);
+  if (!current || current->deleted_at_ms) return Fail(UserNotFound(alter.user_id, "ALTER USER"));
   // A dba must not take over the accounts above it.
-  if (current && current->role == Role::kSystem && request.principal->role != Role::kSystem &&
+  if (current->role == Role::kSystem && request.principal->role != Role::kSystem &&
       alter.user_id != request.principal->user_id) {
-    return Fail(InsufficientRole("DBA cannot change a System user", "ALTER USER", *request.principal, "System"));
+    return Fail(InsufficientRole("DBA cannot change a System user", "ALTER USER", *request.principal, Role::kSystem));
   }
   std::string hash;
   if (alter.op == AlterUser::Op::kPassword) {

@@ -8,7 +8,7 @@
 #include "sql/handlers.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
-#include "sql/statements/user/password_policy.h"
+#include "sql/statements/user/account_rules.h"
 
 namespace kalam::sql {
 namespace {
@@ -37,7 +37,7 @@ Result<Outcome> RunCreateUser(const Statement& statement, Request& request, Serv
   const auto& create = std::get<CreateUser>(statement.body);
   KALAM_TRY(auth::ValidateUserId(create.user_id));
   if (create.role == Role::kSystem && request.principal->role != Role::kSystem) {
-    return Fail(InsufficientRole("DBA cannot grant System role", "CREATE USER", *request.principal, "System"));
+    return Fail(InsufficientRole("DBA cannot grant System role", "CREATE USER", *request.principal, Role::kSystem));
   }
   if (services.users.Find(create.user_id)) {
     if (create.if_not_exists) return MessageOutcome(fmt::format("User '{}' already exists", create.user_id), 0);

@@ -4,6 +4,7 @@
 #include "sql/handlers.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
+#include "sql/statements/user/account_rules.h"
 
 namespace kalam::sql {
 
@@ -13,15 +14,15 @@ Result<Outcome> RunDropUser(const Statement& statement, Request& request, Servic
     return Fail(ErrorCode::kInvalidOperation, "Invalid operation: User 'root' cannot be dropped");
   }
   const auth::UserPtr current = services.users.Find(drop.user_id);
-  if (current && current->role == Role::kSystem && request.principal->role != Role::kSystem) {
-    return Fail(InsufficientRole("DBA cannot change a System user", "DROP USER", *request.principal, "System"));
-  }
-  const Status dropped = services.users.Drop(drop.user_id);
-  if (dropped) return MessageOutcome(fmt::format("User '{}' dropped (soft delete)", drop.user_id));
-  if (drop.if_exists && dropped.error().code == ErrorCode::kNotFoundUser) {
+  if (!current || current->deleted_at_ms) {
+    if (!drop.if_exists) return Fail(UserNotFound(drop.user_id, "DROP USER"));
     return MessageOutcome(fmt::format("User '{}' does not exist (skipped)", drop.user_id), 0);
   }
-  return Fail(dropped.error());
+  if (current->role == Role::kSystem && request.principal->role != Role::kSystem) {
+    return Fail(InsufficientRole("DBA cannot change a System user", "DROP USER", *request.principal, Role::kSystem));
+  }
+  KALAM_TRY(services.users.Drop(drop.user_id));
+  return MessageOutcome(fmt::format("User '{}' dropped (soft delete)", drop.user_id));
 }
 
 }  // namespace kalam::sql

@@ -1,4 +1,4 @@
-#include "sql/statements/user/password_policy.h"
+#include "sql/statements/user/account_rules.h"
 
 #include <fmt/format.h>
 
@@ -21,6 +21,12 @@ Result<std::string> HashForStorage(std::string_view password, Services& services
     }
   }
   return auth::HashPassword(password, static_cast<int>(services.settings.auth.bcrypt_cost), services.random);
+}
+
+Error UserNotFound(std::string_view user_id, std::string_view operation) {
+  return Error(ErrorCode::kNotFoundUser, fmt::format("User '{}' not found", user_id))
+      .With("username", std::string(user_id))
+      .With("operation", std::string(operation));
 }
 
 }  // namespace kalam::sql

@@ -1,4 +1,4 @@
-// The password rule of CREATE USER and ALTER USER.
+// Rules that CREATE, ALTER and DROP USER share.
 #pragma once
 
 #include <string>
@@ -11,5 +11,8 @@ namespace kalam::sql {
 
 // The bcrypt hash of `password` after the configured policy. kInvalidOperation "Weak password: ...".
 Result<std::string> HashForStorage(std::string_view password, Services& services);
+
+// "User 'x' not found" with details username, operation.
+Error UserNotFound(std::string_view user_id, std::string_view operation);
 
 }  // namespace kalam::sql
