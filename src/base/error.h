@@ -1,8 +1,8 @@
 // Error values and Result<T>: how every fallible function of the server answers.
 //
-// Purpose: one closed list of codes that the caller can act on, a message for people and typed details for programs. HTTP
-// status codes are not known here; `front` maps codes to them in one table.
-// Threads: values, no shared state. Limits: none.
+// Purpose: one closed list of codes that the caller can act on, a message for people and typed details for
+// programs. HTTP status codes are not known here; `front` maps codes to them in one table. Threads: values,
+// no shared state. Limits: none.
 #pragma once
 
 #include <cstdint>
@@ -18,17 +18,17 @@ namespace kalam {
 // What went wrong, as precise as clients may need it. The wire name and HTTP status of each code stand in
 // front/error_table.cc; add a code there in the same change.
 enum class ErrorCode : uint8_t {
-  kInternal,        // our bug
-  kIo,              // disk or object store failed
-  kCorruption,      // stored bytes do not decode
-  kUnavailable,     // stopping, overloaded, or writes are refused after a failed sync
-  kCancelled,       // the caller went away or the server stops
-  kDeadline,        // the statement's time is over
-  kInvalidInput,    // malformed request envelope
-  kEmptySql,        // no statement in the payload
-  kBatchParse,      // statements cannot be split
-  kInvalidSql,      // statement kind unknown or not allowed
-  kSyntax,          // statement text does not parse; details line, column
+  kInternal,      // our bug
+  kIo,            // disk or object store failed
+  kCorruption,    // stored bytes do not decode
+  kUnavailable,   // stopping, overloaded, or writes are refused after a failed sync
+  kCancelled,     // the caller went away or the server stops
+  kDeadline,      // the statement's time is over
+  kInvalidInput,  // malformed request envelope
+  kEmptySql,      // no statement in the payload
+  kBatchParse,    // statements cannot be split
+  kInvalidSql,    // statement kind unknown or not allowed
+  kSyntax,        // statement text does not parse; details line, column
   kInvalidParameter,
   kParamsWithBatch,
   kParamCountMismatch,
@@ -36,23 +36,23 @@ enum class ErrorCode : uint8_t {
   kParamSizeExceeded,
   kParamTypeMismatch,
   kParamsNotSupported,
-  kUnauthenticated,     // credentials missing or wrong
+  kUnauthenticated,  // credentials missing or wrong
   kTokenExpired,
   kRateLimited,
-  kInsufficientRole,    // the statement needs another role
-  kPermissionDenied,    // this object is not for this principal
+  kInsufficientRole,  // the statement needs another role
+  kPermissionDenied,  // this object is not for this principal
   kNotFoundTable,
   kNotFoundNamespace,
   kNotFoundStorage,
   kNotFoundUser,
-  kNotFound,            // any other named object
-  kAlreadyExists,       // object or key
-  kConstraint,          // NOT NULL, type, length of a value
-  kInvalidOperation,    // understood, but makes no sense for this object
-  kConflict,            // lost a race too often; retry
-  kLimitExceeded,       // a configured limit
-  kUnsupported,         // not built (yet); details feature
-  kExecution,           // the engine refused the query (division by zero, cast, ...)
+  kNotFound,          // any other named object
+  kAlreadyExists,     // object or key
+  kConstraint,        // NOT NULL, type, length of a value
+  kInvalidOperation,  // understood, but makes no sense for this object
+  kConflict,          // lost a race too often; retry
+  kLimitExceeded,     // a configured limit
+  kUnsupported,       // not built (yet); details feature
+  kExecution,         // the engine refused the query (division by zero, cast, ...)
 };
 
 // The name of the code in logs and tests ("kSyntax" -> "syntax").
@@ -89,20 +89,21 @@ inline std::unexpected<Error> Fail(ErrorCode code, std::string message) {
 inline std::unexpected<Error> Fail(Error error) { return std::unexpected<Error>(std::move(error)); }
 
 // Propagates the error of a Status/Result expression.
-#define KALAM_TRY(expr)                                                                \
-  do {                                                                                 \
-    auto&& kalam_try_result = (expr);                                                  \
-    if (!kalam_try_result.has_value()) [[unlikely]]                                    \
-      return std::unexpected<::kalam::Error>(std::move(kalam_try_result).error());     \
+#define KALAM_TRY(expr)                                                            \
+  do {                                                                             \
+    auto&& kalam_try_result = (expr);                                              \
+    if (!kalam_try_result.has_value()) [[unlikely]]                                \
+      return std::unexpected<::kalam::Error>(std::move(kalam_try_result).error()); \
   } while (false)
 
 #define KALAM_CONCAT_INNER(a, b) a##b
 #define KALAM_CONCAT(a, b) KALAM_CONCAT_INNER(a, b)
 // `KALAM_ASSIGN(auto row, Decode(bytes));` declares or assigns, or propagates the error.
 #define KALAM_ASSIGN(lhs, expr) KALAM_ASSIGN_INNER(KALAM_CONCAT(kalam_result_, __LINE__), lhs, expr)
-#define KALAM_ASSIGN_INNER(tmp, lhs, expr)                                                              \
-  auto tmp = (expr);                                                                                    \
-  if (!tmp.has_value()) [[unlikely]] return std::unexpected<::kalam::Error>(std::move(tmp).error());    \
+#define KALAM_ASSIGN_INNER(tmp, lhs, expr)                          \
+  auto tmp = (expr);                                                \
+  if (!tmp.has_value()) [[unlikely]]                                \
+    return std::unexpected<::kalam::Error>(std::move(tmp).error()); \
   lhs = std::move(*tmp)
 
 }  // namespace kalam

@@ -8,7 +8,8 @@
 
 namespace kalam {
 
-// Thread-safe. The destructor does not wait: call Close() explicitly (a destructor that waits hides deadlocks).
+// Thread-safe. The destructor does not wait: call Close() explicitly (a destructor that waits hides
+// deadlocks).
 class Gate {
  public:
   // Leaves the gate when destroyed. Movable, empty when moved from.

@@ -8,7 +8,8 @@
 
 namespace kalam {
 
-// Thread-safe. Readers get a shared_ptr to a version that never changes; a lock is held only while the pointer is copied.
+// Thread-safe. Readers get a shared_ptr to a version that never changes; a lock is held only while the
+// pointer is copied.
 template <typename T>
 class Published {
  public:

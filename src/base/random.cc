@@ -23,7 +23,8 @@ std::string FormatUuid(const std::array<uint8_t, 16>& bytes) {
 }
 
 void PutMillis48(std::array<uint8_t, 16>& bytes, int64_t wall_millis) {
-  for (int i = 0; i < 6; ++i) bytes[static_cast<size_t>(i)] = static_cast<uint8_t>(wall_millis >> (40 - 8 * i));
+  for (int i = 0; i < 6; ++i)
+    bytes[static_cast<size_t>(i)] = static_cast<uint8_t>(wall_millis >> (40 - 8 * i));
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ struct ResultColumn {
   bool not_null = false;
 };
 
-// Receives a result set as it is produced. One user, one thread. The values of a row are read before Row returns.
+// Receives a result set as it is produced. One user, one thread. The values of a row are read before Row
+// returns.
 class RowSink {
  public:
   virtual ~RowSink() = default;

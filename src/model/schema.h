@@ -17,9 +17,9 @@ namespace kalam {
 enum class TableType : uint8_t { kUser = 1, kShared = 2, kStream = 3, kSystem = 4 };
 enum class AccessLevel : uint8_t { kPublic = 1, kPrivate = 2, kRestricted = 3, kDba = 4 };
 
-std::string_view TableTypeName(TableType type);       // "user", "shared", "stream", "system"
-std::string_view AccessLevelName(AccessLevel level);  // "public", ...
-std::string_view AccessLevelTitle(AccessLevel level); // "Public", ... as messages spell it
+std::string_view TableTypeName(TableType type);        // "user", "shared", "stream", "system"
+std::string_view AccessLevelName(AccessLevel level);   // "public", ...
+std::string_view AccessLevelTitle(AccessLevel level);  // "Public", ... as messages spell it
 
 // What an omitted column gets. Stored on disk. Never change a number.
 enum class DefaultKind : uint8_t {
@@ -45,13 +45,14 @@ struct Column {
   bool nullable = true;
   bool primary_key = false;
   ColumnDefault default_value;
-  // What rows written before this column existed read as; of the column's type, NULL unless it was added with a default.
+  // What rows written before this column existed read as; of the column's type, NULL unless it was added with
+  // a default.
   OwnedValue initial_default;
   std::string comment;
 };
 
-// One version of a table's columns in ordinal order, without the system columns _seq and _deleted, which every table has and which
-// SELECT * puts last.
+// One version of a table's columns in ordinal order, without the system columns _seq and _deleted, which
+// every table has and which SELECT * puts last.
 struct TableSchema {
   uint32_t version = 1;
   std::vector<Column> columns;

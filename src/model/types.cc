@@ -87,10 +87,12 @@ Result<DataType> ParseDecimal(const int64_t* arguments, size_t count) {
   const int64_t precision = count > 0 ? arguments[0] : 38;
   const int64_t scale = count > 1 ? arguments[1] : (count > 0 ? 0 : 10);
   if (precision < 1 || precision > 38) {
-    return Fail(ErrorCode::kInvalidSql, fmt::format("DECIMAL precision must be between 1 and 38, got {}", precision));
+    return Fail(ErrorCode::kInvalidSql,
+                fmt::format("DECIMAL precision must be between 1 and 38, got {}", precision));
   }
   if (scale < 0 || scale > precision) {
-    return Fail(ErrorCode::kInvalidSql, fmt::format("DECIMAL scale ({}) cannot exceed precision ({})", scale, precision));
+    return Fail(ErrorCode::kInvalidSql,
+                fmt::format("DECIMAL scale ({}) cannot exceed precision ({})", scale, precision));
   }
   return DataType{TypeKind::kDecimal, static_cast<uint8_t>(precision), static_cast<uint8_t>(scale), 0};
 }
@@ -112,21 +114,27 @@ Result<DataType> ParseEmbedding(const int64_t* arguments, size_t count) {
 
 size_t FixedWidth(TypeKind kind) {
   switch (kind) {
-    case TypeKind::kBoolean: return 1;
-    case TypeKind::kSmallInt: return 2;
+    case TypeKind::kBoolean:
+      return 1;
+    case TypeKind::kSmallInt:
+      return 2;
     case TypeKind::kInt:
     case TypeKind::kDate:
-    case TypeKind::kFloat: return 4;
+    case TypeKind::kFloat:
+      return 4;
     case TypeKind::kBigInt:
     case TypeKind::kDouble:
     case TypeKind::kTimestamp:
     case TypeKind::kDateTime:
     case TypeKind::kTime:
-    case TypeKind::kUBigInt: return 8;
+    case TypeKind::kUBigInt:
+      return 8;
     case TypeKind::kDecimal:
     case TypeKind::kUuid:
-    case TypeKind::kHugeInt: return 16;
-    default: return 4;
+    case TypeKind::kHugeInt:
+      return 16;
+    default:
+      return 4;
   }
 }
 
@@ -137,8 +145,10 @@ bool IsVariable(TypeKind kind) {
     case TypeKind::kBytes:
     case TypeKind::kFile:
     case TypeKind::kEmbedding:
-    case TypeKind::kList: return true;
-    default: return false;
+    case TypeKind::kList:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -148,27 +158,48 @@ bool IsInteger(TypeKind kind) {
 
 std::string SqlName(const DataType& type) {
   switch (type.kind) {
-    case TypeKind::kNull: return "NULL";
-    case TypeKind::kBoolean: return "BOOLEAN";
-    case TypeKind::kInt: return "INT";
-    case TypeKind::kBigInt: return "BIGINT";
-    case TypeKind::kDouble: return "DOUBLE";
-    case TypeKind::kFloat: return "FLOAT";
-    case TypeKind::kText: return "TEXT";
-    case TypeKind::kTimestamp: return "TIMESTAMP";
-    case TypeKind::kDate: return "DATE";
-    case TypeKind::kDateTime: return "DATETIME";
-    case TypeKind::kTime: return "TIME";
-    case TypeKind::kJson: return "JSON";
-    case TypeKind::kBytes: return "BYTES";
-    case TypeKind::kEmbedding: return fmt::format("EMBEDDING({})", type.dimension);
-    case TypeKind::kUuid: return "UUID";
-    case TypeKind::kDecimal: return fmt::format("DECIMAL({}, {})", type.precision, type.scale);
-    case TypeKind::kSmallInt: return "SMALLINT";
-    case TypeKind::kFile: return "FILE";
-    case TypeKind::kUBigInt: return "UBIGINT";
-    case TypeKind::kHugeInt: return "HUGEINT";
-    case TypeKind::kList: return "LIST";
+    case TypeKind::kNull:
+      return "NULL";
+    case TypeKind::kBoolean:
+      return "BOOLEAN";
+    case TypeKind::kInt:
+      return "INT";
+    case TypeKind::kBigInt:
+      return "BIGINT";
+    case TypeKind::kDouble:
+      return "DOUBLE";
+    case TypeKind::kFloat:
+      return "FLOAT";
+    case TypeKind::kText:
+      return "TEXT";
+    case TypeKind::kTimestamp:
+      return "TIMESTAMP";
+    case TypeKind::kDate:
+      return "DATE";
+    case TypeKind::kDateTime:
+      return "DATETIME";
+    case TypeKind::kTime:
+      return "TIME";
+    case TypeKind::kJson:
+      return "JSON";
+    case TypeKind::kBytes:
+      return "BYTES";
+    case TypeKind::kEmbedding:
+      return fmt::format("EMBEDDING({})", type.dimension);
+    case TypeKind::kUuid:
+      return "UUID";
+    case TypeKind::kDecimal:
+      return fmt::format("DECIMAL({}, {})", type.precision, type.scale);
+    case TypeKind::kSmallInt:
+      return "SMALLINT";
+    case TypeKind::kFile:
+      return "FILE";
+    case TypeKind::kUBigInt:
+      return "UBIGINT";
+    case TypeKind::kHugeInt:
+      return "HUGEINT";
+    case TypeKind::kList:
+      return "LIST";
   }
   return "UNKNOWN";
 }
@@ -189,14 +220,20 @@ std::string ToDisplay(const Value& value) {
   constexpr size_t kShown = 64;
   if (value.is_null) return "NULL";
   switch (value.kind) {
-    case TypeKind::kBoolean: return value.integer != 0 ? "true" : "false";
+    case TypeKind::kBoolean:
+      return value.integer != 0 ? "true" : "false";
     case TypeKind::kFloat:
-    case TypeKind::kDouble: return fmt::format("{}", value.real);
+    case TypeKind::kDouble:
+      return fmt::format("{}", value.real);
     case TypeKind::kDecimal:
-    case TypeKind::kHugeInt: return fmt::format("{}", value.wide);
-    case TypeKind::kUuid: return fmt::format("{:032x}", static_cast<unsigned __int128>(value.wide));
-    case TypeKind::kUBigInt: return fmt::format("{}", static_cast<uint64_t>(value.integer));
-    default: break;
+    case TypeKind::kHugeInt:
+      return fmt::format("{}", value.wide);
+    case TypeKind::kUuid:
+      return fmt::format("{:032x}", static_cast<unsigned __int128>(value.wide));
+    case TypeKind::kUBigInt:
+      return fmt::format("{}", static_cast<uint64_t>(value.integer));
+    default:
+      break;
   }
   if (IsVariable(value.kind)) {
     const std::string_view text = value.text();

@@ -55,9 +55,10 @@ bool IsInteger(TypeKind kind);  // SMALLINT, INT, BIGINT
 // SQL name for DESCRIBE and messages: "BIGINT", "DECIMAL(10, 2)", "EMBEDDING(384)".
 std::string SqlName(const DataType& type);
 
-// Parses a type as written in DDL: the word(s) before the parentheses and the numbers inside them, in any case
-// ("varchar", "double precision", "timestamp with time zone"). `argument_count` of `arguments` are set (at most 2).
-// Errors name the type and the limit broken.
+// Parses a type as written in DDL: the word(s) before the parentheses and the numbers inside them, in any
+// case
+// ("varchar", "double precision", "timestamp with time zone"). `argument_count` of `arguments` are set (at
+// most 2). Errors name the type and the limit broken.
 Result<DataType> ParseSqlType(std::string_view name, const int64_t* arguments, size_t argument_count);
 
 }  // namespace kalam

@@ -12,16 +12,18 @@ namespace kalam {
 
 __extension__ typedef __int128 Int128;
 
-// A typed view: small, trivially copyable, does not own its bytes. Text, JSON, BYTES, FILE and EMBEDDING point into memory that the
-// giver keeps alive (a row buffer, an Arena, a request body); the function that hands out a Value says for how long.
-// EMBEDDING bytes are n little-endian 32-bit floats. UUID is a 128-bit big-endian number. DECIMAL is the unscaled integer.
+// A typed view: small, trivially copyable, does not own its bytes. Text, JSON, BYTES, FILE and EMBEDDING
+// point into memory that the giver keeps alive (a row buffer, an Arena, a request body); the function that
+// hands out a Value says for how long. EMBEDDING bytes are n little-endian 32-bit floats. UUID is a 128-bit
+// big-endian number. DECIMAL is the unscaled integer.
 struct Value {
   TypeKind kind = TypeKind::kNull;
   bool is_null = true;
   uint8_t scale = 0;  // kDecimal only
 
   union {
-    int64_t integer = 0;  // BOOLEAN 0/1, SMALLINT, INT, BIGINT, DATE days, TIME/TIMESTAMP/DATETIME microseconds, UBIGINT bits
+    int64_t integer = 0;  // BOOLEAN 0/1, SMALLINT, INT, BIGINT, DATE days, TIME/TIMESTAMP/DATETIME
+                          // microseconds, UBIGINT bits
     double real;          // FLOAT (widened) and DOUBLE
     Int128 wide;          // DECIMAL, UUID, HUGEINT
     struct {
@@ -90,8 +92,8 @@ class OwnedValue {
   std::string bytes_;
 };
 
-// True when both are NULL of any kind, or the same kind with the same bits (DOUBLE: same bit pattern). This is "did the stored
-// value change", not SQL equality.
+// True when both are NULL of any kind, or the same kind with the same bits (DOUBLE: same bit pattern). This
+// is "did the stored value change", not SQL equality.
 bool Identical(const Value& a, const Value& b);
 
 // For messages: 42, 'abc', NULL. Long text is cut at 64 bytes.

@@ -33,13 +33,16 @@ engine::EngineOptions EngineOptionsOf(const config::Settings& settings) {
   engine::EngineOptions options;
   options.memory_bytes_max = static_cast<size_t>(settings.engine.memory_limit);
   const auto cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  options.threads = settings.engine.query_parallelism > 0 ? static_cast<int>(settings.engine.query_parallelism) : cores;
+  options.threads =
+      settings.engine.query_parallelism > 0 ? static_cast<int>(settings.engine.query_parallelism) : cores;
   options.connections = static_cast<int>(settings.performance.worker_max_blocking_threads);
   return options;
 }
 
-// Of the configured root password; empty when there is none or root exists already, since hashing takes a quarter of a second.
-Result<std::string> RootPasswordHash(const config::Settings& settings, const hot::Store& store, Random& random) {
+// Of the configured root password; empty when there is none or root exists already, since hashing takes a
+// quarter of a second.
+Result<std::string> RootPasswordHash(const config::Settings& settings, const hot::Store& store,
+                                     Random& random) {
   if (settings.auth.root_password.empty()) return std::string();
   hot::PinnedBytes root;
   KALAM_ASSIGN(const bool exists, store.Get(hot::Space::kMeta, "user/root", root));
@@ -48,7 +51,8 @@ Result<std::string> RootPasswordHash(const config::Settings& settings, const hot
   return auth::HashPassword(settings.auth.root_password, cost, random);
 }
 
-// The signing secret of this database: the configured one, or one that is made at the first start and kept in the meta space.
+// The signing secret of this database: the configured one, or one that is made at the first start and kept in
+// the meta space.
 Result<std::string> TokenSecret(const config::Settings& settings, hot::Store& store, Random& random) {
   constexpr char kKey[] = "server/jwt_secret";
   if (!settings.auth.jwt_secret.empty()) return settings.auth.jwt_secret;
@@ -71,7 +75,8 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
   std::error_code error;
   std::filesystem::create_directories(settings.storage.data_path, error);
   if (error) {
-    return Fail(ErrorCode::kIo, fmt::format("Cannot create data folder '{}': {}", settings.storage.data_path, error.message()));
+    return Fail(ErrorCode::kIo, fmt::format("Cannot create data folder '{}': {}", settings.storage.data_path,
+                                            error.message()));
   }
   std::unique_ptr<Instance> instance(new Instance(settings));
   Instance& i = *instance;
@@ -80,14 +85,14 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
   KALAM_ASSIGN(std::string root_hash, RootPasswordHash(settings, *i.store_, i.random_));
   KALAM_ASSIGN(i.users_, auth::Users::Open(*i.store_, i.clock_, std::move(root_hash)));
   KALAM_ASSIGN(std::string secret, TokenSecret(settings, *i.store_, i.random_));
-  i.tokens_ = std::make_unique<auth::Tokens>(auth::TokenOptions{std::move(secret), settings.auth.jwt_expiry_hours}, *i.users_,
-                                             i.clock_);
+  i.tokens_ = std::make_unique<auth::Tokens>(
+      auth::TokenOptions{std::move(secret), settings.auth.jwt_expiry_hours}, *i.users_, i.clock_);
   i.hashing_ = std::make_unique<auth::HashingThread>();
   i.login_ = std::make_unique<auth::Login>(*i.users_, i.clock_, static_cast<int>(settings.auth.bcrypt_cost));
   KALAM_ASSIGN(i.engine_, engine::Engine::Open(EngineOptionsOf(settings), i.clock_, i.random_));
   i.snowflake_ = std::make_unique<tables::SnowflakeIds>(i.clock_, kSnowflakeWorker, i.store_->last_seq());
-  i.services_ = std::make_unique<sql::Services>(
-      sql::Services{i.settings_, i.clock_, i.random_, *i.store_, *i.catalog_, *i.users_, *i.engine_, *i.snowflake_});
+  i.services_ = std::make_unique<sql::Services>(sql::Services{
+      i.settings_, i.clock_, i.random_, *i.store_, *i.catalog_, *i.users_, *i.engine_, *i.snowflake_});
   i.executor_ = std::make_unique<sql::Executor>(*i.services_);
   return instance;
 }

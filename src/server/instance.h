@@ -24,12 +24,14 @@ class Env;
 
 namespace kalam::server {
 
-// Owner: main() or a test. Members are in the order of their construction; each uses only those above it. Stop() ends work in reverse
-// order; the destructor calls it.
+// Owner: main() or a test. Members are in the order of their construction; each uses only those above it.
+// Stop() ends work in reverse order; the destructor calls it.
 class Instance {
  public:
-  // Opens or creates the database under settings.storage.data_path. `env` (not owned) replaces the operating system's files in tests.
-  static Result<std::unique_ptr<Instance>> Open(const config::Settings& settings, rocksdb::Env* env = nullptr);
+  // Opens or creates the database under settings.storage.data_path. `env` (not owned) replaces the operating
+  // system's files in tests.
+  static Result<std::unique_ptr<Instance>> Open(const config::Settings& settings,
+                                                rocksdb::Env* env = nullptr);
   ~Instance();
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;

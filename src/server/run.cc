@@ -32,7 +32,8 @@ struct CommandLine {
 CommandLine ParseCommandLine(int argc, char** argv) {
   CommandLine line;
   CLI::App app("KalamDB server: SQL over HTTP with rows that are private per user.");
-  app.add_option("config", line.config_path, "Configuration file (default: ./server.toml, then built-in defaults)");
+  app.add_option("config", line.config_path,
+                 "Configuration file (default: ./server.toml, then built-in defaults)");
   app.add_flag("--check-config", line.check_config, "Load and validate the configuration, then exit");
   app.set_version_flag("--version", fmt::format("kalamdb-server {} ({})", kVersion, BuildDate()));
   try {
@@ -64,34 +65,47 @@ observe::LogOptions LogOptionsOf(const config::Settings& settings) {
   return options;
 }
 
-// How to talk to the server, as lines that work when pasted. \u0027 is JSON's spelling of ', which a shell would take for its own.
+// How to talk to the server, as lines that work when pasted. \u0027 is JSON's spelling of ', which a shell
+// would take for its own.
 void PrintFirstSteps(const std::string& url, bool needs_setup) {
   const std::string json = "-H 'Content-Type: application/json'";
   const std::string pick_token = "| sed -E 's/.*\"access_token\":\"([^\"]+)\".*/\\1/'";
   fmt::print("\nKalamDB {} listens on {}\n\n", kVersion, url);
   if (needs_setup) {
-    fmt::print("# 1. set the root password, create the user admin, log in\n"
-               "curl -s {0}/v1/api/auth/setup {1} -d '{{\"user\":\"admin\",\"password\":\"Admin-passw0rd\",\"root_password\":\"Root-passw0rd\"}}' "
-               "&& TOKEN=$(curl -s {0}/v1/api/auth/login {1} -d '{{\"user\":\"admin\",\"password\":\"Admin-passw0rd\"}}' {2})\n",
-               url, json, pick_token);
+    fmt::print(
+        "# 1. set the root password, create the user admin, log in\n"
+        "curl -s {0}/v1/api/auth/setup {1} -d "
+        "'{{\"user\":\"admin\",\"password\":\"Admin-passw0rd\",\"root_password\":\"Root-passw0rd\"}}' "
+        "&& TOKEN=$(curl -s {0}/v1/api/auth/login {1} -d "
+        "'{{\"user\":\"admin\",\"password\":\"Admin-passw0rd\"}}' {2})\n",
+        url, json, pick_token);
   } else {
-    fmt::print("# 1. log in (asks for the password of the user admin)\n"
-               "read -rsp 'Password: ' PW; TOKEN=$(curl -s {0}/v1/api/auth/login {1} -d '{{\"user\":\"admin\",\"password\":\"'\"$PW\"'\"}}' {2})\n",
-               url, json, pick_token);
+    fmt::print(
+        "# 1. log in (asks for the password of the user admin)\n"
+        "read -rsp 'Password: ' PW; TOKEN=$(curl -s {0}/v1/api/auth/login {1} -d "
+        "'{{\"user\":\"admin\",\"password\":\"'\"$PW\"'\"}}' {2})\n",
+        url, json, pick_token);
   }
-  fmt::print("# 2. create a table with private rows and insert one\n"
-             "curl -s {0}/v1/api/sql -H \"Authorization: Bearer $TOKEN\" {1} -d '{{\"sql\":\"CREATE NAMESPACE IF NOT EXISTS app; "
-             "CREATE USER TABLE IF NOT EXISTS app.notes (id BIGINT PRIMARY KEY DEFAULT SNOWFLAKE_ID(), body TEXT NOT NULL); "
-             "INSERT INTO app.notes (body) VALUES (\\u0027hello\\u0027)\"}}'\n"
-             "# 3. read it\n"
-             "curl -s {0}/v1/api/sql -H \"Authorization: Bearer $TOKEN\" {1} -d '{{\"sql\":\"SELECT * FROM app.notes\"}}'\n\n",
-             url, json);
+  fmt::print(
+      "# 2. create a table with private rows and insert one\n"
+      "curl -s {0}/v1/api/sql -H \"Authorization: Bearer $TOKEN\" {1} -d '{{\"sql\":\"CREATE NAMESPACE IF "
+      "NOT EXISTS app; "
+      "CREATE USER TABLE IF NOT EXISTS app.notes (id BIGINT PRIMARY KEY DEFAULT SNOWFLAKE_ID(), body TEXT "
+      "NOT NULL); "
+      "INSERT INTO app.notes (body) VALUES (\\u0027hello\\u0027)\"}}'\n"
+      "# 3. read it\n"
+      "curl -s {0}/v1/api/sql -H \"Authorization: Bearer $TOKEN\" {1} -d '{{\"sql\":\"SELECT * FROM "
+      "app.notes\"}}'\n\n",
+      url, json);
   std::fflush(stdout);
 }
 
-bool IsLocalHost(const std::string& host) { return host == "127.0.0.1" || host == "localhost" || host == "::1"; }
+bool IsLocalHost(const std::string& host) {
+  return host == "127.0.0.1" || host == "localhost" || host == "::1";
+}
 
-// The default secret is replaced by a random one of this database; a secret that others may know only passes on a local address.
+// The default secret is replaced by a random one of this database; a secret that others may know only passes
+// on a local address.
 Status SecureSecret(config::Settings& settings) {
   if (settings.auth.jwt_secret == "CHANGE_ME_IN_PRODUCTION") {
     settings.auth.jwt_secret.clear();  // Instance::Open fills it from the database
@@ -100,15 +114,18 @@ Status SecureSecret(config::Settings& settings) {
   if (!auth::IsInsecureSecret(settings.auth.jwt_secret)) return {};
   if (!IsLocalHost(settings.server.host)) {
     return Fail(ErrorCode::kInvalidInput,
-                fmt::format("auth.jwt_secret is well known or shorter than 32 bytes, which is not safe on server.host = '{}'. Set another one, "
+                fmt::format("auth.jwt_secret is well known or shorter than 32 bytes, which is not safe on "
+                            "server.host = '{}'. Set another one, "
                             "or leave it out to have one generated",
                             settings.server.host));
   }
-  observe::LogWarn("auth.jwt_secret is well known or shorter than 32 bytes: fine for development on a local address only");
+  observe::LogWarn(
+      "auth.jwt_secret is well known or shorter than 32 bytes: fine for development on a local address only");
   return {};
 }
 
-// SIGINT and SIGTERM wait in sigwait instead of interrupting threads; a closed socket is an error code, not SIGPIPE.
+// SIGINT and SIGTERM wait in sigwait instead of interrupting threads; a closed socket is an error code, not
+// SIGPIPE.
 sigset_t BlockSignals() {
   sigset_t stop_signals;
   sigemptyset(&stop_signals);
@@ -130,11 +147,13 @@ int Serve(config::Settings settings, rocksdb::Env* env) {
   auto instance = Instance::Open(settings, env);
   if (!instance) return Complain(instance.error());
   Instance& db = **instance;
-  front::HttpServer http(front::FrontServices{db.settings(), db.clock(), db.random(), db.users(), db.tokens(), db.login(),
-                                              db.hashing(), db.executor(), kVersion, BuildDate()});
+  front::HttpServer http(front::FrontServices{db.settings(), db.clock(), db.random(), db.users(), db.tokens(),
+                                              db.login(), db.hashing(), db.executor(), kVersion,
+                                              BuildDate()});
   if (const Status started = http.Start(); !started) return Complain(started.error());
   const std::string host = settings.server.host == "0.0.0.0" ? "127.0.0.1" : settings.server.host;
-  observe::LogInfo("ready on {}:{}, durability {}", settings.server.host, http.port(), settings.storage.durability);
+  observe::LogInfo("ready on {}:{}, durability {}", settings.server.host, http.port(),
+                   settings.storage.durability);
   const auto root = db.users().Find("root");
   PrintFirstSteps(fmt::format("http://{}:{}", host, http.port()), root && root->password_hash.empty());
   int signal = 0;

@@ -7,7 +7,8 @@ class Env;
 
 namespace kalam::server {
 
-// Runs until SIGINT or SIGTERM. `env` (not owned) replaces the operating system's files; nullptr in production. Returns the exit code.
+// Runs until SIGINT or SIGTERM. `env` (not owned) replaces the operating system's files; nullptr in
+// production. Returns the exit code.
 int RunServer(int argc, char** argv, rocksdb::Env* env);
 
 }  // namespace kalam::server

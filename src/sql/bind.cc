@@ -64,41 +64,52 @@ std::optional<Value> LiteralValue(const OperandRef& ref, const BindContext& cont
   if (operand.literal_kind == Operand::LiteralKind::kBoolean) return Value::Boolean(operand.truth);
   const Literal& literal = context.literals[ref.literal];
   switch (literal.kind) {
-    case TokenKind::kInteger: return IntegerLiteral(literal.text, operand.negative);
-    case TokenKind::kDecimal: return DecimalLiteral(literal.text, operand.negative);
-    case TokenKind::kString: return StringLiteral(literal.text, context.arena);
-    default: return std::nullopt;
+    case TokenKind::kInteger:
+      return IntegerLiteral(literal.text, operand.negative);
+    case TokenKind::kDecimal:
+      return DecimalLiteral(literal.text, operand.negative);
+    case TokenKind::kString:
+      return StringLiteral(literal.text, context.arena);
+    default:
+      return std::nullopt;
   }
 }
 
 std::optional<Value> FunctionValue(Operand::Function function, const BindContext& context) {
-  const tables::DefaultSources sources{context.services.snowflake, context.services.random, context.now_micros,
-                                       context.principal.user_id};
+  const tables::DefaultSources sources{context.services.snowflake, context.services.random,
+                                       context.now_micros, context.principal.user_id};
   switch (function) {
     case Operand::Function::kNow:
       return ComputeDefault(DefaultKind::kNow, sources, TypeKind::kTimestamp, context.arena);
     case Operand::Function::kSnowflakeId:
       return ComputeDefault(DefaultKind::kSnowflakeId, sources, TypeKind::kBigInt, context.arena);
-    case Operand::Function::kUuidV7: return ComputeDefault(DefaultKind::kUuidV7, sources, TypeKind::kText, context.arena);
-    case Operand::Function::kUlid: return ComputeDefault(DefaultKind::kUlid, sources, TypeKind::kText, context.arena);
-    case Operand::Function::kCurrentUser: return Value::Text(context.principal.user_id);
-    case Operand::Function::kCurrentRole: return Value::Text(RoleName(context.principal.role));
+    case Operand::Function::kUuidV7:
+      return ComputeDefault(DefaultKind::kUuidV7, sources, TypeKind::kText, context.arena);
+    case Operand::Function::kUlid:
+      return ComputeDefault(DefaultKind::kUlid, sources, TypeKind::kText, context.arena);
+    case Operand::Function::kCurrentUser:
+      return Value::Text(context.principal.user_id);
+    case Operand::Function::kCurrentRole:
+      return Value::Text(RoleName(context.principal.role));
   }
   return std::nullopt;
 }
 
 bool InRange(TypeKind kind, int64_t n) {
   switch (kind) {
-    case TypeKind::kSmallInt: return n >= std::numeric_limits<int16_t>::min() && n <= std::numeric_limits<int16_t>::max();
-    case TypeKind::kInt: return n >= std::numeric_limits<int32_t>::min() && n <= std::numeric_limits<int32_t>::max();
-    default: return true;
+    case TypeKind::kSmallInt:
+      return n >= std::numeric_limits<int16_t>::min() && n <= std::numeric_limits<int16_t>::max();
+    case TypeKind::kInt:
+      return n >= std::numeric_limits<int32_t>::min() && n <= std::numeric_limits<int32_t>::max();
+    default:
+      return true;
   }
 }
 
 Value DefaultValue(const Column& column, const BindContext& context) {
   if (column.default_value.kind == DefaultKind::kLiteral) return column.default_value.literal.view();
-  const tables::DefaultSources sources{context.services.snowflake, context.services.random, context.now_micros,
-                                       context.principal.user_id};
+  const tables::DefaultSources sources{context.services.snowflake, context.services.random,
+                                       context.now_micros, context.principal.user_id};
   return ComputeDefault(column.default_value.kind, sources, column.type.kind, context.arena);
 }
 
@@ -106,15 +117,20 @@ Value DefaultValue(const Column& column, const BindContext& context) {
 
 std::optional<Value> RawValue(const OperandRef& ref, const BindContext& context) {
   switch (ref.operand.kind) {
-    case Operand::Kind::kLiteral: return LiteralValue(ref, context);
-    case Operand::Kind::kParameter: return context.parameters[ref.operand.parameter - 1];
-    case Operand::Kind::kFunction: return FunctionValue(ref.operand.function, context);
-    case Operand::Kind::kDefault: return std::nullopt;
+    case Operand::Kind::kLiteral:
+      return LiteralValue(ref, context);
+    case Operand::Kind::kParameter:
+      return context.parameters[ref.operand.parameter - 1];
+    case Operand::Kind::kFunction:
+      return FunctionValue(ref.operand.function, context);
+    case Operand::Kind::kDefault:
+      return std::nullopt;
   }
   return std::nullopt;
 }
 
-std::optional<Value> ComparisonConstant(const OperandRef& ref, const Column& column, const BindContext& context) {
+std::optional<Value> ComparisonConstant(const OperandRef& ref, const Column& column,
+                                        const BindContext& context) {
   const std::optional<Value> raw = RawValue(ref, context);
   if (!raw || raw->is_null) return std::nullopt;
   if (ref.operand.kind == Operand::Kind::kFunction && raw->kind != TypeKind::kText) return std::nullopt;
@@ -134,7 +150,8 @@ std::optional<Value> ComparisonConstant(const OperandRef& ref, const Column& col
   return *cast;
 }
 
-std::optional<std::vector<tables::Condition>> BindWhere(const std::vector<PlannedComparison>& where, const TableSchema& schema,
+std::optional<std::vector<tables::Condition>> BindWhere(const std::vector<PlannedComparison>& where,
+                                                        const TableSchema& schema,
                                                         const BindContext& context) {
   std::vector<tables::Condition> conditions;
   conditions.reserve(where.size());
@@ -142,7 +159,8 @@ std::optional<std::vector<tables::Condition>> BindWhere(const std::vector<Planne
     tables::Condition& condition = conditions.emplace_back();
     condition.ordinal = comparison.ordinal;
     condition.op = comparison.op;
-    if (comparison.op == engine::CompareOp::kIsNull || comparison.op == engine::CompareOp::kIsNotNull) continue;
+    if (comparison.op == engine::CompareOp::kIsNull || comparison.op == engine::CompareOp::kIsNotNull)
+      continue;
     const auto constant = ComparisonConstant(comparison.value, schema.columns[comparison.ordinal], context);
     if (!constant) return std::nullopt;
     condition.constant = *constant;
@@ -150,9 +168,11 @@ std::optional<std::vector<tables::Condition>> BindWhere(const std::vector<Planne
   return conditions;
 }
 
-Result<std::optional<Value>> WrittenValue(const OperandRef& ref, const Column& column, const BindContext& context) {
+Result<std::optional<Value>> WrittenValue(const OperandRef& ref, const Column& column,
+                                          const BindContext& context) {
   if (ref.operand.kind == Operand::Kind::kDefault) {
-    const auto value = context.services.engine.Cast(DefaultValue(column, context), column.type, context.arena);
+    const auto value =
+        context.services.engine.Cast(DefaultValue(column, context), column.type, context.arena);
     if (!value) return std::optional<Value>();
     return std::optional<Value>(*value);
   }
@@ -166,14 +186,16 @@ Result<std::optional<Value>> WrittenValue(const OperandRef& ref, const Column& c
   if (ref.operand.kind == Operand::Kind::kParameter) {
     const std::string placeholder = fmt::format("${}", ref.operand.parameter);
     const std::string actual = SqlName(Type(raw->kind));
-    return Fail(Error(ErrorCode::kParamTypeMismatch,
-                      fmt::format("Parameter type mismatch: {} expects {} but got {} that does not convert (column '{}')",
-                                  placeholder, SqlName(column.type), actual, column.name))
-                    .With("index", static_cast<int64_t>(ref.operand.parameter) - 1)
-                    .With("placeholder", placeholder)
-                    .With("expected_type", SqlName(column.type))
-                    .With("actual_type", actual)
-                    .With("column_name", column.name));
+    return Fail(
+        Error(ErrorCode::kParamTypeMismatch,
+              fmt::format(
+                  "Parameter type mismatch: {} expects {} but got {} that does not convert (column '{}')",
+                  placeholder, SqlName(column.type), actual, column.name))
+            .With("index", static_cast<int64_t>(ref.operand.parameter) - 1)
+            .With("placeholder", placeholder)
+            .With("expected_type", SqlName(column.type))
+            .With("actual_type", actual)
+            .With("column_name", column.name));
   }
   Error error = std::move(cast).error();
   error.message = fmt::format("{} for column '{}'", error.message, column.name);
@@ -192,9 +214,11 @@ Status CheckParameterCount(std::span<const uint32_t> placeholders, size_t parame
   const size_t expected = std::max(placeholders.size(), highest);
   std::vector<std::string> names;
   for (const uint32_t n : placeholders) names.push_back(fmt::format("${}", n));
-  const std::string hint = expected == parameter_count ? " (placeholders must be numbered from $1 without gaps)" : "";
-  return Fail(Error(ErrorCode::kParamCountMismatch, fmt::format("Parameter count mismatch: expected {} parameters, got {}{}",
-                                                                expected, parameter_count, hint))
+  const std::string hint =
+      expected == parameter_count ? " (placeholders must be numbered from $1 without gaps)" : "";
+  return Fail(Error(ErrorCode::kParamCountMismatch,
+                    fmt::format("Parameter count mismatch: expected {} parameters, got {}{}", expected,
+                                parameter_count, hint))
                   .With("expected", static_cast<int64_t>(expected))
                   .With("actual", static_cast<int64_t>(parameter_count))
                   .With("placeholders", std::move(names)));
@@ -204,8 +228,9 @@ Status CheckParameterLimits(std::span<const Value> parameters, const config::Set
   const int64_t count_max = settings.execution.max_parameters;
   const int64_t bytes_max = settings.execution.max_parameter_size_bytes;
   if (static_cast<int64_t>(parameters.size()) > count_max) {
-    return Fail(Error(ErrorCode::kParamCountExceeded, fmt::format("Parameter count exceeded: maximum {} parameters allowed, got {}",
-                                                                  count_max, parameters.size()))
+    return Fail(Error(ErrorCode::kParamCountExceeded,
+                      fmt::format("Parameter count exceeded: maximum {} parameters allowed, got {}",
+                                  count_max, parameters.size()))
                     .With("max", count_max)
                     .With("actual", static_cast<int64_t>(parameters.size())));
   }
@@ -214,7 +239,8 @@ Status CheckParameterLimits(std::span<const Value> parameters, const config::Set
     const auto size = static_cast<int64_t>(parameters[i].text().size());
     if (size <= bytes_max) continue;
     return Fail(Error(ErrorCode::kParamSizeExceeded,
-                      fmt::format("Parameter size exceeded: parameter at index {} is {} bytes (max {} bytes)", i, size, bytes_max))
+                      fmt::format("Parameter size exceeded: parameter at index {} is {} bytes (max {} bytes)",
+                                  i, size, bytes_max))
                     .With("index", static_cast<int64_t>(i))
                     .With("size_bytes", size)
                     .With("max_bytes", bytes_max));

@@ -7,8 +7,8 @@
 
 namespace kalam::sql {
 
-// Puts quotes around the word `default` where it qualifies a name (default.t), so that the engine's parser takes it. The text is replaced by a copy in
-// `arena` only then; tokens and offsets always fit the text.
+// Puts quotes around the word `default` where it qualifies a name (default.t), so that the engine's parser
+// takes it. The text is replaced by a copy in `arena` only then; tokens and offsets always fit the text.
 Status QuoteDefaultNamespace(StatementText& statement, Arena& arena);
 
 }  // namespace kalam::sql

@@ -30,7 +30,8 @@ class BoundSelect {
   BoundSelect(const Plan& plan, const BindContext& context, std::optional<int64_t> row_cap);
 
   DirectCost cost() const { return cost_; }
-  // Runs it. Errors: storage, kDeadline (checked every 1024 rows), response limits. Returns the rows; `capped` tells that row_cap cut the result.
+  // Runs it. Errors: storage, kDeadline (checked every 1024 rows), response limits. Returns the rows;
+  // `capped` tells that row_cap cut the result.
   Result<int64_t> Run(wire::SqlResponse& response, int64_t deadline_nanos, bool& capped);
 
  private:
@@ -58,10 +59,13 @@ struct PreparedWrite {
 // The cost of a direct INSERT, UPDATE or DELETE: kShort when it needs no scan.
 DirectCost CostOfWrite(const Plan& plan);
 
-// Fills the batch. An empty optional = run through the engine. Reads rows only for UPDATE and DELETE that are not by key.
-Result<std::optional<PreparedWrite>> PrepareWrite(const Plan& plan, const BindContext& context, int64_t deadline_nanos);
+// Fills the batch. An empty optional = run through the engine. Reads rows only for UPDATE and DELETE that are
+// not by key.
+Result<std::optional<PreparedWrite>> PrepareWrite(const Plan& plan, const BindContext& context,
+                                                  int64_t deadline_nanos);
 
-// The statement's outcome from the commit's. A kConflict without failed_key means that the table changed: plan again.
+// The statement's outcome from the commit's. A kConflict without failed_key means that the table changed:
+// plan again.
 Result<Outcome> FinishWrite(const catalog::Table& table, OutcomeKind kind, hot::CommitResult result);
 
 }  // namespace kalam::sql

@@ -15,7 +15,10 @@ constexpr int64_t kDeadlineCheckRows = 1024;
 }  // namespace
 
 BoundSelect::BoundSelect(const Plan& plan, const BindContext& context, std::optional<int64_t> row_cap)
-    : table_(*plan.tables[0].table), select_(std::get<DirectSelect>(plan.direct)), context_(context), row_cap_(row_cap) {
+    : table_(*plan.tables[0].table),
+      select_(std::get<DirectSelect>(plan.direct)),
+      context_(context),
+      row_cap_(row_cap) {
   const TableSchema& schema = table_.schema();
   auto conditions = BindWhere(select_.where, schema, context);
   if (!conditions) return;
@@ -33,7 +36,8 @@ BoundSelect::BoundSelect(const Plan& plan, const BindContext& context, std::opti
   for (const tables::Condition& condition : *conditions) {
     const bool null_test =
         condition.op == engine::CompareOp::kIsNull || condition.op == engine::CompareOp::kIsNotNull;
-    const bool narrows = condition.ordinal == key && !null_test && condition.op != engine::CompareOp::kNotEqual;
+    const bool narrows =
+        condition.ordinal == key && !null_test && condition.op != engine::CompareOp::kNotEqual;
     if (narrows) {
       // An over-long text key has no key form; the engine then answers, which finds no such row.
       if (!range_->Narrow(condition.op, condition.constant)) return;
@@ -41,7 +45,8 @@ BoundSelect::BoundSelect(const Plan& plan, const BindContext& context, std::opti
       conditions_.push_back(condition);
     }
   }
-  const bool few = limit_ && conditions_.empty() && *limit_ + offset_ <= kInlineRowsMax && !select_.count_star;
+  const bool few =
+      limit_ && conditions_.empty() && *limit_ + offset_ <= kInlineRowsMax && !select_.count_star;
   cost_ = range_->point() || range_->empty() || few ? DirectCost::kShort : DirectCost::kScan;
 }
 
@@ -75,8 +80,9 @@ Result<int64_t> BoundSelect::RunScan(wire::SqlResponse& response, int64_t deadli
   int64_t matched = 0;
   int64_t rows = 0;
   if (!range_->empty()) {
-    auto cursor = context_.services.store.Scan(hot::Space::kRows, range_->begin(), range_->end(),
-                                               select_.descending ? hot::Direction::kBackward : hot::Direction::kForward);
+    auto cursor = context_.services.store.Scan(
+        hot::Space::kRows, range_->begin(), range_->end(),
+        select_.descending ? hot::Direction::kBackward : hot::Direction::kForward);
     for (; cursor->Valid(); cursor->Next()) {
       if (++seen % kDeadlineCheckRows == 0 && context_.services.clock.MonotonicNanos() > deadline_nanos) {
         return Fail(ErrorCode::kDeadline, "Handler execution exceeded its timeout");
@@ -90,7 +96,8 @@ Result<int64_t> BoundSelect::RunScan(wire::SqlResponse& response, int64_t deadli
         capped = true;
         break;
       }
-      for (size_t i = 0; i < cells.size(); ++i) cells[i] = tables::CellOf(row, table_.schema(), select_.projection[i]);
+      for (size_t i = 0; i < cells.size(); ++i)
+        cells[i] = tables::CellOf(row, table_.schema(), select_.projection[i]);
       KALAM_TRY(response.Row(cells));
       if (++rows == limit_) break;
     }

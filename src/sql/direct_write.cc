@@ -41,17 +41,21 @@ Result<Prepared> PrepareInsert(const Plan& plan, const BindContext& context) {
   const catalog::Table& table = *plan.target;
   const int64_t rows_max = context.services.settings.limits.max_insert_rows;
   if (static_cast<int64_t>(insert.rows.size()) > rows_max) {
-    return Fail(ErrorCode::kLimitExceeded, fmt::format("INSERT has {} rows; the limit is {} (limits.max_insert_rows). Split the statement",
-                                                       insert.rows.size(), rows_max));
+    return Fail(
+        ErrorCode::kLimitExceeded,
+        fmt::format("INSERT has {} rows; the limit is {} (limits.max_insert_rows). Split the statement",
+                    insert.rows.size(), rows_max));
   }
   PreparedWrite write = StartWrite(plan, OutcomeKind::kInserted);
   write.batch.rows.reserve(insert.rows.size());
-  tables::RowBuilder builder(table, insert.columns, tables::ScopePrefix(table, context.principal.user_id),
-                             {context.services.snowflake, context.services.random, context.now_micros, context.principal.user_id});
+  tables::RowBuilder builder(
+      table, insert.columns, tables::ScopePrefix(table, context.principal.user_id),
+      {context.services.snowflake, context.services.random, context.now_micros, context.principal.user_id});
   std::vector<Value> values(insert.columns.size());
   for (const auto& row : insert.rows) {
     for (size_t i = 0; i < row.size(); ++i) {
-      KALAM_ASSIGN(const auto value, WrittenValue(row[i], table.schema().columns[insert.columns[i]], context));
+      KALAM_ASSIGN(const auto value,
+                   WrittenValue(row[i], table.schema().columns[insert.columns[i]], context));
       if (!value) return Prepared();
       values[i] = *value;
     }
@@ -68,12 +72,13 @@ std::vector<tables::OwnedCondition> Own(const std::vector<tables::Condition>& co
   return owned;
 }
 
-// One operation per row that matches now. The transform looks at the row again when it is committed, so a row that another writer
-// changes in between is judged by its newest version. Rows that start to match in between are not part of this statement.
-// False = the engine must run it (a key comparison that has no key form).
-Result<bool> AddChanges(const catalog::Table& table, hot::RowOpKind kind, const std::vector<tables::Condition>& conditions,
-                  std::shared_ptr<const hot::RowTransform> transform, const BindContext& context, int64_t deadline_nanos,
-                  hot::Batch& batch) {
+// One operation per row that matches now. The transform looks at the row again when it is committed, so a row
+// that another writer changes in between is judged by its newest version. Rows that start to match in between
+// are not part of this statement. False = the engine must run it (a key comparison that has no key form).
+Result<bool> AddChanges(const catalog::Table& table, hot::RowOpKind kind,
+                        const std::vector<tables::Condition>& conditions,
+                        std::shared_ptr<const hot::RowTransform> transform, const BindContext& context,
+                        int64_t deadline_nanos, hot::Batch& batch) {
   tables::KeyRange range(tables::ScopePrefix(table, context.principal.user_id));
   const size_t key = *table.schema().primary_key();
   for (const tables::Condition& condition : conditions) {
@@ -130,9 +135,10 @@ Result<Prepared> PrepareUpdate(const Plan& plan, const BindContext& context, int
     assignment.constant = OwnedValue(*value);
   }
   PreparedWrite write = StartWrite(plan, OutcomeKind::kUpdated);
-  const auto change = std::make_shared<tables::UpdateChange>(plan.target, std::move(assignments), Own(*conditions));
-  KALAM_ASSIGN(const bool direct, AddChanges(*plan.target, hot::RowOpKind::kUpdate, *conditions, change, context, deadline_nanos,
-                                             write.batch));
+  const auto change =
+      std::make_shared<tables::UpdateChange>(plan.target, std::move(assignments), Own(*conditions));
+  KALAM_ASSIGN(const bool direct, AddChanges(*plan.target, hot::RowOpKind::kUpdate, *conditions, change,
+                                             context, deadline_nanos, write.batch));
   return direct ? Prepared(std::move(write)) : Prepared();
 }
 
@@ -142,8 +148,8 @@ Result<Prepared> PrepareDelete(const Plan& plan, const BindContext& context, int
   if (!conditions) return Prepared();
   PreparedWrite write = StartWrite(plan, OutcomeKind::kDeleted);
   const auto change = std::make_shared<tables::DeleteChange>(plan.target, Own(*conditions));
-  KALAM_ASSIGN(const bool direct, AddChanges(*plan.target, hot::RowOpKind::kDelete, *conditions, change, context, deadline_nanos,
-                                             write.batch));
+  KALAM_ASSIGN(const bool direct, AddChanges(*plan.target, hot::RowOpKind::kDelete, *conditions, change,
+                                             context, deadline_nanos, write.batch));
   return direct ? Prepared(std::move(write)) : Prepared();
 }
 
@@ -171,7 +177,8 @@ DirectCost CostOfWrite(const Plan& plan) {
   return DirectCost::kEngine;
 }
 
-Result<std::optional<PreparedWrite>> PrepareWrite(const Plan& plan, const BindContext& context, int64_t deadline_nanos) {
+Result<std::optional<PreparedWrite>> PrepareWrite(const Plan& plan, const BindContext& context,
+                                                  int64_t deadline_nanos) {
   if (std::holds_alternative<DirectInsert>(plan.direct)) return PrepareInsert(plan, context);
   if (std::holds_alternative<DirectUpdate>(plan.direct)) return PrepareUpdate(plan, context, deadline_nanos);
   if (std::holds_alternative<DirectDelete>(plan.direct)) return PrepareDelete(plan, context, deadline_nanos);

@@ -39,7 +39,8 @@ std::vector<std::shared_ptr<const engine::Source>> MakeSources(const Request& re
           *system_table, {services.catalog, services.users, services.settings, request.principal}));
       continue;
     }
-    sources.push_back(std::make_shared<tables::RowSource>(services.store, table, request.principal->user_id, snapshot,
+    sources.push_back(std::make_shared<tables::RowSource>(services.store, table, request.principal->user_id,
+                                                          snapshot,
                                                           request.plan->parsed->mentions_deleted()));
   }
   return sources;
@@ -48,15 +49,16 @@ std::vector<std::shared_ptr<const engine::Source>> MakeSources(const Request& re
 // Turns the rows of RunForm::kInsertedRows into insert operations.
 class InsertSink final : public RowSink {
  public:
-  InsertSink(const catalog::Table& table, std::span<const size_t> columns, std::string prefix, tables::DefaultSources sources,
-             int64_t rows_max, hot::Batch& batch)
+  InsertSink(const catalog::Table& table, std::span<const size_t> columns, std::string prefix,
+             tables::DefaultSources sources, int64_t rows_max, hot::Batch& batch)
       : builder_(table, columns, std::move(prefix), sources), rows_max_(rows_max), batch_(batch) {}
 
   void Begin(std::span<const ResultColumn>) override {}
   Status Row(std::span<const Value> values) override {
     if (static_cast<int64_t>(batch_.rows.size()) >= rows_max_) {
       return Fail(ErrorCode::kLimitExceeded,
-                  fmt::format("INSERT has more than {} rows (limits.max_insert_rows). Split the statement", rows_max_));
+                  fmt::format("INSERT has more than {} rows (limits.max_insert_rows). Split the statement",
+                              rows_max_));
     }
     return builder_.Add(values, batch_);
   }
@@ -67,11 +69,17 @@ class InsertSink final : public RowSink {
   hot::Batch& batch_;
 };
 
-// Turns the rows of RunForm::kChangedRows into update or delete operations with the version that was seen as precondition.
+// Turns the rows of RunForm::kChangedRows into update or delete operations with the version that was seen as
+// precondition.
 class ChangeSink final : public RowSink {
  public:
-  ChangeSink(const catalog::Table& table, std::string prefix, std::vector<size_t> written, bool deletes, hot::Batch& batch)
-      : table_(table), prefix_(std::move(prefix)), written_(std::move(written)), deletes_(deletes), batch_(batch) {}
+  ChangeSink(const catalog::Table& table, std::string prefix, std::vector<size_t> written, bool deletes,
+             hot::Batch& batch)
+      : table_(table),
+        prefix_(std::move(prefix)),
+        written_(std::move(written)),
+        deletes_(deletes),
+        batch_(batch) {}
 
   void Begin(std::span<const ResultColumn>) override {}
 
@@ -79,7 +87,9 @@ class ChangeSink final : public RowSink {
     const TableSchema& schema = table_.schema();
     const size_t width = schema.columns.size();
     // A deleted row can match a filter that names _deleted; it cannot be changed.
-    if (!values[tables::DeletedOrdinal(schema)].is_null && values[tables::DeletedOrdinal(schema)].integer != 0) return {};
+    if (!values[tables::DeletedOrdinal(schema)].is_null &&
+        values[tables::DeletedOrdinal(schema)].integer != 0)
+      return {};
     hot::RowOp op;
     op.kind = deletes_ ? hot::RowOpKind::kDelete : hot::RowOpKind::kUpdate;
     op.prefix_size = static_cast<uint32_t>(prefix_.size());
@@ -93,8 +103,9 @@ class ChangeSink final : public RowSink {
       const Value& value = values[width + 2 + i];
       const Column& column = schema.columns[written_[i]];
       if (value.is_null && !column.nullable) {
-        return Fail(ErrorCode::kConstraint, fmt::format("NOT NULL constraint violation: column '{}' cannot be NULL (row {})",
-                                                        column.name, row_number_));
+        return Fail(ErrorCode::kConstraint,
+                    fmt::format("NOT NULL constraint violation: column '{}' cannot be NULL (row {})",
+                                column.name, row_number_));
       }
       changed = changed || !Identical(value, row_[written_[i]]);
       row_[written_[i]] = value;
@@ -219,7 +230,7 @@ Result<Outcome> RunEngineQuery(Request& request, Services& services) {
 Result<Outcome> RunEngineWrite(Request& request, Services& services) {
   const Plan& plan = *request.plan;
   const bool inserts = plan.kind == engine::StatementKind::kInsert;
-  const OutcomeKind kind = inserts                                             ? OutcomeKind::kInserted
+  const OutcomeKind kind = inserts                                       ? OutcomeKind::kInserted
                            : plan.kind == engine::StatementKind::kUpdate ? OutcomeKind::kUpdated
                                                                          : OutcomeKind::kDeleted;
   KALAM_TRY(RequireKey(*plan.target, inserts ? "INSERT" : "UPDATE and DELETE"));
@@ -227,9 +238,11 @@ Result<Outcome> RunEngineWrite(Request& request, Services& services) {
     KALAM_ASSIGN(hot::Batch batch, ComputeWrite(request, services));
     if (batch.rows.empty()) return Outcome{kind, 0, {}};
     hot::CommitResult result = services.store.Commit(std::move(batch));
-    const bool row_conflict = !result.status && result.status.error().code == ErrorCode::kConflict && result.failed_op;
+    const bool row_conflict =
+        !result.status && result.status.error().code == ErrorCode::kConflict && result.failed_op;
     const bool time_left = services.clock.MonotonicNanos() < request.payload.deadline_nanos;
-    if (!row_conflict || attempt >= kAttemptsMax || !time_left) return FinishWrite(*plan.target, kind, std::move(result));
+    if (!row_conflict || attempt >= kAttemptsMax || !time_left)
+      return FinishWrite(*plan.target, kind, std::move(result));
   }
 }
 

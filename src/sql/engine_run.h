@@ -10,8 +10,9 @@ namespace kalam::sql {
 
 // SELECT and EXPLAIN: rows into the request's response.
 Result<Outcome> RunEngineQuery(Request& request, Services& services);
-// INSERT, UPDATE, DELETE: the engine computes the rows, one batch commits them. An UPDATE or DELETE whose rows another writer changed
-// meanwhile runs again on a newer snapshot until the deadline (last write wins, no conflict errors for plain DML).
+// INSERT, UPDATE, DELETE: the engine computes the rows, one batch commits them. An UPDATE or DELETE whose
+// rows another writer changed meanwhile runs again on a newer snapshot until the deadline (last write wins,
+// no conflict errors for plain DML).
 Result<Outcome> RunEngineWrite(Request& request, Services& services);
 
 // The row cap of a SELECT from `[limits]`, or nullopt.

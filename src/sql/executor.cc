@@ -9,11 +9,11 @@
 #include "base/gate.h"
 #include "observe/redact.h"
 #include "sql/bind.h"
+#include "sql/default_namespace.h"
 #include "sql/direct.h"
 #include "sql/engine_run.h"
 #include "sql/handlers.h"
 #include "sql/parse/parse.h"
-#include "sql/default_namespace.h"
 #include "sql/planner.h"
 #include "sql/request.h"
 #include "sql/services.h"
@@ -21,7 +21,6 @@
 
 namespace kalam::sql {
 namespace {
-
 
 bool IsEngineKind(StatementKind kind) { return kind <= StatementKind::kExplain; }
 
@@ -37,7 +36,8 @@ struct PreparedStatement {
 
 }  // namespace
 
-// A payload on its way through the statements. Owned by whoever runs it: the calling thread, a queued task or a commit's completion.
+// A payload on its way through the statements. Owned by whoever runs it: the calling thread, a queued task or
+// a commit's completion.
 struct Job {
   Job(const Payload& p, ExecuteDone d, Gate::Pass g, size_t response_bytes_max, int64_t now)
       : payload(p),
@@ -97,20 +97,23 @@ struct Executor::Impl {
   Gate gate;
 };
 
-Result<std::shared_ptr<const Principal>> Executor::Impl::Impersonate(const Job& job, const std::string& target) const {
+Result<std::shared_ptr<const Principal>> Executor::Impl::Impersonate(const Job& job,
+                                                                     const std::string& target) const {
   const Principal& actor = *job.payload.principal;
   KALAM_TRY(auth::ValidateUserId(target));
   const auth::UserPtr user = services.users.Find(target);
   const Role target_role = user ? user->role : Role::kUser;
   if (target != actor.user_id && !auth::MayImpersonate(actor.role, target_role)) {
     return kalam::Fail(ErrorCode::kPermissionDenied,
-                       fmt::format("Unauthorized: EXECUTE AS USER is not authorized: actor '{}' with role {} cannot target '{}' with role {}",
+                       fmt::format("Unauthorized: EXECUTE AS USER is not authorized: actor '{}' with role {} "
+                                   "cannot target '{}' with role {}",
                                    actor.user_id, RoleTitle(actor.role), target, RoleTitle(target_role)));
   }
   return std::make_shared<const Principal>(Principal{target, Role::kUser});
 }
 
-Status Executor::Impl::PrepareOne(Job& job, PreparedStatement& prepared, std::string& name_space, bool batch) {
+Status Executor::Impl::PrepareOne(Job& job, PreparedStatement& prepared, std::string& name_space,
+                                  bool batch) {
   KALAM_ASSIGN(prepared.statement, ParseStatement(prepared.text));
   const Statement& statement = prepared.statement;
   prepared.principal = job.payload.principal;
@@ -119,7 +122,8 @@ Status Executor::Impl::PrepareOne(Job& job, PreparedStatement& prepared, std::st
     // The inner statement has positions of its own.
     KALAM_ASSIGN(auto inner, SplitStatements(statement.text));
     if (inner.size() != 1) {
-      return kalam::Fail(ErrorCode::kInvalidInput, "EXECUTE AS USER must contain exactly one wrapped SQL statement");
+      return kalam::Fail(ErrorCode::kInvalidInput,
+                         "EXECUTE AS USER must contain exactly one wrapped SQL statement");
     }
     prepared.text = std::move(inner.front());
   }
@@ -127,13 +131,15 @@ Status Executor::Impl::PrepareOne(Job& job, PreparedStatement& prepared, std::st
   const size_t parameters = job.payload.parameters.size();
   if (parameters > 0) {
     if (batch) {
-      return kalam::Fail(ErrorCode::kParamsWithBatch, "Parameters not supported with multi-statement batches");
+      return kalam::Fail(ErrorCode::kParamsWithBatch,
+                         "Parameters not supported with multi-statement batches");
     }
     if (!HandlerOf(statement.kind).accepts_params) {
-      return kalam::Fail(Error(ErrorCode::kParamsNotSupported,
-                               fmt::format("Parameters are not supported for {} statements", StatementName(statement.kind)))
-                             .With("statement_type", std::string(StatementTypeName(statement.kind)))
-                             .With("supported_types", std::vector<std::string>{"SELECT", "INSERT", "UPDATE", "DELETE"}));
+      return kalam::Fail(
+          Error(ErrorCode::kParamsNotSupported,
+                fmt::format("Parameters are not supported for {} statements", StatementName(statement.kind)))
+              .With("statement_type", std::string(StatementTypeName(statement.kind)))
+              .With("supported_types", std::vector<std::string>{"SELECT", "INSERT", "UPDATE", "DELETE"}));
     }
     KALAM_TRY(CheckParameterLimits(job.payload.parameters, services.settings));
   }
@@ -142,7 +148,8 @@ Status Executor::Impl::PrepareOne(Job& job, PreparedStatement& prepared, std::st
   KALAM_TRY(QuoteDefaultNamespace(prepared.text, job.arena));
   auto plan = planner.Plan(prepared.text, name_space, prepared.literals);
   if (!plan) {
-    // An earlier statement of the payload may create what is missing, or give it the column; then the statement is planned when it runs.
+    // An earlier statement of the payload may create what is missing, or give it the column; then the
+    // statement is planned when it runs.
     const ErrorCode code = plan.error().code;
     const bool may_appear = code == ErrorCode::kNotFoundTable || code == ErrorCode::kInvalidOperation;
     if (batch && may_appear) return {};
@@ -176,10 +183,12 @@ void Executor::Impl::Begin(Job& job, const PreparedStatement& prepared) {
 bool Executor::Impl::TryShort(std::unique_ptr<Job>& job) {
   if (job->prepared.size() != 1 || job->payload.force_engine) return false;
   PreparedStatement& prepared = job->prepared[0];
-  if (!prepared.plan || !prepared.plan->has_direct() || prepared.plan->catalog_version != services.catalog.version()) {
+  if (!prepared.plan || !prepared.plan->has_direct() ||
+      prepared.plan->catalog_version != services.catalog.version()) {
     return false;
   }
-  const BindContext context{prepared.literals, job->payload.parameters, *prepared.principal, job->now_micros, job->arena, services};
+  const BindContext context{
+      prepared.literals, job->payload.parameters, *prepared.principal, job->now_micros, job->arena, services};
   if (prepared.plan->kind == engine::StatementKind::kSelect) return TryShortRead(job, context);
   return TryShortWrite(job, context);
 }
@@ -218,17 +227,17 @@ bool Executor::Impl::TryShortWrite(std::unique_ptr<Job>& job, const BindContext&
   }
   const OutcomeKind kind = (*write)->kind;
   const catalog::TablePtr table = (*write)->table;
-  services.store.Submit(std::move((*write)->batch),
-                        [this, job = std::move(job), kind, table](hot::CommitResult result) mutable {
-                          const bool schema_changed =
-                              !result.status && result.status.error().code == ErrorCode::kConflict && !result.failed_op;
-                          if (schema_changed) return Post(std::move(job));  // nothing was written: plan and run it again
-                          auto outcome = FinishWrite(*table, kind, std::move(result));
-                          if (!outcome) return job->Fail(std::move(outcome).error(), 0, true);
-                          Begin(*job, job->prepared[0]);
-                          job->response.EndStatement(*outcome);
-                          job->done(std::move(job->response));
-                        });
+  services.store.Submit(std::move((*write)->batch), [this, job = std::move(job), kind,
+                                                     table](hot::CommitResult result) mutable {
+    const bool schema_changed =
+        !result.status && result.status.error().code == ErrorCode::kConflict && !result.failed_op;
+    if (schema_changed) return Post(std::move(job));  // nothing was written: plan and run it again
+    auto outcome = FinishWrite(*table, kind, std::move(result));
+    if (!outcome) return job->Fail(std::move(outcome).error(), 0, true);
+    Begin(*job, job->prepared[0]);
+    job->response.EndStatement(*outcome);
+    job->done(std::move(job->response));
+  });
   return true;
 }
 
@@ -236,10 +245,11 @@ void Executor::Impl::Post(std::unique_ptr<Job> job) {
   // The pool drops the task when it refuses it, so the job is held where both can reach it.
   auto shared = std::make_shared<std::unique_ptr<Job>>(std::move(job));
   if (pool.Post([this, shared] { RunAll(std::move(*shared)); })) return;
-  (*shared)->Fail(Error(ErrorCode::kUnavailable,
-                        fmt::format("The server is busy: {} statements wait already (performance.worker_queue_max). Try again later",
-                                    services.settings.performance.worker_queue_max)),
-                  0, false);
+  (*shared)->Fail(
+      Error(ErrorCode::kUnavailable, fmt::format("The server is busy: {} statements wait already "
+                                                 "(performance.worker_queue_max). Try again later",
+                                                 services.settings.performance.worker_queue_max)),
+      0, false);
 }
 
 Result<Outcome> Executor::Impl::RunOne(Job& job, PreparedStatement& prepared) {
@@ -248,8 +258,16 @@ Result<Outcome> Executor::Impl::RunOne(Job& job, PreparedStatement& prepared) {
   }
   if (prepared.planned_namespace != job.name_space) prepared.plan = nullptr;
   Arena arena;
-  Request request{job.payload,     prepared.statement, prepared.principal, job.name_space, job.response,
-                  arena,           job.now_micros,     planner,            prepared.text,  prepared.plan,
+  Request request{job.payload,
+                  prepared.statement,
+                  prepared.principal,
+                  job.name_space,
+                  job.response,
+                  arena,
+                  job.now_micros,
+                  planner,
+                  prepared.text,
+                  prepared.plan,
                   std::move(prepared.literals)};
   return HandlerOf(prepared.statement.kind).run(prepared.statement, request, services);
 }
@@ -263,10 +281,11 @@ void Executor::Impl::RunAll(std::unique_ptr<Job> job) {
       Error error = std::move(outcome).error();
       if (error.code == ErrorCode::kDeadline) {
         const int64_t seconds = services.settings.execution.handler_timeout_seconds;
-        error = Error(ErrorCode::kDeadline, fmt::format("Handler execution exceeded {}s timeout", seconds))
-                    .With("timeout_seconds", seconds)
-                    .With("elapsed_ms", (services.clock.WallMicros() - job->payload.received_at_micros) / 1000)
-                    .With("statement_type", std::string(StatementTypeName(prepared.statement.kind)));
+        error =
+            Error(ErrorCode::kDeadline, fmt::format("Handler execution exceeded {}s timeout", seconds))
+                .With("timeout_seconds", seconds)
+                .With("elapsed_ms", (services.clock.WallMicros() - job->payload.received_at_micros) / 1000)
+                .With("statement_type", std::string(StatementTypeName(prepared.statement.kind)));
       }
       return job->Fail(std::move(error), job->next, true);
     }

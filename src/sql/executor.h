@@ -1,7 +1,7 @@
 // Executor: from the text of one payload to its answer. The door of the sql module.
 //
-// Purpose: split, classify, parse and authorise every statement, then run them in order; direct plans on the calling thread, single
-// direct writes as a completion of the commit, everything else on the worker pool.
+// Purpose: split, classify, parse and authorise every statement, then run them in order; direct plans on the
+// calling thread, single direct writes as a completion of the commit, everything else on the worker pool.
 // Owner: main(). Threads: thread-safe. Errors: an ExecutionError, never an exception.
 #pragma once
 
@@ -23,7 +23,8 @@ namespace kalam::sql {
 
 struct Services;
 
-// One payload and the circumstances of the request. The giver keeps it, and what it points to, alive until `done` was called.
+// One payload and the circumstances of the request. The giver keeps it, and what it points to, alive until
+// `done` was called.
 struct Payload {
   std::string_view sql;
   std::span<const Value> parameters;
@@ -31,10 +32,11 @@ struct Payload {
   std::shared_ptr<const Principal> principal;
   std::string request_id;
   std::string client_ip;
-  int64_t received_at_micros = 0;       // wall clock
-  int64_t deadline_nanos = INT64_MAX;   // Clock::MonotonicNanos
+  int64_t received_at_micros = 0;      // wall clock
+  int64_t deadline_nanos = INT64_MAX;  // Clock::MonotonicNanos
   std::stop_token stop;
-  bool force_engine = false;  // run reads and writes through the engine even where a direct plan exists (differential tests)
+  bool force_engine =
+      false;  // run reads and writes through the engine even where a direct plan exists (differential tests)
 };
 
 struct ExecutionError {
@@ -44,7 +46,8 @@ struct ExecutionError {
   std::string statement;        // text of the failed statement, for administrators; secrets redacted
 };
 
-// The answer so far on success, or the error. Called exactly once: before Execute returns, on the calling thread, or later on another thread.
+// The answer so far on success, or the error. Called exactly once: before Execute returns, on the calling
+// thread, or later on another thread.
 using ExecuteDone = std::move_only_function<void(std::expected<wire::SqlResponse, ExecutionError>)>;
 
 class Executor {

@@ -18,26 +18,40 @@ constexpr std::array<HandlerRow, kKinds> kHandlers = {{
     {StatementKind::kInsert, "INSERT", Access::kUser, Effect::kWrite, true, "", nullptr, &RunInsert},
     {StatementKind::kUpdate, "UPDATE", Access::kUser, Effect::kWrite, true, "", nullptr, &RunUpdate},
     {StatementKind::kDelete, "DELETE", Access::kUser, Effect::kWrite, true, "", nullptr, &RunDelete},
-    {StatementKind::kExplain, "EXPLAIN", Access::kAdmin, Effect::kRead, true, "EXPLAIN commands", nullptr, &RunExplain},
-    {StatementKind::kCreateNamespace, "CREATE NAMESPACE", Access::kAdmin, Effect::kSchema, false, "namespace operations", nullptr,
-     &RunCreateNamespace},
-    {StatementKind::kAlterNamespace, "ALTER NAMESPACE", Access::kAdmin, Effect::kSchema, false, "namespace operations", nullptr,
-     &RunAlterNamespace},
-    {StatementKind::kDropNamespace, "DROP NAMESPACE", Access::kAdmin, Effect::kSchema, false, "namespace operations", nullptr,
-     &RunDropNamespace},
-    {StatementKind::kShowNamespaces, "SHOW NAMESPACES", Access::kUser, Effect::kRead, false, "", nullptr, &RunShowNamespaces},
-    {StatementKind::kUseNamespace, "USE NAMESPACE", Access::kUser, Effect::kSession, false, "", nullptr, &RunUseNamespace},
-    {StatementKind::kCreateTable, "CREATE TABLE", Access::kOwn, Effect::kSchema, false, "", &AuthorizeCreateTable, &RunCreateTable},
-    {StatementKind::kAlterTable, "ALTER TABLE", Access::kOwn, Effect::kSchema, false, "", &AuthorizeAlterTable, &RunAlterTable},
-    {StatementKind::kDropTable, "DROP TABLE", Access::kOwn, Effect::kSchema, false, "", &AuthorizeDropTable, &RunDropTable},
-    {StatementKind::kShowTables, "SHOW TABLES", Access::kUser, Effect::kRead, false, "", nullptr, &RunShowTables},
-    {StatementKind::kDescribeTable, "DESCRIBE TABLE", Access::kUser, Effect::kRead, false, "", nullptr, &RunDescribeTable},
-    {StatementKind::kCreateUser, "CREATE USER", Access::kAdmin, Effect::kUsers, false, "user management", nullptr, &RunCreateUser},
-    {StatementKind::kAlterUser, "ALTER USER", Access::kOwn, Effect::kUsers, false, "", &AuthorizeAlterUser, &RunAlterUser},
-    {StatementKind::kDropUser, "DROP USER", Access::kAdmin, Effect::kUsers, false, "user management", nullptr, &RunDropUser},
-    {StatementKind::kBegin, "BEGIN", Access::kUser, Effect::kSession, false, "", nullptr, &RunTransactionControl},
-    {StatementKind::kCommit, "COMMIT", Access::kUser, Effect::kSession, false, "", nullptr, &RunTransactionControl},
-    {StatementKind::kRollback, "ROLLBACK", Access::kUser, Effect::kSession, false, "", nullptr, &RunTransactionControl},
+    {StatementKind::kExplain, "EXPLAIN", Access::kAdmin, Effect::kRead, true, "EXPLAIN commands", nullptr,
+     &RunExplain},
+    {StatementKind::kCreateNamespace, "CREATE NAMESPACE", Access::kAdmin, Effect::kSchema, false,
+     "namespace operations", nullptr, &RunCreateNamespace},
+    {StatementKind::kAlterNamespace, "ALTER NAMESPACE", Access::kAdmin, Effect::kSchema, false,
+     "namespace operations", nullptr, &RunAlterNamespace},
+    {StatementKind::kDropNamespace, "DROP NAMESPACE", Access::kAdmin, Effect::kSchema, false,
+     "namespace operations", nullptr, &RunDropNamespace},
+    {StatementKind::kShowNamespaces, "SHOW NAMESPACES", Access::kUser, Effect::kRead, false, "", nullptr,
+     &RunShowNamespaces},
+    {StatementKind::kUseNamespace, "USE NAMESPACE", Access::kUser, Effect::kSession, false, "", nullptr,
+     &RunUseNamespace},
+    {StatementKind::kCreateTable, "CREATE TABLE", Access::kOwn, Effect::kSchema, false, "",
+     &AuthorizeCreateTable, &RunCreateTable},
+    {StatementKind::kAlterTable, "ALTER TABLE", Access::kOwn, Effect::kSchema, false, "",
+     &AuthorizeAlterTable, &RunAlterTable},
+    {StatementKind::kDropTable, "DROP TABLE", Access::kOwn, Effect::kSchema, false, "", &AuthorizeDropTable,
+     &RunDropTable},
+    {StatementKind::kShowTables, "SHOW TABLES", Access::kUser, Effect::kRead, false, "", nullptr,
+     &RunShowTables},
+    {StatementKind::kDescribeTable, "DESCRIBE TABLE", Access::kUser, Effect::kRead, false, "", nullptr,
+     &RunDescribeTable},
+    {StatementKind::kCreateUser, "CREATE USER", Access::kAdmin, Effect::kUsers, false, "user management",
+     nullptr, &RunCreateUser},
+    {StatementKind::kAlterUser, "ALTER USER", Access::kOwn, Effect::kUsers, false, "", &AuthorizeAlterUser,
+     &RunAlterUser},
+    {StatementKind::kDropUser, "DROP USER", Access::kAdmin, Effect::kUsers, false, "user management", nullptr,
+     &RunDropUser},
+    {StatementKind::kBegin, "BEGIN", Access::kUser, Effect::kSession, false, "", nullptr,
+     &RunTransactionControl},
+    {StatementKind::kCommit, "COMMIT", Access::kUser, Effect::kSession, false, "", nullptr,
+     &RunTransactionControl},
+    {StatementKind::kRollback, "ROLLBACK", Access::kUser, Effect::kSession, false, "", nullptr,
+     &RunTransactionControl},
 }};
 
 // Row i is the row of kind i, so each kind stands exactly once and lookup is an index.
@@ -54,15 +68,18 @@ static_assert(EachKindExactlyOnce());
 
 const HandlerRow& HandlerOf(StatementKind kind) { return kHandlers[static_cast<size_t>(kind)]; }
 
-Error InsufficientRole(std::string_view lead, std::string_view operation, const Principal& caller, Role lowest) {
-  const std::string_view required = lowest == Role::kService ? "Service, DBA or System" : lowest == Role::kDba ? "DBA or System" : "System";
+Error InsufficientRole(std::string_view lead, std::string_view operation, const Principal& caller,
+                       Role lowest) {
+  const std::string_view required = lowest == Role::kService ? "Service, DBA or System"
+                                    : lowest == Role::kDba   ? "DBA or System"
+                                                             : "System";
   std::vector<std::string> roles;
   for (const Role role : {Role::kService, Role::kDba, Role::kSystem}) {
     if (role >= lowest) roles.emplace_back(RoleName(role));
   }
   return Error(ErrorCode::kInsufficientRole,
-               fmt::format("{}. Insufficient role: {} requires {} role, but user has {} role", lead, operation, required,
-                           RoleTitle(caller.role)))
+               fmt::format("{}. Insufficient role: {} requires {} role, but user has {} role", lead,
+                           operation, required, RoleTitle(caller.role)))
       .With("required_roles", std::move(roles))
       .With("actual_role", std::string(RoleName(caller.role)))
       .With("operation", std::string(operation));
@@ -72,15 +89,19 @@ Status AuthorizeStatement(const Statement& statement, const Principal& caller, c
   const HandlerRow& row = HandlerOf(statement.kind);
   if (caller.role == Role::kAnonymous) {
     return Fail(ErrorCode::kPermissionDenied,
-                "Anonymous users can only SELECT from public tables. Please authenticate to perform write operations.");
+                "Anonymous users can only SELECT from public tables. Please authenticate to perform write "
+                "operations.");
   }
   switch (row.access) {
-    case Access::kUser: return {};
+    case Access::kUser:
+      return {};
     case Access::kAdmin:
       if (caller.is_admin()) return {};
-      return Fail(InsufficientRole(fmt::format("Admin privileges (DBA or System role) required for {}", row.admin_area),
-                                   row.name, caller));
-    case Access::kOwn: return row.authorize(statement, caller, services);
+      return Fail(InsufficientRole(
+          fmt::format("Admin privileges (DBA or System role) required for {}", row.admin_area), row.name,
+          caller));
+    case Access::kOwn:
+      return row.authorize(statement, caller, services);
   }
   return {};
 }

@@ -40,11 +40,12 @@ struct HandlerRow {
 // The row of a kind; constant time.
 const HandlerRow& HandlerOf(StatementKind kind);
 
-// The role gate of one statement, run for every statement of a payload before the first one runs. kInsufficientRole with details
-// required_roles, actual_role, operation.
+// The role gate of one statement, run for every statement of a payload before the first one runs.
+// kInsufficientRole with details required_roles, actual_role, operation.
 Status AuthorizeStatement(const Statement& statement, const Principal& caller, const Services& services);
 
-// The refusal in the protocol's words: `lowest` and the roles above it may; `lead` comes first ("Insufficient privileges to alter table").
+// The refusal in the protocol's words: `lowest` and the roles above it may; `lead` comes first ("Insufficient
+// privileges to alter table").
 Error InsufficientRole(std::string_view lead, std::string_view operation, const Principal& caller,
                        Role lowest = Role::kDba);
 

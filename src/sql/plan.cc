@@ -37,15 +37,16 @@ class LiteralIndex {
 };
 
 // Comparisons on comparable columns only; nullopt = no direct plan. `false_means_engine`.
-bool PlanWhere(const TableSchema& schema, const std::vector<engine::Comparison>& where, const LiteralIndex& literals,
-               std::vector<PlannedComparison>& out) {
+bool PlanWhere(const TableSchema& schema, const std::vector<engine::Comparison>& where,
+               const LiteralIndex& literals, std::vector<PlannedComparison>& out) {
   for (const engine::Comparison& comparison : where) {
     const auto ordinal = schema.Find(comparison.column);
     if (!ordinal) return false;
     PlannedComparison planned;
     planned.ordinal = *ordinal;
     planned.op = comparison.op;
-    const bool null_test = comparison.op == engine::CompareOp::kIsNull || comparison.op == engine::CompareOp::kIsNotNull;
+    const bool null_test =
+        comparison.op == engine::CompareOp::kIsNull || comparison.op == engine::CompareOp::kIsNotNull;
     if (!null_test) {
       if (!tables::IsComparable(schema.columns[*ordinal].type.kind)) return false;
       if (comparison.operand.kind == Operand::Kind::kDefault) return false;
@@ -86,7 +87,8 @@ std::optional<DirectSelect> PlanSelect(const catalog::Table& table, const engine
     plan.descending = simple.order->descending;
   }
   if (!PlanWhere(schema, simple.where, literals, plan.where)) return std::nullopt;
-  for (const auto& [from, to] : {std::pair{&simple.limit, &plan.limit}, std::pair{&simple.offset, &plan.offset}}) {
+  for (const auto& [from, to] :
+       {std::pair{&simple.limit, &plan.limit}, std::pair{&simple.offset, &plan.offset}}) {
     if (!*from) continue;
     *to = OperandRef{};
     if (!literals.Resolve(**from, **to)) return std::nullopt;
@@ -149,12 +151,14 @@ Status CheckInsertColumns(const catalog::Table& table, const std::vector<std::st
   std::vector<std::string> seen;
   for (const std::string& name : columns) {
     if (!table.schema().Find(name)) {
-      return Fail(ErrorCode::kInvalidOperation,
-                  fmt::format("Invalid operation: Column '{}' does not exist in table '{}' (No field named {})", name,
-                              table.full_name(), name));
+      return Fail(
+          ErrorCode::kInvalidOperation,
+          fmt::format("Invalid operation: Column '{}' does not exist in table '{}' (No field named {})", name,
+                      table.full_name(), name));
     }
     if (std::find(seen.begin(), seen.end(), name) != seen.end()) {
-      return Fail(ErrorCode::kInvalidOperation, fmt::format("Invalid operation: column '{}' is named more than once", name));
+      return Fail(ErrorCode::kInvalidOperation,
+                  fmt::format("Invalid operation: column '{}' is named more than once", name));
     }
     seen.push_back(name);
   }
@@ -189,12 +193,14 @@ Error TableNotFound(std::string_view ns, std::string_view table) {
 }
 
 Result<PlanPtr> MakePlan(engine::ParsedStatementPtr parsed, const catalog::CatalogSnapshot& snapshot,
-                         uint64_t catalog_version, std::string_view name_space, const std::vector<Literal>& literals) {
+                         uint64_t catalog_version, std::string_view name_space,
+                         const std::vector<Literal>& literals) {
   auto plan = std::make_shared<Plan>();
   plan->catalog_version = catalog_version;
   plan->kind = parsed->kind();
   plan->parameters = parsed->parameters();
-  const bool writes = plan->kind == engine::StatementKind::kInsert || plan->kind == engine::StatementKind::kUpdate ||
+  const bool writes = plan->kind == engine::StatementKind::kInsert ||
+                      plan->kind == engine::StatementKind::kUpdate ||
                       plan->kind == engine::StatementKind::kDelete;
   if (writes) {
     const engine::TableName& target = parsed->target();
@@ -224,18 +230,21 @@ Result<PlanPtr> MakePlan(engine::ParsedStatementPtr parsed, const catalog::Catal
   const auto& simple = parsed->simple();
   if (parsed->mentions_deleted() || plan->kind == engine::StatementKind::kExplain) {
     // Deleted rows and EXPLAIN are the engine's business.
-  } else if (const auto* select = std::get_if<engine::SimpleSelect>(&simple); select != nullptr && plan->tables.size() == 1) {
+  } else if (const auto* select = std::get_if<engine::SimpleSelect>(&simple);
+             select != nullptr && plan->tables.size() == 1) {
     const catalog::TablePtr& table = plan->tables[0].table;
     if (!table) {
       // System tables have no key to go by.
-    } else if (auto direct = PlanSelect(*table, *select, index)) plan->direct = std::move(*direct);
+    } else if (auto direct = PlanSelect(*table, *select, index))
+      plan->direct = std::move(*direct);
   } else if (const auto* insert = std::get_if<engine::SimpleInsert>(&simple)) {
     if (auto direct = PlanInsert(*plan->target, *insert, index)) plan->direct = std::move(*direct);
   } else if (const auto* update = std::get_if<engine::SimpleUpdate>(&simple)) {
     if (auto direct = PlanUpdate(*plan->target, *update, index)) plan->direct = std::move(*direct);
   } else if (const auto* del = std::get_if<engine::SimpleDelete>(&simple)) {
     DirectDelete direct;
-    if (plan->target->schema().primary_key() && PlanWhere(plan->target->schema(), del->where, index, direct.where)) {
+    if (plan->target->schema().primary_key() &&
+        PlanWhere(plan->target->schema(), del->where, index, direct.where)) {
       plan->direct = std::move(direct);
     }
   }

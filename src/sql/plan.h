@@ -1,7 +1,8 @@
 // Plans of SELECT, INSERT, UPDATE and DELETE, and the cache of them.
 //
-// A statement that has a simple form over one table gets a direct plan: it runs straight on the hot tier, on the thread of its connection. Its literals
-// are positions, so one plan serves every statement with the same normal form. Everything else is an engine plan, kept by its exact text.
+// A statement that has a simple form over one table gets a direct plan: it runs straight on the hot tier, on
+// the thread of its connection. Its literals are positions, so one plan serves every statement with the same
+// normal form. Everything else is an engine plan, kept by its exact text.
 #pragma once
 
 #include <cstdint>
@@ -76,25 +77,28 @@ struct PlannedTable {
 struct Plan {
   uint64_t catalog_version = 0;
   engine::StatementKind kind = engine::StatementKind::kSelect;
-  engine::ParsedStatementPtr parsed;        // of the text that the plan was made from; other literals when `direct` is set
-  std::vector<PlannedTable> tables;         // parallel to parsed->tables()
-  catalog::TablePtr target;                 // INSERT, UPDATE, DELETE
-  std::vector<uint32_t> parameters;         // distinct $n, ascending
+  engine::ParsedStatementPtr
+      parsed;  // of the text that the plan was made from; other literals when `direct` is set
+  std::vector<PlannedTable> tables;  // parallel to parsed->tables()
+  catalog::TablePtr target;          // INSERT, UPDATE, DELETE
+  std::vector<uint32_t> parameters;  // distinct $n, ascending
   std::variant<std::monostate, DirectSelect, DirectInsert, DirectUpdate, DirectDelete> direct;
 
   bool has_direct() const { return direct.index() != 0; }
 };
 using PlanPtr = std::shared_ptr<const Plan>;
 
-// Names resolved against `snapshot` and, where possible, a direct plan. kNotFoundTable, kInvalidOperation (unknown column, system table, ...).
-// `literals`: of the statement's normal form.
-Result<PlanPtr> MakePlan(engine::ParsedStatementPtr parsed, const catalog::CatalogSnapshot& snapshot, uint64_t catalog_version,
-                         std::string_view name_space, const std::vector<Literal>& literals);
+// Names resolved against `snapshot` and, where possible, a direct plan. kNotFoundTable, kInvalidOperation
+// (unknown column, system table, ...). `literals`: of the statement's normal form.
+Result<PlanPtr> MakePlan(engine::ParsedStatementPtr parsed, const catalog::CatalogSnapshot& snapshot,
+                         uint64_t catalog_version, std::string_view name_space,
+                         const std::vector<Literal>& literals);
 
 // "Table 't' not found in namespace 'ns'" with details table_name, namespace.
 Error TableNotFound(std::string_view ns, std::string_view table);
 
-// Thread-safe, bounded: a full shard drops an arbitrary entry. Entries of older catalog versions are never returned.
+// Thread-safe, bounded: a full shard drops an arbitrary entry. Entries of older catalog versions are never
+// returned.
 class PlanCache {
  public:
   explicit PlanCache(size_t entries_max);

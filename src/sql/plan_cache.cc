@@ -8,7 +8,9 @@ namespace kalam::sql {
 PlanCache::PlanCache(size_t entries_max)
     : entries_max_per_shard_(std::max<size_t>(1, entries_max / kShards)), shards_(new Shard[kShards]) {}
 
-PlanCache::Shard& PlanCache::ShardOf(std::string_view key) { return shards_[Hash{}(key) >> 60 & (kShards - 1)]; }
+PlanCache::Shard& PlanCache::ShardOf(std::string_view key) {
+  return shards_[Hash{}(key) >> 60 & (kShards - 1)];
+}
 
 PlanPtr PlanCache::Find(std::string_view key, uint64_t catalog_version) {
   Shard& shard = ShardOf(key);

@@ -12,7 +12,8 @@ constexpr size_t kCachedLiteralsMax = 4'096;
 
 }  // namespace
 
-Result<PlanPtr> Planner::Plan(const StatementText& text, std::string_view name_space, std::vector<Literal>& literals) {
+Result<PlanPtr> Planner::Plan(const StatementText& text, std::string_view name_space,
+                              std::vector<Literal>& literals) {
   thread_local std::string key;
   key.assign(name_space);
   key.push_back('\x1f');
@@ -23,7 +24,8 @@ Result<PlanPtr> Planner::Plan(const StatementText& text, std::string_view name_s
   const std::string exact_key = std::string("=").append(name_space).append("\x1f").append(text.text);
   if (PlanPtr plan = cache_.Find(exact_key, version)) return plan;
   KALAM_ASSIGN(auto parsed, services_.engine.Parse(text.text));
-  KALAM_ASSIGN(PlanPtr plan, MakePlan(std::move(parsed), *services_.catalog.Snapshot(), version, name_space, literals));
+  KALAM_ASSIGN(PlanPtr plan,
+               MakePlan(std::move(parsed), *services_.catalog.Snapshot(), version, name_space, literals));
   if (literals.size() <= kCachedLiteralsMax) cache_.Insert(plan->has_direct() ? key : exact_key, plan);
   return plan;
 }
@@ -33,26 +35,31 @@ Result<PlanPtr> Planner::ExactPlan(std::string_view text, std::string_view name_
   const uint64_t version = services_.catalog.version();
   if (PlanPtr plan = cache_.Find(key, version)) return plan;
   KALAM_ASSIGN(auto parsed, services_.engine.Parse(text));
-  KALAM_ASSIGN(PlanPtr plan, MakePlan(std::move(parsed), *services_.catalog.Snapshot(), version, name_space, {}));
+  KALAM_ASSIGN(PlanPtr plan,
+               MakePlan(std::move(parsed), *services_.catalog.Snapshot(), version, name_space, {}));
   cache_.Insert(key, plan);
   return plan;
 }
 
 Status AuthorizePlan(const Plan& plan, const Principal& principal, bool impersonated) {
   if (impersonated && plan.target && plan.target->type == TableType::kShared) {
-    return Fail(ErrorCode::kInvalidOperation,
-                fmt::format("EXECUTE AS USER is not allowed on SHARED tables (table '{}'). AS USER impersonation is only "
-                            "supported for USER and STREAM tables.",
-                            plan.target->full_name()));
+    return Fail(
+        ErrorCode::kInvalidOperation,
+        fmt::format(
+            "EXECUTE AS USER is not allowed on SHARED tables (table '{}'). AS USER impersonation is only "
+            "supported for USER and STREAM tables.",
+            plan.target->full_name()));
   }
   for (const auto& [table, system_table] : plan.tables) {
     if (system_table != nullptr) {
       KALAM_TRY(system::AllowSystemRead(*system_table, principal));
       continue;
     }
-    // The target of UPDATE and DELETE is among the tables; writing it is checked below and needs no read right of its own.
+    // The target of UPDATE and DELETE is among the tables; writing it is checked below and needs no read
+    // right of its own.
     if (table == plan.target) continue;
-    KALAM_TRY(auth::Allow(principal, auth::Access::kRead, table->type, table->access_level, table->full_name()));
+    KALAM_TRY(
+        auth::Allow(principal, auth::Access::kRead, table->type, table->access_level, table->full_name()));
   }
   if (plan.target) {
     KALAM_TRY(auth::Allow(principal, auth::Access::kWrite, plan.target->type, plan.target->access_level,

@@ -18,9 +18,10 @@ class Planner {
  public:
   Planner(Services& services, size_t cache_entries_max) : services_(services), cache_(cache_entries_max) {}
 
-  // A plan for the statement: a direct one found by its normal form, or one made for this text. `literals` receives the statement's literals, which a
-  // direct plan needs; they point into `text`.
-  Result<PlanPtr> Plan(const StatementText& text, std::string_view name_space, std::vector<Literal>& literals);
+  // A plan for the statement: a direct one found by its normal form, or one made for this text. `literals`
+  // receives the statement's literals, which a direct plan needs; they point into `text`.
+  Result<PlanPtr> Plan(const StatementText& text, std::string_view name_space,
+                       std::vector<Literal>& literals);
 
   // A plan whose `parsed` is exactly this text, for the engine.
   Result<PlanPtr> ExactPlan(std::string_view text, std::string_view name_space);
@@ -32,8 +33,8 @@ class Planner {
   PlanCache cache_;
 };
 
-// Table access of a plan for one principal: reads of every table, the write of the target. kPermissionDenied. `impersonated`: inside EXECUTE AS USER, where
-// SHARED tables cannot be written at all (kInvalidOperation).
+// Table access of a plan for one principal: reads of every table, the write of the target. kPermissionDenied.
+// `impersonated`: inside EXECUTE AS USER, where SHARED tables cannot be written at all (kInvalidOperation).
 Status AuthorizePlan(const Plan& plan, const Principal& principal, bool impersonated);
 
 }  // namespace kalam::sql

@@ -18,18 +18,20 @@ namespace kalam::sql {
 struct Request {
   const Payload& payload;
   const Statement& statement;
-  std::shared_ptr<const Principal> principal;  // effective: the EXECUTE AS target with role user, else the caller
-  std::string& name_space;                     // default for unqualified names; USE changes it for later statements
+  std::shared_ptr<const Principal>
+      principal;            // effective: the EXECUTE AS target with role user, else the caller
+  std::string& name_space;  // default for unqualified names; USE changes it for later statements
   wire::SqlResponse& response;
-  Arena& arena;                                // lives as long as the statement
-  int64_t now_micros = 0;                      // NOW()
+  Arena& arena;            // lives as long as the statement
+  int64_t now_micros = 0;  // NOW()
   Planner& planner;
-  const StatementText& text;                   // of this statement
-  PlanPtr plan;                                // SELECT, INSERT, UPDATE, DELETE, EXPLAIN; nullptr = not planned yet
-  std::vector<Literal> literals;               // of `text`, for direct plans
+  const StatementText& text;      // of this statement
+  PlanPtr plan;                   // SELECT, INSERT, UPDATE, DELETE, EXPLAIN; nullptr = not planned yet
+  std::vector<Literal> literals;  // of `text`, for direct plans
 };
 
-// Makes sure that `plan` fits the current catalog and namespace and that the principal may run it; checks the parameter count.
+// Makes sure that `plan` fits the current catalog and namespace and that the principal may run it; checks the
+// parameter count.
 Status EnsurePlan(Request& request, Services& services);
 // Replaces `plan` by one for the engine with exactly this text.
 Status UseExactPlan(Request& request);

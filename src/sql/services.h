@@ -1,4 +1,5 @@
-// Services: what statements work with. A struct of references without methods, filled once in server/instance.cc.
+// Services: what statements work with. A struct of references without methods, filled once in
+// server/instance.cc.
 #pragma once
 
 #include "auth/users.h"

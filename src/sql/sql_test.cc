@@ -16,7 +16,8 @@ namespace {
 TEST(ParameterTest, CountMustMatchThePlaceholdersBothWays) {
   const std::vector<uint32_t> two = {1, 2};
   EXPECT_TRUE(CheckParameterCount(two, 2));
-  EXPECT_EQ(CheckParameterCount(two, 1).error().message, "Parameter count mismatch: expected 2 parameters, got 1");
+  EXPECT_EQ(CheckParameterCount(two, 1).error().message,
+            "Parameter count mismatch: expected 2 parameters, got 1");
   EXPECT_EQ(CheckParameterCount(two, 3).error().code, ErrorCode::kParamCountMismatch);
   EXPECT_EQ(CheckParameterCount({}, 1).error().code, ErrorCode::kParamCountMismatch);
   const std::vector<uint32_t> gap = {1, 3};

@@ -7,18 +7,19 @@ namespace kalam::system {
 namespace {
 
 std::span<const ResultColumn> Columns() {
-  static const std::array<ResultColumn, 12> kColumns = {{{"namespace_id", Type(TypeKind::kText), false, true},
-                                                         {"table_name", Type(TypeKind::kText), false, true},
-                                                         {"version", Type(TypeKind::kBigInt), false, true},
-                                                         {"column_id", Type(TypeKind::kBigInt), false, true},
-                                                         {"column_name", Type(TypeKind::kText), false, true},
-                                                         {"comment", Type(TypeKind::kText), false, false},
-                                                         {"data_type", Type(TypeKind::kText), false, true},
-                                                         {"default_value", Type(TypeKind::kText), false, false},
-                                                         {"ordinal", Type(TypeKind::kBigInt), false, true},
-                                                         {"nullable", Type(TypeKind::kBoolean), false, true},
-                                                         {"primary_key", Type(TypeKind::kBoolean), false, true},
-                                                         {"primary_key_pos", Type(TypeKind::kBigInt), false, false}}};
+  static const std::array<ResultColumn, 12> kColumns = {
+      {{"namespace_id", Type(TypeKind::kText), false, true},
+       {"table_name", Type(TypeKind::kText), false, true},
+       {"version", Type(TypeKind::kBigInt), false, true},
+       {"column_id", Type(TypeKind::kBigInt), false, true},
+       {"column_name", Type(TypeKind::kText), false, true},
+       {"comment", Type(TypeKind::kText), false, false},
+       {"data_type", Type(TypeKind::kText), false, true},
+       {"default_value", Type(TypeKind::kText), false, false},
+       {"ordinal", Type(TypeKind::kBigInt), false, true},
+       {"nullable", Type(TypeKind::kBoolean), false, true},
+       {"primary_key", Type(TypeKind::kBoolean), false, true},
+       {"primary_key_pos", Type(TypeKind::kBigInt), false, false}}};
   return kColumns;
 }
 

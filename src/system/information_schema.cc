@@ -10,7 +10,9 @@ namespace {
 constexpr std::string_view kCatalogName = "kalam";
 
 bool MayUse(const SystemContext& context, const catalog::Table& table) {
-  return auth::Allow(*context.principal, auth::Access::kRead, table.type, table.access_level, table.full_name()).has_value();
+  return auth::Allow(*context.principal, auth::Access::kRead, table.type, table.access_level,
+                     table.full_name())
+      .has_value();
 }
 
 // System tables that the caller may read are part of what it may use.
@@ -28,7 +30,8 @@ std::span<const ResultColumn> TableColumns() {
 
 Status TableRows(const SystemContext& context, RowSink& out) {
   const auto add = [&](std::string_view ns, std::string_view name, std::string_view type) {
-    const std::array<Value, 4> row = {Value::Text(kCatalogName), Value::Text(ns), Value::Text(name), Value::Text(type)};
+    const std::array<Value, 4> row = {Value::Text(kCatalogName), Value::Text(ns), Value::Text(name),
+                                      Value::Text(type)};
     return out.Row(row);
   };
   for (const catalog::TablePtr& table : context.catalog.Snapshot()->Tables()) {
@@ -41,22 +44,23 @@ Status TableRows(const SystemContext& context, RowSink& out) {
 }
 
 std::span<const ResultColumn> ColumnColumns() {
-  static const std::array<ResultColumn, 11> kColumns = {{{"table_catalog", Type(TypeKind::kText), false, true},
-                                                         {"table_schema", Type(TypeKind::kText), false, true},
-                                                         {"table_name", Type(TypeKind::kText), false, true},
-                                                         {"column_name", Type(TypeKind::kText), false, true},
-                                                         {"ordinal_position", Type(TypeKind::kBigInt), false, true},
-                                                         {"column_default", Type(TypeKind::kText), false, false},
-                                                         {"is_nullable", Type(TypeKind::kText), false, true},
-                                                         {"data_type", Type(TypeKind::kText), false, true},
-                                                         {"character_maximum_length", Type(TypeKind::kBigInt), false, false},
-                                                         {"numeric_precision", Type(TypeKind::kBigInt), false, false},
-                                                         {"numeric_scale", Type(TypeKind::kBigInt), false, false}}};
+  static const std::array<ResultColumn, 11> kColumns = {
+      {{"table_catalog", Type(TypeKind::kText), false, true},
+       {"table_schema", Type(TypeKind::kText), false, true},
+       {"table_name", Type(TypeKind::kText), false, true},
+       {"column_name", Type(TypeKind::kText), false, true},
+       {"ordinal_position", Type(TypeKind::kBigInt), false, true},
+       {"column_default", Type(TypeKind::kText), false, false},
+       {"is_nullable", Type(TypeKind::kText), false, true},
+       {"data_type", Type(TypeKind::kText), false, true},
+       {"character_maximum_length", Type(TypeKind::kBigInt), false, false},
+       {"numeric_precision", Type(TypeKind::kBigInt), false, false},
+       {"numeric_scale", Type(TypeKind::kBigInt), false, false}}};
   return kColumns;
 }
 
-Status AddColumn(std::string_view ns, std::string_view table, std::string_view name, size_t ordinal, std::string_view column_default,
-                 bool nullable, const DataType& type, RowSink& out) {
+Status AddColumn(std::string_view ns, std::string_view table, std::string_view name, size_t ordinal,
+                 std::string_view column_default, bool nullable, const DataType& type, RowSink& out) {
   const std::string type_name = SqlName(type);
   const bool decimal = type.kind == TypeKind::kDecimal;
   const std::array<Value, 11> row = {
@@ -80,33 +84,38 @@ Status ColumnRows(const SystemContext& context, RowSink& out) {
     const TableSchema& schema = table->schema();
     for (size_t i = 0; i < schema.columns.size(); ++i) {
       const Column& column = schema.columns[i];
-      KALAM_TRY(AddColumn(table->ns, table->name, column.name, i, column.default_value.sql, column.nullable, column.type, out));
+      KALAM_TRY(AddColumn(table->ns, table->name, column.name, i, column.default_value.sql, column.nullable,
+                          column.type, out));
     }
   }
   for (const SystemTable& table : SystemTables()) {
     if (!MayUse(context, table)) continue;
     const auto columns = table.columns();
     for (size_t i = 0; i < columns.size(); ++i) {
-      KALAM_TRY(AddColumn(table.ns, table.name, columns[i].name, i, "", !columns[i].not_null, columns[i].type, out));
+      KALAM_TRY(AddColumn(table.ns, table.name, columns[i].name, i, "", !columns[i].not_null, columns[i].type,
+                          out));
     }
   }
   return {};
 }
 
 std::span<const ResultColumn> SchemataColumns() {
-  static const std::array<ResultColumn, 3> kColumns = {{{"catalog_name", Type(TypeKind::kText), false, true},
-                                                        {"schema_name", Type(TypeKind::kText), false, true},
-                                                        {"schema_owner", Type(TypeKind::kText), false, false}}};
+  static const std::array<ResultColumn, 3> kColumns = {
+      {{"catalog_name", Type(TypeKind::kText), false, true},
+       {"schema_name", Type(TypeKind::kText), false, true},
+       {"schema_owner", Type(TypeKind::kText), false, false}}};
   return kColumns;
 }
 
 Status SchemataRows(const SystemContext& context, RowSink& out) {
   for (const catalog::NamespacePtr& ns : context.catalog.Snapshot()->Namespaces()) {
     if (ns->name == "system" && !context.principal->is_admin()) continue;
-    const std::array<Value, 3> row = {Value::Text(kCatalogName), Value::Text(ns->name), Value::Null(TypeKind::kText)};
+    const std::array<Value, 3> row = {Value::Text(kCatalogName), Value::Text(ns->name),
+                                      Value::Null(TypeKind::kText)};
     KALAM_TRY(out.Row(row));
   }
-  const std::array<Value, 3> own = {Value::Text(kCatalogName), Value::Text("information_schema"), Value::Null(TypeKind::kText)};
+  const std::array<Value, 3> own = {Value::Text(kCatalogName), Value::Text("information_schema"),
+                                    Value::Null(TypeKind::kText)};
   return out.Row(own);
 }
 

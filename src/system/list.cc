@@ -5,10 +5,14 @@
 namespace kalam::system {
 
 std::span<const SystemTable> SystemTables() {
-  static const std::array kTables = {NamespacesTable(),         TablesTable(),
-                                     SchemasTable(),            ColumnsTable(),
-                                     UsersTable(),              SettingsTable(),
-                                     InformationSchemaTables(), InformationSchemaColumns(),
+  static const std::array kTables = {NamespacesTable(),
+                                     TablesTable(),
+                                     SchemasTable(),
+                                     ColumnsTable(),
+                                     UsersTable(),
+                                     SettingsTable(),
+                                     InformationSchemaTables(),
+                                     InformationSchemaColumns(),
                                      InformationSchemaSchemata()};
   return kTables;
 }

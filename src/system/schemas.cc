@@ -8,20 +8,21 @@ namespace kalam::system {
 namespace {
 
 std::span<const ResultColumn> Columns() {
-  static const std::array<ResultColumn, 14> kColumns = {{{"table_id", Type(TypeKind::kText), true, true},
-                                                         {"table_name", Type(TypeKind::kText), false, true},
-                                                         {"namespace_id", Type(TypeKind::kText), false, true},
-                                                         {"table_type", Type(TypeKind::kText), false, true},
-                                                         {"created_at", Type(TypeKind::kTimestamp), false, true},
-                                                         {"schema_version", Type(TypeKind::kInt), false, true},
-                                                         {"columns", Type(TypeKind::kJson), false, true},
-                                                         {"table_comment", Type(TypeKind::kText), false, false},
-                                                         {"updated_at", Type(TypeKind::kTimestamp), false, true},
-                                                         {"options", Type(TypeKind::kJson), false, false},
-                                                         {"access_level", Type(TypeKind::kText), false, false},
-                                                         {"is_latest", Type(TypeKind::kBoolean), false, true},
-                                                         {"storage_id", Type(TypeKind::kText), false, false},
-                                                         {"use_user_storage", Type(TypeKind::kBoolean), false, false}}};
+  static const std::array<ResultColumn, 14> kColumns = {
+      {{"table_id", Type(TypeKind::kText), true, true},
+       {"table_name", Type(TypeKind::kText), false, true},
+       {"namespace_id", Type(TypeKind::kText), false, true},
+       {"table_type", Type(TypeKind::kText), false, true},
+       {"created_at", Type(TypeKind::kTimestamp), false, true},
+       {"schema_version", Type(TypeKind::kInt), false, true},
+       {"columns", Type(TypeKind::kJson), false, true},
+       {"table_comment", Type(TypeKind::kText), false, false},
+       {"updated_at", Type(TypeKind::kTimestamp), false, true},
+       {"options", Type(TypeKind::kJson), false, false},
+       {"access_level", Type(TypeKind::kText), false, false},
+       {"is_latest", Type(TypeKind::kBoolean), false, true},
+       {"storage_id", Type(TypeKind::kText), false, false},
+       {"use_user_storage", Type(TypeKind::kBoolean), false, false}}};
   return kColumns;
 }
 

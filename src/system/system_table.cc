@@ -34,7 +34,8 @@ class SystemScan final : public engine::SourceScan {
   Result<size_t> Next(engine::BatchWriter& out) override {
     const size_t count = std::min(out.capacity(), rows_->rows() - next_);
     for (size_t row = 0; row < count; ++row) {
-      for (size_t i = 0; i < columns_.size(); ++i) out.Set(i, row, rows_->At(next_ + row, columns_[i], width_));
+      for (size_t i = 0; i < columns_.size(); ++i)
+        out.Set(i, row, rows_->At(next_ + row, columns_[i], width_));
     }
     next_ += count;
     return count;
@@ -49,14 +50,16 @@ class SystemScan final : public engine::SourceScan {
 
 class SystemSource final : public engine::Source {
  public:
-  SystemSource(const SystemTable& table, SystemContext context) : table_(table), context_(std::move(context)) {}
+  SystemSource(const SystemTable& table, SystemContext context)
+      : table_(table), context_(std::move(context)) {}
 
   std::span<const ResultColumn> columns() const override { return table_.columns(); }
 
   Result<std::unique_ptr<engine::SourceScan>> Scan(const engine::ScanRequest& request) const override {
     auto rows = std::make_unique<CollectedRows>();
     KALAM_TRY(table_.rows(context_, *rows));
-    return std::make_unique<SystemScan>(std::move(rows), std::vector<size_t>(request.columns.begin(), request.columns.end()),
+    return std::make_unique<SystemScan>(std::move(rows),
+                                        std::vector<size_t>(request.columns.begin(), request.columns.end()),
                                         columns().size());
   }
 
@@ -83,7 +86,8 @@ bool IsSystemNamespace(std::string_view ns) {
 Status AllowSystemRead(const SystemTable& table, const Principal& principal) {
   if (table.readers == Readers::kEveryone || principal.is_admin()) return {};
   return Fail(ErrorCode::kPermissionDenied,
-              fmt::format("Access denied: Role '{}' cannot access table '{}.{}'. System tables require 'dba' or 'system' role.",
+              fmt::format("Access denied: Role '{}' cannot access table '{}.{}'. System tables require 'dba' "
+                          "or 'system' role.",
                           RoleTitle(principal.role), table.ns, table.name));
 }
 

@@ -1,7 +1,8 @@
 // System tables: read-only tables that describe the server, ordinary tables to SQL.
 //
-// One file per table defines its columns and how its rows are made; list.cc names them all. Rows are made when a statement scans the table, so
-// they are as of that moment. Threads: everything here is immutable or thread-safe.
+// One file per table defines its columns and how its rows are made; list.cc names them all. Rows are made
+// when a statement scans the table, so they are as of that moment. Threads: everything here is immutable or
+// thread-safe.
 #pragma once
 
 #include <memory>
@@ -32,7 +33,7 @@ enum class Readers : uint8_t {
 };
 
 struct SystemTable {
-  std::string_view ns;    // "system" or "information_schema"
+  std::string_view ns;  // "system" or "information_schema"
   std::string_view name;
   Readers readers;
   std::span<const ResultColumn> (*columns)();

@@ -1,4 +1,5 @@
-// system.users: every account, deleted ones too. A password hash is never shown, since nobody has a use for it but an attacker.
+// system.users: every account, deleted ones too. A password hash is never shown, since nobody has a use for
+// it but an attacker.
 #include <array>
 
 #include "system/tables.h"
@@ -7,29 +8,33 @@ namespace kalam::system {
 namespace {
 
 std::span<const ResultColumn> Columns() {
-  static const std::array<ResultColumn, 15> kColumns = {{{"user_id", Type(TypeKind::kText), true, true},
-                                                         {"password_hash", Type(TypeKind::kText), false, true},
-                                                         {"role", Type(TypeKind::kText), false, true},
-                                                         {"email", Type(TypeKind::kText), false, false},
-                                                         {"auth_type", Type(TypeKind::kText), false, true},
-                                                         {"auth_data", Type(TypeKind::kJson), false, false},
-                                                         {"storage_mode", Type(TypeKind::kText), false, true},
-                                                         {"storage_id", Type(TypeKind::kText), false, false},
-                                                         {"failed_login_attempts", Type(TypeKind::kInt), false, true},
-                                                         {"locked_until", Type(TypeKind::kTimestamp), false, false},
-                                                         {"last_login_at", Type(TypeKind::kTimestamp), false, false},
-                                                         {"created_at", Type(TypeKind::kTimestamp), false, true},
-                                                         {"updated_at", Type(TypeKind::kTimestamp), false, true},
-                                                         {"last_seen", Type(TypeKind::kTimestamp), false, false},
-                                                         {"deleted_at", Type(TypeKind::kTimestamp), false, false}}};
+  static const std::array<ResultColumn, 15> kColumns = {
+      {{"user_id", Type(TypeKind::kText), true, true},
+       {"password_hash", Type(TypeKind::kText), false, true},
+       {"role", Type(TypeKind::kText), false, true},
+       {"email", Type(TypeKind::kText), false, false},
+       {"auth_type", Type(TypeKind::kText), false, true},
+       {"auth_data", Type(TypeKind::kJson), false, false},
+       {"storage_mode", Type(TypeKind::kText), false, true},
+       {"storage_id", Type(TypeKind::kText), false, false},
+       {"failed_login_attempts", Type(TypeKind::kInt), false, true},
+       {"locked_until", Type(TypeKind::kTimestamp), false, false},
+       {"last_login_at", Type(TypeKind::kTimestamp), false, false},
+       {"created_at", Type(TypeKind::kTimestamp), false, true},
+       {"updated_at", Type(TypeKind::kTimestamp), false, true},
+       {"last_seen", Type(TypeKind::kTimestamp), false, false},
+       {"deleted_at", Type(TypeKind::kTimestamp), false, false}}};
   return kColumns;
 }
 
 std::string_view AuthTypeName(auth::AuthType type) {
   switch (type) {
-    case auth::AuthType::kPassword: return "password";
-    case auth::AuthType::kOauth: return "oauth";
-    case auth::AuthType::kInternal: return "internal";
+    case auth::AuthType::kPassword:
+      return "password";
+    case auth::AuthType::kOauth:
+      return "oauth";
+    case auth::AuthType::kInternal:
+      return "internal";
   }
   return "unknown";
 }

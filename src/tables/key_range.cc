@@ -8,7 +8,8 @@ namespace kalam::tables {
 
 using engine::CompareOp;
 
-KeyRange::KeyRange(std::string prefix) : prefix_(std::move(prefix)), begin_(prefix_), end_(hot::PrefixEnd(prefix_)) {}
+KeyRange::KeyRange(std::string prefix)
+    : prefix_(std::move(prefix)), begin_(prefix_), end_(hot::PrefixEnd(prefix_)) {}
 
 Status KeyRange::Narrow(CompareOp op, const Value& value) {
   std::string key = prefix_;
@@ -28,13 +29,22 @@ Status KeyRange::Narrow(CompareOp op, const Value& value) {
       lower(std::move(above));
       if (!empty()) point_ = std::move(key);
       break;
-    case CompareOp::kGreater: raise(std::move(above)); break;
-    case CompareOp::kGreaterEqual: raise(std::move(key)); break;
-    case CompareOp::kLess: lower(std::move(key)); break;
-    case CompareOp::kLessEqual: lower(std::move(above)); break;
+    case CompareOp::kGreater:
+      raise(std::move(above));
+      break;
+    case CompareOp::kGreaterEqual:
+      raise(std::move(key));
+      break;
+    case CompareOp::kLess:
+      lower(std::move(key));
+      break;
+    case CompareOp::kLessEqual:
+      lower(std::move(above));
+      break;
     case CompareOp::kNotEqual:
     case CompareOp::kIsNull:
-    case CompareOp::kIsNotNull: break;
+    case CompareOp::kIsNotNull:
+      break;
   }
   if (empty()) point_.reset();
   return {};

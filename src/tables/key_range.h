@@ -11,13 +11,15 @@
 
 namespace kalam::tables {
 
-// Rows with `begin` <= key < `end`. `point` is set when at most one key can match; then the range is just that key.
+// Rows with `begin` <= key < `end`. `point` is set when at most one key can match; then the range is just
+// that key.
 class KeyRange {
  public:
   // All rows below `prefix`.
   explicit KeyRange(std::string prefix);
 
-  // Narrows by `primary key op value`; `value` has the key's type and is not NULL. Operators without a range meaning (<>, IS NULL) are ignored.
+  // Narrows by `primary key op value`; `value` has the key's type and is not NULL. Operators without a range
+  // meaning (<>, IS NULL) are ignored.
   Status Narrow(engine::CompareOp op, const Value& value);
 
   std::string_view begin() const { return begin_; }

@@ -15,8 +15,10 @@ bool IsComparable(TypeKind kind) {
     case TypeKind::kTime:
     case TypeKind::kTimestamp:
     case TypeKind::kDateTime:
-    case TypeKind::kUuid: return true;
-    default: return false;
+    case TypeKind::kUuid:
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -44,13 +46,26 @@ bool Matches(std::span<const Condition> conditions, const hot::RowView& row) {
     const int order = Compare(value, condition.constant);
     bool holds = false;
     switch (condition.op) {
-      case CompareOp::kEqual: holds = order == 0; break;
-      case CompareOp::kNotEqual: holds = order != 0; break;
-      case CompareOp::kLess: holds = order < 0; break;
-      case CompareOp::kLessEqual: holds = order <= 0; break;
-      case CompareOp::kGreater: holds = order > 0; break;
-      case CompareOp::kGreaterEqual: holds = order >= 0; break;
-      default: break;
+      case CompareOp::kEqual:
+        holds = order == 0;
+        break;
+      case CompareOp::kNotEqual:
+        holds = order != 0;
+        break;
+      case CompareOp::kLess:
+        holds = order < 0;
+        break;
+      case CompareOp::kLessEqual:
+        holds = order <= 0;
+        break;
+      case CompareOp::kGreater:
+        holds = order > 0;
+        break;
+      case CompareOp::kGreaterEqual:
+        holds = order >= 0;
+        break;
+      default:
+        break;
     }
     if (!holds) return false;
   }

@@ -1,7 +1,8 @@
 // Predicate: a conjunction of column comparisons, evaluated without the engine.
 //
-// Only comparisons whose outcome is the same in the engine by construction are representable: an integer, boolean, text, date, time or
-// UUID column against a constant of exactly its type, and IS [NOT] NULL on any column. Everything else goes through the engine.
+// Only comparisons whose outcome is the same in the engine by construction are representable: an integer,
+// boolean, text, date, time or UUID column against a constant of exactly its type, and IS [NOT] NULL on any
+// column. Everything else goes through the engine.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,8 @@ namespace kalam::tables {
 struct Condition {
   size_t ordinal = 0;  // in the table's schema (not a system column)
   engine::CompareOp op = engine::CompareOp::kEqual;
-  Value constant;  // of the column's type, not NULL; unused for IS [NOT] NULL. The owner keeps its bytes alive
+  Value
+      constant;  // of the column's type, not NULL; unused for IS [NOT] NULL. The owner keeps its bytes alive
 };
 
 // True when columns of this type may be compared with constants of the same type here.

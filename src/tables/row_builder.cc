@@ -31,14 +31,20 @@ Value ComputeDefault(DefaultKind kind, const DefaultSources& sources, TypeKind c
       const int64_t now = sources.now_micros;
       if (column_kind == TypeKind::kDate) return Value::Integer(TypeKind::kDate, now / kMicrosPerDay);
       if (column_kind == TypeKind::kTime) return Value::Integer(TypeKind::kTime, now % kMicrosPerDay);
-      return Value::Integer(column_kind == TypeKind::kDateTime ? TypeKind::kDateTime : TypeKind::kTimestamp, now);
+      return Value::Integer(column_kind == TypeKind::kDateTime ? TypeKind::kDateTime : TypeKind::kTimestamp,
+                            now);
     }
-    case DefaultKind::kSnowflakeId: return Value::BigInt(sources.snowflake.Next());
-    case DefaultKind::kUuidV7: return Value::Text(arena.Copy(UuidV7(sources.random, sources.now_micros / 1000)));
-    case DefaultKind::kUlid: return Value::Text(arena.Copy(Ulid(sources.random, sources.now_micros / 1000)));
-    case DefaultKind::kCurrentUser: return Value::Text(sources.user_id);
+    case DefaultKind::kSnowflakeId:
+      return Value::BigInt(sources.snowflake.Next());
+    case DefaultKind::kUuidV7:
+      return Value::Text(arena.Copy(UuidV7(sources.random, sources.now_micros / 1000)));
+    case DefaultKind::kUlid:
+      return Value::Text(arena.Copy(Ulid(sources.random, sources.now_micros / 1000)));
+    case DefaultKind::kCurrentUser:
+      return Value::Text(sources.user_id);
     case DefaultKind::kNone:
-    case DefaultKind::kLiteral: break;
+    case DefaultKind::kLiteral:
+      break;
   }
   return Value::Null(column_kind);
 }
@@ -72,12 +78,14 @@ Status RowBuilder::Add(std::span<const Value> values, hot::Batch& batch) {
       if (!cell.is_null && IsVariable(cell.kind)) cell.kind = column.type.kind;
     }
     if (cell.is_null && !column.nullable) {
-      return Fail(ErrorCode::kConstraint,
-                  given_[ordinal] >= 0
-                      ? fmt::format("NOT NULL constraint violation: column '{}' cannot be NULL (row {})", column.name,
-                                    row_number_)
-                      : fmt::format("NOT NULL constraint violation: column '{}' has no default and is missing in row {}",
-                                    column.name, row_number_));
+      return Fail(
+          ErrorCode::kConstraint,
+          given_[ordinal] >= 0
+              ? fmt::format("NOT NULL constraint violation: column '{}' cannot be NULL (row {})", column.name,
+                            row_number_)
+              : fmt::format(
+                    "NOT NULL constraint violation: column '{}' has no default and is missing in row {}",
+                    column.name, row_number_));
     }
   }
   hot::RowOp op;
@@ -95,13 +103,15 @@ Error DuplicateKeyError(const catalog::Table& table, const hot::RowOp& op, bool 
   const auto ordinal = table.schema().primary_key();
   const std::string column = ordinal ? table.schema().columns[*ordinal].name : std::string("?");
   const std::string value = KeyText(table, op);
-  return Error(ErrorCode::kAlreadyExists,
-               within_statement
-                   ? fmt::format("Already exists: Primary key violation: value '{}' appears multiple times in the insert batch "
-                                 "for column '{}'",
-                                 value, column)
-                   : fmt::format("Already exists: Primary key violation: value '{}' already exists in column '{}'", value,
-                                 column));
+  return Error(
+      ErrorCode::kAlreadyExists,
+      within_statement
+          ? fmt::format("Already exists: Primary key violation: value '{}' appears multiple times in the "
+                        "insert batch "
+                        "for column '{}'",
+                        value, column)
+          : fmt::format("Already exists: Primary key violation: value '{}' already exists in column '{}'",
+                        value, column));
 }
 
 }  // namespace kalam::tables

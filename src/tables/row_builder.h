@@ -33,10 +33,12 @@ Value ComputeDefault(DefaultKind kind, const DefaultSources& sources, TypeKind c
 class RowBuilder {
  public:
   // `columns`: ordinals that the statement gives values for; the others get their defaults.
-  RowBuilder(const catalog::Table& table, std::span<const size_t> columns, std::string prefix, DefaultSources sources);
+  RowBuilder(const catalog::Table& table, std::span<const size_t> columns, std::string prefix,
+             DefaultSources sources);
 
-  // `values` are parallel to `columns` and have the columns' types. Checks NOT NULL (kConstraint naming column and 1-based row) and key
-  // limits, and appends one insert operation to the batch. Nothing else of the batch is touched on failure.
+  // `values` are parallel to `columns` and have the columns' types. Checks NOT NULL (kConstraint naming
+  // column and 1-based row) and key limits, and appends one insert operation to the batch. Nothing else of
+  // the batch is touched on failure.
   Status Add(std::span<const Value> values, hot::Batch& batch);
 
  private:

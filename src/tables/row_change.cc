@@ -17,9 +17,12 @@ struct IntegerRange {
 
 IntegerRange RangeOf(TypeKind kind) {
   switch (kind) {
-    case TypeKind::kSmallInt: return {std::numeric_limits<int16_t>::min(), std::numeric_limits<int16_t>::max()};
-    case TypeKind::kInt: return {std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max()};
-    default: return {std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()};
+    case TypeKind::kSmallInt:
+      return {std::numeric_limits<int16_t>::min(), std::numeric_limits<int16_t>::max()};
+    case TypeKind::kInt:
+      return {std::numeric_limits<int32_t>::min(), std::numeric_limits<int32_t>::max()};
+    default:
+      return {std::numeric_limits<int64_t>::min(), std::numeric_limits<int64_t>::max()};
   }
 }
 
@@ -33,7 +36,8 @@ bool Matches(const std::vector<OwnedCondition>& conditions, const hot::RowView& 
   return true;
 }
 
-UpdateChange::UpdateChange(catalog::TablePtr table, std::vector<Assignment> assignments, std::vector<OwnedCondition> where)
+UpdateChange::UpdateChange(catalog::TablePtr table, std::vector<Assignment> assignments,
+                           std::vector<OwnedCondition> where)
     : table_(std::move(table)), assignments_(std::move(assignments)), where_(std::move(where)) {}
 
 Result<Value> UpdateChange::NewValue(const Assignment& assignment, const hot::RowView& row) const {
@@ -50,20 +54,22 @@ Result<Value> UpdateChange::NewValue(const Assignment& assignment, const hot::Ro
                                 : __builtin_sub_overflow(source.integer, value.integer, &sum);
       const IntegerRange range = RangeOf(column.type.kind);
       if (overflow || sum < range.min || sum > range.max) {
-        return Fail(ErrorCode::kConstraint, fmt::format("Value out of range for column '{}' of type {}", column.name,
-                                                        SqlName(column.type)));
+        return Fail(ErrorCode::kConstraint, fmt::format("Value out of range for column '{}' of type {}",
+                                                        column.name, SqlName(column.type)));
       }
       value = Value::Integer(column.type.kind, sum);
     }
   }
   if (value.is_null && !column.nullable) {
-    return Fail(ErrorCode::kConstraint,
-                fmt::format("NOT NULL constraint violation: column '{}' cannot be NULL (row 1)", column.name));
+    return Fail(
+        ErrorCode::kConstraint,
+        fmt::format("NOT NULL constraint violation: column '{}' cannot be NULL (row 1)", column.name));
   }
   return value;
 }
 
-Result<hot::RowTransform::Effect> UpdateChange::Apply(std::optional<std::string_view> current, std::string& next) const {
+Result<hot::RowTransform::Effect> UpdateChange::Apply(std::optional<std::string_view> current,
+                                                      std::string& next) const {
   if (!current) return Effect::kUnchanged;
   KALAM_ASSIGN(const hot::RowView row, table_->codec->Open(*current));
   if (row.deleted() || !Matches(where_, row)) return Effect::kUnchanged;
@@ -84,7 +90,8 @@ Result<hot::RowTransform::Effect> UpdateChange::Apply(std::optional<std::string_
 DeleteChange::DeleteChange(catalog::TablePtr table, std::vector<OwnedCondition> where)
     : table_(std::move(table)), where_(std::move(where)) {}
 
-Result<hot::RowTransform::Effect> DeleteChange::Apply(std::optional<std::string_view> current, std::string& next) const {
+Result<hot::RowTransform::Effect> DeleteChange::Apply(std::optional<std::string_view> current,
+                                                      std::string& next) const {
   if (!current) return Effect::kUnchanged;
   KALAM_ASSIGN(const hot::RowView row, table_->codec->Open(*current));
   if (row.deleted() || !Matches(where_, row)) return Effect::kUnchanged;

@@ -1,5 +1,5 @@
-// RowChange: UPDATE and DELETE of rows as pure functions of the newest version, so that the committer can apply them again when another
-// writer was faster.
+// RowChange: UPDATE and DELETE of rows as pure functions of the newest version, so that the committer can
+// apply them again when another writer was faster.
 #pragma once
 
 #include <memory>
@@ -34,7 +34,8 @@ struct OwnedCondition {
 // Sets columns of one live row that matches. Unchanged when there is none or every value stays the same.
 class UpdateChange final : public hot::RowTransform {
  public:
-  UpdateChange(catalog::TablePtr table, std::vector<Assignment> assignments, std::vector<OwnedCondition> where);
+  UpdateChange(catalog::TablePtr table, std::vector<Assignment> assignments,
+               std::vector<OwnedCondition> where);
   // kConstraint for NULL in a NOT NULL column and for integer overflow.
   Result<Effect> Apply(std::optional<std::string_view> current, std::string& next) const override;
 

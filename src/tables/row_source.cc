@@ -15,19 +15,24 @@ using engine::ScanBound;
 
 CompareOp ToCompareOp(ScanBound::Op op) {
   switch (op) {
-    case ScanBound::Op::kEqual: return CompareOp::kEqual;
-    case ScanBound::Op::kLess: return CompareOp::kLess;
-    case ScanBound::Op::kLessEqual: return CompareOp::kLessEqual;
-    case ScanBound::Op::kGreater: return CompareOp::kGreater;
-    case ScanBound::Op::kGreaterEqual: return CompareOp::kGreaterEqual;
+    case ScanBound::Op::kEqual:
+      return CompareOp::kEqual;
+    case ScanBound::Op::kLess:
+      return CompareOp::kLess;
+    case ScanBound::Op::kLessEqual:
+      return CompareOp::kLessEqual;
+    case ScanBound::Op::kGreater:
+      return CompareOp::kGreater;
+    case ScanBound::Op::kGreaterEqual:
+      return CompareOp::kGreaterEqual;
   }
   return CompareOp::kIsNotNull;
 }
 
 class RowScan final : public engine::SourceScan {
  public:
-  RowScan(catalog::TablePtr table, std::shared_ptr<const hot::Snapshot> snapshot, std::unique_ptr<hot::Cursor> cursor,
-          std::vector<size_t> columns, bool include_deleted)
+  RowScan(catalog::TablePtr table, std::shared_ptr<const hot::Snapshot> snapshot,
+          std::unique_ptr<hot::Cursor> cursor, std::vector<size_t> columns, bool include_deleted)
       : table_(std::move(table)),
         snapshot_(std::move(snapshot)),
         cursor_(std::move(cursor)),
@@ -81,7 +86,8 @@ Result<std::unique_ptr<engine::SourceScan>> RowSource::Scan(const engine::ScanRe
   auto cursor = store_.Scan(hot::Space::kRows, range.begin(), range.empty() ? range.begin() : range.end(),
                             hot::Direction::kForward, snapshot_.get());
   return std::make_unique<RowScan>(table_, snapshot_, std::move(cursor),
-                                   std::vector<size_t>(request.columns.begin(), request.columns.end()), include_deleted_);
+                                   std::vector<size_t>(request.columns.begin(), request.columns.end()),
+                                   include_deleted_);
 }
 
 std::string RowSource::Describe() const {

@@ -15,8 +15,8 @@ namespace kalam::tables {
 // Immutable, thread-safe; `store` outlives it. Every source of one statement shares one snapshot.
 class RowSource final : public engine::Source {
  public:
-  RowSource(const hot::Store& store, catalog::TablePtr table, std::string_view user_id, std::shared_ptr<const hot::Snapshot> snapshot,
-            bool include_deleted);
+  RowSource(const hot::Store& store, catalog::TablePtr table, std::string_view user_id,
+            std::shared_ptr<const hot::Snapshot> snapshot, bool include_deleted);
 
   std::span<const ResultColumn> columns() const override { return columns_; }
   Result<std::unique_ptr<engine::SourceScan>> Scan(const engine::ScanRequest& request) const override;

@@ -9,8 +9,9 @@
 
 namespace kalam::tables {
 
-// Thread-safe. Uses another worker number than the committer, so ids and sequences never coincide. Unlike _seq an id is not persisted:
-// across a restart uniqueness rests on the wall clock, which must not step back by more than the time the server was down.
+// Thread-safe. Uses another worker number than the committer, so ids and sequences never coincide. Unlike
+// _seq an id is not persisted: across a restart uniqueness rests on the wall clock, which must not step back
+// by more than the time the server was down.
 class SnowflakeIds {
  public:
   SnowflakeIds(const Clock& clock, uint16_t worker, Seq floor) : clock_(clock), generator_(worker, floor) {}

@@ -10,8 +10,9 @@
 
 namespace kalam::tables {
 
-// The key prefix of every row that a statement of `user_id` may see in `table`: its own for USER and STREAM tables, all of them for SHARED
-// ones. There is no other way to form a row key, so privacy does not depend on the statement.
+// The key prefix of every row that a statement of `user_id` may see in `table`: its own for USER and STREAM
+// tables, all of them for SHARED ones. There is no other way to form a row key, so privacy does not depend on
+// the statement.
 inline std::string ScopePrefix(const catalog::Table& table, std::string_view user_id) {
   return table.has_private_rows() ? hot::UserPrefix(table.id, user_id) : hot::SharedPrefix(table.id);
 }

@@ -61,7 +61,8 @@ TEST(KeyRangeTest, ContradictionsAreEmptyAndPointsAreKnown) {
 }
 
 TEST(KeyRangeTest, NeverReachesAnotherUsersRows) {
-  for (const CompareOp op : {CompareOp::kLess, CompareOp::kLessEqual, CompareOp::kGreater, CompareOp::kGreaterEqual}) {
+  for (const CompareOp op :
+       {CompareOp::kLess, CompareOp::kLessEqual, CompareOp::kGreater, CompareOp::kGreaterEqual}) {
     KeyRange range(hot::UserPrefix(TableId(7), "ann"));
     ASSERT_TRUE(range.Narrow(op, Value::BigInt(0)));
     for (const char* other : {"an", "anm", "ann2", "anna", "bob", ""}) {
@@ -121,7 +122,8 @@ TEST(UpdateChangeTest, AddsToTheNewestVersionAndSkipsWhatStaysTheSame) {
   same.ordinal = 2;
   same.constant = OwnedValue(Value::Text("x"));
   const UpdateChange set(table, {same}, {});
-  EXPECT_EQ(set.Apply(RowOf(*table, 1, Value::Text("x")), next).value(), hot::RowTransform::Effect::kUnchanged);
+  EXPECT_EQ(set.Apply(RowOf(*table, 1, Value::Text("x")), next).value(),
+            hot::RowTransform::Effect::kUnchanged);
   EXPECT_EQ(set.Apply(RowOf(*table, 1, Value::Null()), next).value(), hot::RowTransform::Effect::kWrite);
 }
 
@@ -129,7 +131,8 @@ TEST(DeleteChangeTest, KeepsTheValuesAndDeletesOnce) {
   const auto table = std::make_shared<const catalog::Table>(CounterTable());
   const DeleteChange change(table, {});
   std::string tombstone;
-  ASSERT_EQ(change.Apply(RowOf(*table, 7, Value::Text("x")), tombstone).value(), hot::RowTransform::Effect::kWrite);
+  ASSERT_EQ(change.Apply(RowOf(*table, 7, Value::Text("x")), tombstone).value(),
+            hot::RowTransform::Effect::kWrite);
   EXPECT_TRUE(table->codec->Open(tombstone)->deleted());
   EXPECT_EQ(table->codec->Open(tombstone)->Get(1).integer, 7);
   std::string again;
@@ -140,7 +143,8 @@ TEST(PredicateTest, NullNeverMatchesAComparison) {
   const catalog::Table table = CounterTable();
   const std::string bytes = RowOf(table, 1, Value::Null());
   const hot::RowView row = table.codec->Open(bytes).value();
-  for (const CompareOp op : {CompareOp::kEqual, CompareOp::kNotEqual, CompareOp::kLess, CompareOp::kGreaterEqual}) {
+  for (const CompareOp op :
+       {CompareOp::kEqual, CompareOp::kNotEqual, CompareOp::kLess, CompareOp::kGreaterEqual}) {
     const Condition condition{2, op, Value::Text("x")};
     EXPECT_FALSE(Matches(std::vector<Condition>{condition}, row));
   }

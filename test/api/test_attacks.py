@@ -85,12 +85,12 @@ TRICKS = [
     "SELECT " + "(" * 5000 + "1" + ")" * 5000, "SELECT " + "-" * 1 + " " + "- " * 3000 + "1", "SELECT " + "NOT " * 20000 + "true", "SELECT " + " + ".join(["1"] * 20000), "SELECT " + "'a' || " * 5000 + "'a'",
     "SELECT 1 WHERE " + " AND ".join(["1 = 1"] * 10000), "SELECT * FROM " + "(SELECT * FROM " * 500 + "{v}" + ")" * 500, "SELECT CASE " + "WHEN true THEN 1 " * 5000 + "END", "SELECT [" * 1000 + "1" + "]" * 1000,
     "SELECT {{'a': " * 800 + "1" + "}}" * 800, "WITH " + ", ".join(f"c{n} AS (SELECT {n})" for n in range(1000)) + " SELECT 1", "SELECT x" + "::INT" * 5000, "SELECT " + ".".join(["a"] * 2000),
-    "SELECT " + ", ".join(f"(SELECT COUNT(*) FROM {{v}} t{n})" for n in range(200)), "INSERT INTO {m} (id) VALUES " + "(" * 3000, 
+    "SELECT " + ", ".join(f"(SELECT COUNT(*) FROM {{v}} t{n})" for n in range(200)), "INSERT INTO {m} (id) VALUES " + "(" * 3000,
      "SELECT 10 ** 400", "SELECT factorial(1000000)",
-     "SELECT '1' " + "LIKE '%" + "a%" * 2000 + "'", "SELECT printf('%n%n%s', 1)", 
+     "SELECT '1' " + "LIKE '%" + "a%" * 2000 + "'", "SELECT printf('%n%n%s', 1)",
     "SELECT error('x')",  "SELECT make_timestamp(99999999999999999)", "SELECT DATE '294247-01-01' + 1000000000", "SELECT -9223372036854775808 // -1",
     "SELECT (-9223372036854775808) % -1", "SELECT 1 << 100", "SELECT chr(1114112)", "SELECT substr('abc', -9223372036854775808, 9223372036854775807)", "SELECT '\\xZZ'::BLOB", "SELECT strptime('x', '%')",
-    "SELECT INTERVAL '1' YEAR * 99999999999", "SELECT array_slice([1], 9223372036854775807, -9223372036854775808)", 
+    "SELECT INTERVAL '1' YEAR * 99999999999", "SELECT array_slice([1], 9223372036854775807, -9223372036854775808)",
 ]
 
 # Small texts that ask for much memory or time.

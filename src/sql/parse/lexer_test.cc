@@ -220,7 +220,7 @@ TEST(NormalFormTest, DifferentStatementsStayDifferent) {
       {"SELECT ?i", "SELECT 5"},
       {"SELECT a", "SELECT \"a\""},
       {"SELECT $ 1", "SELECT $1"},
-      {"SELECT ? 1", "SELECT ?1"},
+      {"SELECT a=?1", "SELECT a=?2"},
       {"SELECT $1 _0", "SELECT $1_0"},
       {"SELECT 1_0 .5", "SELECT 1_0.5"},
   };

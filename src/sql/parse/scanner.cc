@@ -33,7 +33,7 @@ constexpr std::array<Class, 256> MakeClasses() {
   for (size_t c = '0'; c <= '9'; ++c) classes[c] = Class::kDigit;
   set("_", Class::kWord);
   set(" \t\n\r\f\v", Class::kSpace);
-  set("~!@#^&|?+-*/%<>=", Class::kOperator);
+  set("~!@#^&|+-*/%<>=", Class::kOperator);
   set("(),;[]{}", Class::kSingle);
   set("'", Class::kQuote);
   set("\"`", Class::kName);
@@ -260,14 +260,12 @@ bool Scanner::ScanDollarQuote(Token& token, const char* tag_end) {
 bool Scanner::ScanOperator(Token& token) {
   const char* const begin = at_;
   const char* p = begin + 1;
-  // ?1 is a parameter of another kind, which we do not have: not an operator and a number.
-  if (*begin == '?' && p < end_ && IsDigit(*p)) return Emit(token, TokenKind::kSymbol, begin, VerbatimEnd(p));
   while (p < end_ && ClassOf(*p) == Class::kOperator) {
     if (end_ - p > 1 && ((*p == '-' && p[1] == '-') || (*p == '/' && p[1] == '*'))) break;
     ++p;
   }
   const auto is_special = [](char c) {
-    return std::string_view("~!@#^&|?%").find(c) != std::string_view::npos;
+    return std::string_view("~!@#^&|%").find(c) != std::string_view::npos;
   };
   while (p - begin > 1 && (p[-1] == '+' || p[-1] == '-') && std::none_of(begin, p - 1, is_special)) --p;
   return Emit(token, TokenKind::kSymbol, begin, p);
@@ -292,6 +290,8 @@ bool Scanner::Continues(const char*& p) const {
       ++q;
     } else if (*q == '-' && end_ - q > 1 && q[1] == '-') {
       q = LineEnd(q, end_);
+    } else if (const size_t space = UnicodeSpace(q, end_); space != 0) {
+      q += space;
     } else {
       break;
     }

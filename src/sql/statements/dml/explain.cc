@@ -1,4 +1,5 @@
-// EXPLAIN: the engine's plan of a statement. A statement that would run as a direct plan says so in its first row.
+// EXPLAIN: the engine's plan of a statement. A statement that would run as a direct plan says so in its first
+// row.
 #include "sql/engine_run.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"

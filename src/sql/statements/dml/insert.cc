@@ -4,6 +4,8 @@
 
 namespace kalam::sql {
 
-Result<Outcome> RunInsert(const Statement&, Request& request, Services& services) { return RunWrite(request, services); }
+Result<Outcome> RunInsert(const Statement&, Request& request, Services& services) {
+  return RunWrite(request, services);
+}
 
 }  // namespace kalam::sql

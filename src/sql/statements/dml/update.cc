@@ -4,6 +4,8 @@
 
 namespace kalam::sql {
 
-Result<Outcome> RunUpdate(const Statement&, Request& request, Services& services) { return RunWrite(request, services); }
+Result<Outcome> RunUpdate(const Statement&, Request& request, Services& services) {
+  return RunWrite(request, services);
+}
 
 }  // namespace kalam::sql

@@ -14,9 +14,12 @@ constexpr int kSchemaRetriesMax = 16;
 
 // DEFAULT as a value has no form for the engine.
 bool NamesDefault(const Plan& plan) {
-  const auto is_default = [](const OperandRef& ref) { return ref.operand.kind == engine::Operand::Kind::kDefault; };
+  const auto is_default = [](const OperandRef& ref) {
+    return ref.operand.kind == engine::Operand::Kind::kDefault;
+  };
   if (const auto* insert = std::get_if<DirectInsert>(&plan.direct)) {
-    return std::ranges::any_of(insert->rows, [&](const auto& row) { return std::ranges::any_of(row, is_default); });
+    return std::ranges::any_of(insert->rows,
+                               [&](const auto& row) { return std::ranges::any_of(row, is_default); });
   }
   if (const auto* update = std::get_if<DirectUpdate>(&plan.direct)) {
     return std::ranges::any_of(update->assignments, [&](const auto& item) { return is_default(item.value); });
@@ -27,13 +30,15 @@ bool NamesDefault(const Plan& plan) {
 Result<Outcome> RunOnce(Request& request, Services& services, bool& schema_changed) {
   KALAM_TRY(EnsurePlan(request, services));
   if (request.plan->has_direct() && (!request.payload.force_engine || NamesDefault(*request.plan))) {
-    const BindContext context{request.literals, request.payload.parameters, *request.principal, request.now_micros,
-                              request.arena,    services};
+    const BindContext context{request.literals,   request.payload.parameters,
+                              *request.principal, request.now_micros,
+                              request.arena,      services};
     KALAM_ASSIGN(auto prepared, PrepareWrite(*request.plan, context, request.payload.deadline_nanos));
     if (prepared) {
       if (prepared->batch.rows.empty()) return Outcome{prepared->kind, 0, {}};
       hot::CommitResult result = services.store.Commit(std::move(prepared->batch));
-      schema_changed = !result.status && result.status.error().code == ErrorCode::kConflict && !result.failed_op;
+      schema_changed =
+          !result.status && result.status.error().code == ErrorCode::kConflict && !result.failed_op;
       return FinishWrite(*prepared->table, prepared->kind, std::move(result));
     }
   }

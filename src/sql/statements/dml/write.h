@@ -8,7 +8,8 @@
 
 namespace kalam::sql {
 
-// Plans, authorises and commits the statement. A commit that was refused because the table's columns changed meanwhile is planned again.
+// Plans, authorises and commits the statement. A commit that was refused because the table's columns changed
+// meanwhile is planned again.
 Result<Outcome> RunWrite(Request& request, Services& services);
 
 }  // namespace kalam::sql

@@ -13,7 +13,8 @@ Result<Outcome> RunAlterNamespace(const Statement& statement, Request&, Services
   const auto merge = [&](const std::string& current) -> Result<std::string> {
     boost::system::error_code error;
     boost::json::value options = boost::json::parse(current, error);
-    if (error || !options.is_object()) return Fail(ErrorCode::kCorruption, "stored namespace options are not an object");
+    if (error || !options.is_object())
+      return Fail(ErrorCode::kCorruption, "stored namespace options are not an object");
     for (const auto& [key, json] : alter.options) {
       boost::json::value value = boost::json::parse(json, error);
       if (error) return Fail(ErrorCode::kInvalidOperation, fmt::format("Invalid value format: {}", json));

@@ -10,7 +10,8 @@ Result<Outcome> RunDropNamespace(const Statement& statement, Request&, Services&
   const auto& drop = std::get<DropNamespace>(statement.body);
   if (drop.name == "default" || drop.name == "system" || drop.name == "dba") {
     return Fail(ErrorCode::kInvalidOperation,
-                fmt::format("Invalid operation: Namespace '{}' is part of the server and cannot be dropped", drop.name));
+                fmt::format("Invalid operation: Namespace '{}' is part of the server and cannot be dropped",
+                            drop.name));
   }
   const auto dropped = services.catalog.DropNamespace(drop.name, drop.cascade);
   if (dropped) return MessageOutcome(fmt::format("Namespace '{}' dropped successfully", drop.name));

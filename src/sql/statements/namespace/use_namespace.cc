@@ -9,7 +9,8 @@ namespace kalam::sql {
 Result<Outcome> RunUseNamespace(const Statement& statement, Request& request, Services& services) {
   const auto& use = std::get<UseNamespace>(statement.body);
   if (!services.catalog.Snapshot()->FindNamespace(use.name)) {
-    return Fail(Error(ErrorCode::kNotFoundNamespace, fmt::format("Not found: Namespace '{}' does not exist", use.name))
+    return Fail(Error(ErrorCode::kNotFoundNamespace,
+                      fmt::format("Not found: Namespace '{}' does not exist", use.name))
                     .With("namespace", use.name)
                     .With("operation", std::string("USE")));
   }

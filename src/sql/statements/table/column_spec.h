@@ -10,9 +10,10 @@
 
 namespace kalam::sql {
 
-// Checks name and type, casts the default to the column's type. The id is left 0: the catalog assigns it. kInvalidOperation, kUnsupported (FILE,
-// EMBEDDING keys...), kConstraint for a default that does not fit.
+// Checks name and type, casts the default to the column's type. The id is left 0: the catalog assigns it.
+// kInvalidOperation, kUnsupported (FILE, EMBEDDING keys...), kConstraint for a default that does not fit.
 Result<Column> MakeColumn(const ColumnDefinition& definition, const Services& services);
-Result<ColumnDefault> MakeDefault(const DefaultClause& clause, const DataType& type, const Services& services);
+Result<ColumnDefault> MakeDefault(const DefaultClause& clause, const DataType& type,
+                                  const Services& services);
 
 }  // namespace kalam::sql

@@ -3,8 +3,8 @@
 
 #include <utility>
 
-#include "sql/request.h"
 #include "sql/handlers.h"
+#include "sql/request.h"
 #include "sql/statements/statements.h"
 #include "sql/statements/table/column_spec.h"
 #include "system/system_table.h"
@@ -12,9 +12,11 @@
 namespace kalam::sql {
 namespace {
 
-// A user or service caller that creates a default SHARED table in the namespace named like itself gets a private table.
+// A user or service caller that creates a default SHARED table in the namespace named like itself gets a
+// private table.
 TableType EffectiveType(const CreateTable& create, std::string_view ns, const Principal& caller) {
-  if (create.type == TableType::kShared && !caller.is_admin() && ns == caller.user_id) return TableType::kUser;
+  if (create.type == TableType::kShared && !caller.is_admin() && ns == caller.user_id)
+    return TableType::kUser;
   return create.type;
 }
 
@@ -24,25 +26,31 @@ Status CheckKey(const std::vector<Column>& columns, TableType type) {
     if (!column.primary_key) continue;
     ++keys;
     if (column.type.kind == TypeKind::kEmbedding || column.type.kind == TypeKind::kJson) {
-      return Fail(ErrorCode::kInvalidOperation, fmt::format("Invalid operation: PRIMARY KEY column '{}' cannot be of type {}",
-                                                            column.name, SqlName(column.type)));
+      return Fail(ErrorCode::kInvalidOperation,
+                  fmt::format("Invalid operation: PRIMARY KEY column '{}' cannot be of type {}", column.name,
+                              SqlName(column.type)));
     }
   }
-  if (keys > 1) return Fail(ErrorCode::kInvalidOperation, "Invalid operation: Composite PRIMARY KEYs are not supported yet");
+  if (keys > 1)
+    return Fail(ErrorCode::kInvalidOperation,
+                "Invalid operation: Composite PRIMARY KEYs are not supported yet");
   if (keys == 0 && type != TableType::kStream) {
-    return Fail(ErrorCode::kInvalidOperation, fmt::format("Invalid operation: {} tables require a PRIMARY KEY column",
-                                                          type == TableType::kUser ? "User" : "Shared"));
+    return Fail(ErrorCode::kInvalidOperation,
+                fmt::format("Invalid operation: {} tables require a PRIMARY KEY column",
+                            type == TableType::kUser ? "User" : "Shared"));
   }
   return {};
 }
 
 Status CheckNames(const TableRef& table, std::string_view ns) {
   if (system::IsSystemNamespace(ns)) {
-    return Fail(ErrorCode::kInvalidOperation, fmt::format("Cannot create system table '{}.{}'. System tables are managed internally.",
-                                                          ns, table.table));
+    return Fail(ErrorCode::kInvalidOperation,
+                fmt::format("Cannot create system table '{}.{}'. System tables are managed internally.", ns,
+                            table.table));
   }
   if (const Status valid = catalog::ValidateName(table.table); !valid) {
-    return Fail(valid.error().code, fmt::format("Invalid table name '{}': {}", table.table, valid.error().message));
+    return Fail(valid.error().code,
+                fmt::format("Invalid table name '{}': {}", table.table, valid.error().message));
   }
   return {};
 }
@@ -51,8 +59,8 @@ Status CheckNames(const TableRef& table, std::string_view ns) {
 
 Status AuthorizeCreateTable(const Statement& statement, const Principal& caller, const Services&) {
   const auto& create = std::get<CreateTable>(statement.body);
-  if (create.type != TableType::kShared || caller.role >= Role::kService || create.table.ns == caller.user_id ||
-      create.table.ns.empty()) {
+  if (create.type != TableType::kShared || caller.role >= Role::kService ||
+      create.table.ns == caller.user_id || create.table.ns.empty()) {
     return {};  // an unqualified name is judged when its namespace is known
   }
   return Fail(InsufficientRole("Insufficient privileges to create shared tables", "CREATE TABLE", caller,
@@ -70,24 +78,26 @@ Result<Outcome> RunCreateTable(const Statement& statement, Request& request, Ser
   draft.options = create.options;
   draft.access_level = create.access_level.value_or(AccessLevel::kPrivate);
   if (draft.type == TableType::kShared && request.principal->role < Role::kService) {
-    return Fail(InsufficientRole("Insufficient privileges to create shared tables", "CREATE TABLE", *request.principal,
-                                 Role::kService));
+    return Fail(InsufficientRole("Insufficient privileges to create shared tables", "CREATE TABLE",
+                                 *request.principal, Role::kService));
   }
   if (draft.type == TableType::kStream) {
     return Fail(Error(ErrorCode::kUnsupported, "CREATE STREAM TABLE is not supported yet")
                     .With("feature", std::string("STREAM tables")));
   }
   if (static_cast<int64_t>(create.columns.size()) > services.settings.limits.max_columns_per_table) {
-    return Fail(ErrorCode::kLimitExceeded,
-                fmt::format("Table '{}.{}' has {} columns; the limit is {} (limits.max_columns_per_table)", ns, draft.name,
-                            create.columns.size(), services.settings.limits.max_columns_per_table));
+    return Fail(
+        ErrorCode::kLimitExceeded,
+        fmt::format("Table '{}.{}' has {} columns; the limit is {} (limits.max_columns_per_table)", ns,
+                    draft.name, create.columns.size(), services.settings.limits.max_columns_per_table));
   }
   const auto snapshot = services.catalog.Snapshot();
   if (!snapshot->FindNamespace(ns)) {
-    return Fail(Error(ErrorCode::kNotFoundNamespace,
-                      fmt::format("Namespace '{}' does not exist. Create it first with CREATE NAMESPACE {}", ns, ns))
-                    .With("namespace", ns)
-                    .With("operation", std::string("CREATE TABLE")));
+    return Fail(
+        Error(ErrorCode::kNotFoundNamespace,
+              fmt::format("Namespace '{}' does not exist. Create it first with CREATE NAMESPACE {}", ns, ns))
+            .With("namespace", ns)
+            .With("operation", std::string("CREATE TABLE")));
   }
   TableSchema& schema = draft.versions.emplace_back();
   for (const ColumnDefinition& definition : create.columns) {
@@ -96,7 +106,8 @@ Result<Outcome> RunCreateTable(const Statement& statement, Request& request, Ser
   }
   KALAM_TRY(CheckKey(schema.columns, draft.type));
   if (draft.options.storage_id != "local") {
-    return Fail(Error(ErrorCode::kNotFoundStorage, fmt::format("Storage '{}' does not exist", draft.options.storage_id))
+    return Fail(Error(ErrorCode::kNotFoundStorage,
+                      fmt::format("Storage '{}' does not exist", draft.options.storage_id))
                     .With("storage_id", draft.options.storage_id)
                     .With("operation", std::string("CREATE TABLE")));
   }

@@ -34,20 +34,22 @@ Status WriteColumn(Request& request, const TableSchema& schema, size_t ordinal) 
 }  // namespace
 
 Result<Outcome> RunDescribeTable(const Statement& statement, Request& request, Services& services) {
-  static const std::array<ResultColumn, 9> kColumns = {{{"column_name", Type(TypeKind::kText), false, true},
-                                                        {"ordinal_position", Type(TypeKind::kInt), false, true},
-                                                        {"column_id", Type(TypeKind::kBigInt), false, false},
-                                                        {"data_type", Type(TypeKind::kText), false, true},
-                                                        {"is_nullable", Type(TypeKind::kBoolean), false, true},
-                                                        {"is_primary_key", Type(TypeKind::kBoolean), false, true},
-                                                        {"column_default", Type(TypeKind::kText), false, false},
-                                                        {"column_comment", Type(TypeKind::kText), false, false},
-                                                        {"schema_version", Type(TypeKind::kInt), false, true}}};
+  static const std::array<ResultColumn, 9> kColumns = {
+      {{"column_name", Type(TypeKind::kText), false, true},
+       {"ordinal_position", Type(TypeKind::kInt), false, true},
+       {"column_id", Type(TypeKind::kBigInt), false, false},
+       {"data_type", Type(TypeKind::kText), false, true},
+       {"is_nullable", Type(TypeKind::kBoolean), false, true},
+       {"is_primary_key", Type(TypeKind::kBoolean), false, true},
+       {"column_default", Type(TypeKind::kText), false, false},
+       {"column_comment", Type(TypeKind::kText), false, false},
+       {"schema_version", Type(TypeKind::kInt), false, true}}};
   const auto& describe = std::get<DescribeTable>(statement.body);
   const std::string ns = describe.table.ns.empty() ? request.name_space : describe.table.ns;
   const auto table = services.catalog.Snapshot()->FindTable(ns, describe.table.table);
   if (!table) return Fail(TableNotFound(ns, describe.table.table));
-  KALAM_TRY(auth::Allow(*request.principal, auth::Access::kRead, table->type, table->access_level, table->full_name()));
+  KALAM_TRY(auth::Allow(*request.principal, auth::Access::kRead, table->type, table->access_level,
+                        table->full_name()));
   request.response.Begin(kColumns);
   int64_t rows = 0;
   for (const TableSchema& schema : table->versions) {

@@ -14,8 +14,9 @@ Status AuthorizeDropTable(const Statement& statement, const Principal& caller, c
     return Fail(InsufficientRole("Insufficient privileges to drop this table", "DROP TABLE", caller));
   }
   if (system::IsSystemNamespace(drop.table.ns)) {
-    return Fail(ErrorCode::kInvalidOperation, fmt::format("Cannot drop system table '{}.{}'. System tables are managed internally.",
-                                                          drop.table.ns, drop.table.table));
+    return Fail(ErrorCode::kInvalidOperation,
+                fmt::format("Cannot drop system table '{}.{}'. System tables are managed internally.",
+                            drop.table.ns, drop.table.table));
   }
   return {};
 }

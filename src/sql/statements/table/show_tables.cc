@@ -10,14 +10,15 @@
 namespace kalam::sql {
 
 Result<Outcome> RunShowTables(const Statement& statement, Request& request, Services& services) {
-  static const std::array<ResultColumn, 8> kColumns = {{{"table_id", Type(TypeKind::kText), true, true},
-                                                        {"table_name", Type(TypeKind::kText), false, true},
-                                                        {"namespace_id", Type(TypeKind::kText), false, true},
-                                                        {"table_type", Type(TypeKind::kText), false, true},
-                                                        {"created_at", Type(TypeKind::kTimestamp), false, true},
-                                                        {"schema_version", Type(TypeKind::kInt), false, true},
-                                                        {"table_comment", Type(TypeKind::kText), false, false},
-                                                        {"updated_at", Type(TypeKind::kTimestamp), false, true}}};
+  static const std::array<ResultColumn, 8> kColumns = {
+      {{"table_id", Type(TypeKind::kText), true, true},
+       {"table_name", Type(TypeKind::kText), false, true},
+       {"namespace_id", Type(TypeKind::kText), false, true},
+       {"table_type", Type(TypeKind::kText), false, true},
+       {"created_at", Type(TypeKind::kTimestamp), false, true},
+       {"schema_version", Type(TypeKind::kInt), false, true},
+       {"table_comment", Type(TypeKind::kText), false, false},
+       {"updated_at", Type(TypeKind::kTimestamp), false, true}}};
   const auto& show = std::get<ShowTables>(statement.body);
   const auto snapshot = services.catalog.Snapshot();
   if (show.ns && !snapshot->FindNamespace(*show.ns)) {
@@ -29,7 +30,8 @@ Result<Outcome> RunShowTables(const Statement& statement, Request& request, Serv
   int64_t rows = 0;
   for (const catalog::TablePtr& table : show.ns ? snapshot->TablesIn(*show.ns) : snapshot->Tables()) {
     const std::string full_name = table->full_name();
-    if (!auth::Allow(*request.principal, auth::Access::kRead, table->type, table->access_level, full_name)) continue;
+    if (!auth::Allow(*request.principal, auth::Access::kRead, table->type, table->access_level, full_name))
+      continue;
     const std::string id = table->ns + ":" + table->name;
     const std::array<Value, 8> row = {
         Value::Text(id),

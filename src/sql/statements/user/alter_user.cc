@@ -1,4 +1,5 @@
-// ALTER USER name SET PASSWORD | ROLE | EMAIL. Everyone may change the own password; everything else is for administrators.
+// ALTER USER name SET PASSWORD | ROLE | EMAIL. Everyone may change the own password; everything else is for
+// administrators.
 #include <fmt/format.h>
 
 #include <utility>
@@ -23,7 +24,8 @@ Status AuthorizeAlterUser(const Statement& statement, const Principal& caller, c
     case AlterUser::Op::kPassword:
       if (self) return {};
       return Fail(InsufficientRole("Only admins can change other users' passwords", "ALTER USER", caller));
-    case AlterUser::Op::kRole: return Fail(InsufficientRole("Only admins can change roles", "ALTER USER", caller));
+    case AlterUser::Op::kRole:
+      return Fail(InsufficientRole("Only admins can change roles", "ALTER USER", caller));
     case AlterUser::Op::kEmail:
       if (self) return {};
       return Fail(InsufficientRole("Only admins can update other users' emails", "ALTER USER", caller));
@@ -38,7 +40,8 @@ Result<Outcome> RunAlterUser(const Statement& statement, Request& request, Servi
   // A dba must not take over the accounts above it.
   if (current->role == Role::kSystem && request.principal->role != Role::kSystem &&
       alter.user_id != request.principal->user_id) {
-    return Fail(InsufficientRole("DBA cannot change a System user", "ALTER USER", *request.principal, Role::kSystem));
+    return Fail(
+        InsufficientRole("DBA cannot change a System user", "ALTER USER", *request.principal, Role::kSystem));
   }
   std::string hash;
   if (alter.op == AlterUser::Op::kPassword) {
@@ -51,8 +54,12 @@ Result<Outcome> RunAlterUser(const Statement& statement, Request& request, Servi
         user.failed_login_attempts = 0;
         user.locked_until_ms.reset();
         break;
-      case AlterUser::Op::kRole: user.role = alter.role; break;
-      case AlterUser::Op::kEmail: user.email = alter.text; break;
+      case AlterUser::Op::kRole:
+        user.role = alter.role;
+        break;
+      case AlterUser::Op::kEmail:
+        user.email = alter.text;
+        break;
     }
     return {};
   }));

@@ -15,17 +15,20 @@ namespace {
 
 Status CheckOauth(const std::string& json) {
   if (json.empty()) {
-    return Fail(ErrorCode::kInvalidOperation, "Invalid operation: OAuth user requires JSON payload with provider and subject");
+    return Fail(ErrorCode::kInvalidOperation,
+                "Invalid operation: OAuth user requires JSON payload with provider and subject");
   }
   boost::system::error_code error;
   const boost::json::value value = boost::json::parse(json, error);
   if (error || !value.is_object()) {
-    return Fail(ErrorCode::kInvalidOperation, "Invalid operation: Invalid OAuth JSON: expected an object with provider and subject");
+    return Fail(ErrorCode::kInvalidOperation,
+                "Invalid operation: Invalid OAuth JSON: expected an object with provider and subject");
   }
   for (const char* field : {"provider", "subject"}) {
     const boost::json::value* found = value.as_object().if_contains(field);
     if (found == nullptr || !found->is_string()) {
-      return Fail(ErrorCode::kInvalidOperation, fmt::format("Invalid operation: OAuth user requires '{}' field", field));
+      return Fail(ErrorCode::kInvalidOperation,
+                  fmt::format("Invalid operation: OAuth user requires '{}' field", field));
     }
   }
   return {};
@@ -37,11 +40,14 @@ Result<Outcome> RunCreateUser(const Statement& statement, Request& request, Serv
   const auto& create = std::get<CreateUser>(statement.body);
   KALAM_TRY(auth::ValidateUserId(create.user_id));
   if (create.role == Role::kSystem && request.principal->role != Role::kSystem) {
-    return Fail(InsufficientRole("DBA cannot grant System role", "CREATE USER", *request.principal, Role::kSystem));
+    return Fail(
+        InsufficientRole("DBA cannot grant System role", "CREATE USER", *request.principal, Role::kSystem));
   }
   if (services.users.Find(create.user_id)) {
-    if (create.if_not_exists) return MessageOutcome(fmt::format("User '{}' already exists", create.user_id), 0);
-    return Fail(ErrorCode::kAlreadyExists, fmt::format("Already exists: User '{}' already exists", create.user_id));
+    if (create.if_not_exists)
+      return MessageOutcome(fmt::format("User '{}' already exists", create.user_id), 0);
+    return Fail(ErrorCode::kAlreadyExists,
+                fmt::format("Already exists: User '{}' already exists", create.user_id));
   }
   auth::User user;
   user.user_id = create.user_id;
@@ -58,7 +64,9 @@ Result<Outcome> RunCreateUser(const Statement& statement, Request& request, Serv
       user.auth_type = auth::AuthType::kOauth;
       user.auth_data = create.secret;
       break;
-    case CreateUser::Auth::kInternal: user.auth_type = auth::AuthType::kInternal; break;
+    case CreateUser::Auth::kInternal:
+      user.auth_type = auth::AuthType::kInternal;
+      break;
   }
   user.storage_id = "local";
   KALAM_TRY(services.users.Create(std::move(user)));

@@ -19,7 +19,8 @@ Result<Outcome> RunDropUser(const Statement& statement, Request& request, Servic
     return MessageOutcome(fmt::format("User '{}' does not exist (skipped)", drop.user_id), 0);
   }
   if (current->role == Role::kSystem && request.principal->role != Role::kSystem) {
-    return Fail(InsufficientRole("DBA cannot change a System user", "DROP USER", *request.principal, Role::kSystem));
+    return Fail(
+        InsufficientRole("DBA cannot change a System user", "DROP USER", *request.principal, Role::kSystem));
   }
   KALAM_TRY(services.users.Drop(drop.user_id));
   return MessageOutcome(fmt::format("User '{}' dropped (soft delete)", drop.user_id));
