@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "duckdb/common/string_util.hpp"
 #include "duckdb/parser/expression/list.hpp"
@@ -28,6 +29,9 @@ using NodePtr = duckdb::unique_ptr<QueryNode>;
 using TableRefPtr = duckdb::unique_ptr<TableRef>;
 
 constexpr uint32_t kParameterMax = 65'535;
+// Planning time explodes with these (seconds at 64 joins or 900 CTEs), and nothing interrupts it.
+constexpr size_t kJoinsMax = 40;  // of one FROM
+constexpr size_t kCtesMax = 250;
 
 std::unexpected<Error> Refuse(std::string message) {
   return Fail(ErrorCode::kInvalidSql, std::move(message));
@@ -128,6 +132,7 @@ class Walker {
   WalkFindings& found_;
   std::set<uint32_t> parameters_;
   size_t cte_count_ = 0;
+  size_t joins_ = 0;     // in the FROM at hand
   size_t rewrites_ = 0;  // in expressions, so that the name of a result column can be kept
   bool in_filter_ = false;
 };
@@ -172,6 +177,10 @@ Status Walker::Node(NodePtr& node, const Scope& outer) {
 Status Walker::Ctes(duckdb::CommonTableExpressionMap& map, Scope& scope, std::vector<Cte>& out) {
   for (auto& [name, info] : map.map) {
     found_.has_cte = true;
+    if (cte_count_ == kCtesMax) {
+      return Fail(ErrorCode::kLimitExceeded,
+                  fmt::format("A statement can have at most {} WITH queries", kCtesMax));
+    }
     if (!info->key_targets.empty()) return Refuse("USING KEY is not supported in a recursive query");
     // '#' cannot be part of a name that DuckDB's catalog knows; the number keeps shadowed names apart.
     std::string unique = fmt::format("{}#{}", name, ++cte_count_);
@@ -227,7 +236,9 @@ void Walker::AddCtes(NodePtr& node, std::vector<Cte>& ctes) {
 
 Status Walker::Select(duckdb::SelectNode& node, const Scope& scope) {
   // FROM first: column references are shortened against the tables seen so far.
+  const size_t outer_joins = std::exchange(joins_, 0);
   if (node.from_table) KALAM_TRY(From(node.from_table, scope));
+  joins_ = outer_joins;
   KALAM_TRY(Sample(node.sample.get()));
   for (ExpressionPtr& item : node.select_list) KALAM_TRY(SelectItem(item, scope));
   KALAM_TRY(Filter(node.where_clause, scope));
@@ -330,6 +341,9 @@ Status Walker::BaseTable(TableRefPtr& ref, const Scope& scope) {
 }
 
 Status Walker::Join(duckdb::JoinRef& join, const Scope& scope) {
+  if (++joins_ > kJoinsMax) {
+    return Fail(ErrorCode::kLimitExceeded, fmt::format("A query can join at most {} tables", kJoinsMax + 1));
+  }
   KALAM_TRY(From(join.left, scope));
   KALAM_TRY(From(join.right, scope));
   if (!join.duplicate_eliminated_columns.empty()) return Refuse("This form of join is not supported");

@@ -36,7 +36,9 @@ namespace kalam::engine {
 
 struct EngineOptions {
   size_t memory_bytes_max = 256u << 20;
-  int threads = 2;            // DuckDB's own workers
+  // Of one query, the calling thread among them. A second one helps long aggregations and sorts; a short
+  // query pays for the hand-over (10,000 rows grouped on two busy cores: 0.6 ms with one, 2 ms with two).
+  int threads = 1;
   int connections = 2;        // queries running at once
   size_t prepared_max = 256;  // prepared statements kept per connection
 };

@@ -264,7 +264,7 @@ TEST_F(EngineTest, ManyRowsAcrossBatches) {
 
 TEST_F(EngineTest, ResultTypesOfExpressions) {
   EXPECT_EQ(Rows("SELECT [1, 2], {'a': 1, 'b': 'x'}, MAP {'k': true}, [[1.5], NULL]"),
-            R"('[1,2]'|'{"a":1,"b":"x"}'|'{"k":true}'|'[[1.5],null]')");
+            R"('[1,2]'|'{"a":1,"b":"x"}'|'{"k":true}'|'[["1.5"],null]')");
   EXPECT_EQ(sink_.columns[0].type.kind, TypeKind::kList);
   EXPECT_EQ(Rows("SELECT sum(id), count(*), avg(id), max(title), 1.50, 'x', NULL, true, 1::UBIGINT, "
                  "1::UTINYINT, 1::UINTEGER FROM notes"),
@@ -397,7 +397,10 @@ TEST_F(EngineTest, RowLimitStopsTheQuery) {
   EXPECT_EQ(Rows("SELECT id FROM notes LIMIT 1", {.row_limit = 2}), "1");
   EXPECT_EQ(Rows("SELECT id FROM notes UNION SELECT 7", {.row_limit = 2}).size(), 4u);
   const ParsedStatementPtr statement = Parse("SELECT title FROM endless").value();
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(Rows(statement, {.row_limit = i}).empty(), i == 0);
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(Rows(statement, {.row_limit = i}).empty(), i == 0);
+    EXPECT_EQ(endless->open_scans, 0);
+  }
 }
 
 // --- parameters
@@ -558,6 +561,7 @@ TEST_F(EngineTest, SourceAndSinkErrorsComeBackAsTheyAre) {
   Collector sink;
   sink.refuse_after = 1;
   EXPECT_EQ(engine_->Run(request, sink).error().message, "sink is full");
+  EXPECT_EQ(broken->open_scans, 0);
   sink = Collector();
   EXPECT_EQ(engine_->Run(request, sink).value(), 3);
 }

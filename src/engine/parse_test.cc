@@ -384,6 +384,19 @@ TEST_F(ParseTest, PathsAreNamesOfTables) {
             ".duckdb_settings pg_catalog.pg_tables");
 }
 
+TEST_F(ParseTest, ShapesThatPlanTooLongAreLimited) {
+  std::string joins = "SELECT * FROM t";
+  for (int i = 0; i < 40; ++i) joins += fmt::format(" JOIN t a{} ON true", i);
+  (void)Good(joins);
+  EXPECT_EQ(Bad(joins + " JOIN t z ON true"), "limit_exceeded: A query can join at most 41 tables");
+  std::string ctes = "WITH c AS (SELECT 1)";
+  for (int i = 0; i < 250; ++i) ctes += fmt::format(", c{} AS (SELECT 1)", i);
+  EXPECT_EQ(Bad(ctes + " SELECT 1"), "limit_exceeded: A statement can have at most 250 WITH queries");
+  std::string sum = "SELECT 1";
+  for (int i = 0; i < 400; ++i) sum += " + 1";
+  EXPECT_EQ(Bad(sum), "limit_exceeded: The statement is nested too deeply");
+}
+
 TEST_F(ParseTest, DeepAndLongStatementsFailCleanly) {
   std::string deep = "SELECT 1";
   for (int i = 0; i < 3000; ++i) deep += "+1";

@@ -50,6 +50,28 @@ LogicalType LayoutOf(const LogicalType& type) {
   }
 }
 
+// A nested type whose numbers beyond 53 bits are text, since that is how clients get them everywhere else.
+LogicalType WithExactNumbers(const LogicalType& type) {
+  switch (type.id()) {
+    case LogicalTypeId::BIGINT:
+    case LogicalTypeId::UBIGINT:
+    case LogicalTypeId::HUGEINT:
+    case LogicalTypeId::UHUGEINT:
+    case LogicalTypeId::DECIMAL:
+      return LogicalType::VARCHAR;
+    case LogicalTypeId::LIST:
+      return LogicalType::LIST(WithExactNumbers(duckdb::ListType::GetChildType(type)));
+    case LogicalTypeId::STRUCT: {
+      duckdb::child_list_t<LogicalType> children;
+      for (const auto& [name, child] : duckdb::StructType::GetChildTypes(type))
+        children.emplace_back(name, WithExactNumbers(child));
+      return LogicalType::STRUCT(std::move(children));
+    }
+    default:
+      return type;
+  }
+}
+
 // UUIDs are kept with the top bit flipped, so that they sort as numbers.
 constexpr uint64_t kTopBit = 1ULL << 63;
 
@@ -195,10 +217,11 @@ Result<DataType> FromDuck(const LogicalType& type) {
         return DataType{TypeKind::kEmbedding, 0, 0, static_cast<uint16_t>(duckdb::ArrayType::GetSize(type))};
       return Type(TypeKind::kList);
     case LogicalTypeId::LIST:
+      return Type(TypeKind::kList);
     case LogicalTypeId::STRUCT:
     case LogicalTypeId::MAP:
     case LogicalTypeId::UNION:
-      return Type(TypeKind::kList);
+      return Type(TypeKind::kJson);  // clients know no other type for objects
     default:
       return Fail(ErrorCode::kUnsupported,
                   fmt::format("Unsupported type {} in result; cast it to TEXT", type.ToString()));
@@ -394,7 +417,14 @@ void ColumnReader::Bind(duckdb::ClientContext& context, duckdb::Vector& vector, 
   const LogicalType layout = LayoutOf(vector.GetType());
   if (layout.id() != vector.GetType().id()) {
     converted_ = duckdb::make_uniq<duckdb::Vector>(layout, std::max<size_t>(count, STANDARD_VECTOR_SIZE));
-    duckdb::VectorOperations::Cast(context, vector, *converted_, count);
+    const LogicalType exact = WithExactNumbers(vector.GetType());
+    if (converted_->GetType().IsJSONType() && exact != vector.GetType()) {
+      duckdb::Vector texts(exact, count);
+      duckdb::VectorOperations::Cast(context, vector, texts, count);
+      duckdb::VectorOperations::Cast(context, texts, *converted_, count);
+    } else {
+      duckdb::VectorOperations::Cast(context, vector, *converted_, count);
+    }
     source = converted_.get();
   }
   physical_ = layout.InternalType();

@@ -156,6 +156,9 @@ Error Translate(const duckdb::ErrorData& error, Stage stage, std::string_view sq
     return Error(ErrorCode::kInvalidOperation, fmt::format("No field named {}", name)).With("column", name);
   }
   if (error.RawMessage() == "No field named user") return {ErrorCode::kInvalidOperation, error.RawMessage()};
+  if (error.RawMessage().starts_with("Max expression depth")) {
+    return {ErrorCode::kLimitExceeded, "The statement is nested too deeply"};
+  }
   const ErrorCode code = CodeOf(error.Type(), stage);
   if (code == ErrorCode::kInternal) return {code, "The query engine failed on this statement"};
   if (code == ErrorCode::kLimitExceeded) return {code, "The query needs more memory than the engine may use"};

@@ -329,6 +329,7 @@ void Connection::OnAnswer(HttpResponse response) {
 void Connection::EndRequest() {
   const uint64_t size = head_size_ + (head_.chunked ? 0 : head_.content_length);
   input_.Consume(static_cast<size_t>(std::min<uint64_t>(size, input_.size())));
+  if (input_.empty() && input_.capacity() > kKeptBytesMax) input_.Release();
   chunks_.reset();
   set_principal(nullptr);
   head_done_ = false;

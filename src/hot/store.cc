@@ -4,12 +4,16 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/table.h>
 
 #include <algorithm>
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
+#include <optional>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -125,6 +129,30 @@ rocksdb::ColumnFamilyOptions FamilyOptionsOf(const std::shared_ptr<rocksdb::Cach
   return family;
 }
 
+// Makes the database's folder and those above it durable. RocksDB syncs what is inside its folder only;
+// without this a power cut soon after the first start could take the whole folder away.
+Status MakeFolder(rocksdb::Env& env, const std::string& path) {
+  std::error_code error;
+  const std::filesystem::path folder = std::filesystem::absolute(path, error).lexically_normal();
+  if (error) return Fail(ErrorCode::kIo, error.message());
+  std::filesystem::path made;
+  for (const std::filesystem::path& part : folder) {
+    made /= part;
+    if (part.empty() || env.FileExists(made.string()).ok()) continue;
+    const rocksdb::Status status = env.CreateDirIfMissing(made.string());
+    if (!status.ok()) return Fail(FromRocks(status, "create folder"));
+  }
+  for (made = folder; made.has_relative_path();) {
+    made = made.parent_path();
+    std::unique_ptr<rocksdb::Directory> directory;
+    // Not ours to read, so not ours to have made.
+    if (!env.NewDirectory(made.string(), &directory).ok()) break;
+    const rocksdb::Status status = directory->Fsync();
+    if (!status.ok()) return Fail(FromRocks(status, "sync folder"));
+  }
+  return {};
+}
+
 // Above every sequence that was handed out before.
 Result<Seq> ReadCeiling(const Database& database) {
   std::string value;
@@ -169,6 +197,7 @@ Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options, const Cl
       {kBySeqFamily, FamilyOptionsOf(cache, options.write_buffer_bytes / 2, false)},
       {kMetaFamily, FamilyOptionsOf(cache, small_buffer, true)},
   };
+  KALAM_TRY(MakeFolder(options.env != nullptr ? *options.env : *rocksdb::Env::Default(), options.path));
   rocksdb::DB* db = nullptr;
   const rocksdb::Status status =
       rocksdb::DB::Open(DbOptionsOf(options), options.path, families, &impl->handles, &db);

@@ -7,7 +7,10 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <memory>
 #include <mutex>
+#include <set>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -28,6 +31,18 @@ class FaultyDisk final : public rocksdb::FileSystemWrapper {
     rocksdb::IOStatus status = target()->NewWritableFile(name, options, result, context);
     if (status.ok() && name.ends_with(".log")) *result = std::make_unique<LogFile>(std::move(*result), *this);
     return status;
+  }
+
+  rocksdb::IOStatus NewDirectory(const std::string& name, const rocksdb::IOOptions& options,
+                                 std::unique_ptr<rocksdb::FSDirectory>* result,
+                                 rocksdb::IODebugContext* context) override {
+    rocksdb::IOStatus status = target()->NewDirectory(name, options, result, context);
+    if (status.ok()) *result = std::make_unique<Folder>(std::move(*result), name, *this);
+    return status;
+  }
+  bool FolderSynced(const std::string& name) {
+    std::lock_guard lock(mu_);
+    return synced_folders_.contains(name);
   }
 
   void FailSyncs(bool fail) { fail_ = fail; }
@@ -59,6 +74,22 @@ class FaultyDisk final : public rocksdb::FileSystemWrapper {
     FaultyDisk& disk_;
   };
 
+  class Folder final : public rocksdb::FSDirectoryWrapper {
+   public:
+    Folder(std::unique_ptr<rocksdb::FSDirectory> folder, std::string name, FaultyDisk& disk)
+        : FSDirectoryWrapper(std::move(folder)), name_(std::move(name)), disk_(disk) {}
+    rocksdb::IOStatus FsyncWithDirOptions(const rocksdb::IOOptions& options, rocksdb::IODebugContext* context,
+                                          const rocksdb::DirFsyncOptions& how) override {
+      std::lock_guard lock(disk_.mu_);
+      disk_.synced_folders_.insert(name_);
+      return FSDirectoryWrapper::FsyncWithDirOptions(options, context, how);
+    }
+
+   private:
+    std::string name_;
+    FaultyDisk& disk_;
+  };
+
   rocksdb::IOStatus BeforeSync() {
     std::unique_lock lock(mu_);
     ++waiting_;
@@ -71,6 +102,7 @@ class FaultyDisk final : public rocksdb::FileSystemWrapper {
   std::atomic<bool> fail_{false};
   std::mutex mu_;
   std::condition_variable changed_;
+  std::set<std::string> synced_folders_;
   bool held_ = false;
   int waiting_ = 0;
 };
@@ -162,6 +194,27 @@ TEST_P(FaultTest, StopCompletesWhatWaits) {
   EXPECT_EQ(CodeOf(Commit(Insert(20, 1))), ErrorCode::kUnavailable);
   store_->Stop();
   EXPECT_EQ(N(9), 1);
+}
+
+// The names of the folders that lead to the database are as durable as what is in it.
+TEST_P(FaultTest, TheFoldersAboveAreSynced) {
+  options_.path = folder_.path() + "/a/b/db";
+  store_.reset();
+  auto opened = Store::Open(options_, clock_);
+  ASSERT_TRUE(opened.has_value()) << opened.error().message;
+  store_ = std::move(*opened);
+  EXPECT_TRUE(disk_->FolderSynced(folder_.path() + "/a/b"));
+  EXPECT_TRUE(disk_->FolderSynced(folder_.path() + "/a"));
+  EXPECT_TRUE(disk_->FolderSynced(folder_.path()));
+  EXPECT_TRUE(Commit(Insert(1, 1)).status);
+}
+
+TEST_P(FaultTest, AFolderThatCannotBeMadeIsAnError) {
+  store_.reset();
+  options_.path = "/dev/null/db";
+  const auto opened = Store::Open(options_, clock_);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, ErrorCode::kIo);
 }
 
 INSTANTIATE_TEST_SUITE_P(Durability, FaultTest, testing::Values(Durability::kSync), DurabilityName);

@@ -216,6 +216,12 @@ class Trial:
         except ServerFailed as failed:
             raise Broken(f"the server does not start after the cut: {failed}") from None
 
+    def stop(self):
+        try:
+            self.server.stop()
+        except ServerFailed as failed:
+            raise Broken(f"the server does not stop as it should: {failed}") from None
+
     def client(self, user):
         client = self.server.client(timeout=30)
         client.token = self.tokens[user]  # stays valid over restarts
@@ -326,7 +332,7 @@ def run(options):
                 trial.start()
                 rows = trial.verify()
                 print(f"cycle {cycle}: {trial.statements()} statements acknowledged so far, {rows} rows compared", flush=True)
-            trial.server.stop()  # an orderly end is followed by a power cut too
+            trial.stop()  # an orderly end is followed by a power cut too
             trial.start()
             trial.verify()
         except Broken as broken:

@@ -170,8 +170,11 @@ bool Scanner::Next(Token& token) {
     case Class::kColon:
       return Emit(token, TokenKind::kSymbol, p, end_ - p > 1 && (p[1] == ':' || p[1] == '=') ? p + 2 : p + 1);
     default:
-      return Emit(token, TokenKind::kSymbol, p, p + 1);
+      break;
   }
+  // ?1 is a parameter of another kind, which we do not have: its number is no literal.
+  const bool numbered = *p == '?' && end_ - p > 1 && IsDigit(p[1]);
+  return Emit(token, TokenKind::kSymbol, p, numbered ? VerbatimEnd(p + 1) : p + 1);
 }
 
 bool Scanner::ScanWord(Token& token) {
