@@ -78,8 +78,8 @@ Connection::~Connection() = default;
 
 void Connection::Start() {
   error_code error;
-  socket_->non_blocking(true, error);
-  socket_->set_option(tcp::no_delay(true), error);
+  (void)socket_->non_blocking(true, error);
+  (void)socket_->set_option(tcp::no_delay(true), error);
   peer_ip_ = PeerIp(*socket_);
   peer_trusted_ = front_.client_ips.IsTrusted(peer_ip_);
   active_at_nanos_ = state_at_nanos_ = loop_.coarse_nanos();
@@ -419,7 +419,7 @@ void Connection::WaitWritable() {
 void Connection::StartLingering() {
   if (state_ == State::kLingering) return;
   error_code error;
-  socket_->shutdown(Socket::shutdown_send, error);
+  (void)socket_->shutdown(Socket::shutdown_send, error);
   if (error) return Close();
   state_ = State::kLingering;
   state_at_nanos_ = loop_.coarse_nanos();
@@ -434,7 +434,7 @@ void Connection::Close() {
   if (stop_.stop_possible()) stop_.request_stop();
   const ConnectionPtr self = shared_from_this();
   error_code error;
-  socket_->close(error);
+  (void)socket_->close(error);
   socket_.reset();
   front_.connections.fetch_sub(1);
   if (counted_by_ip_) front_.connection_counts.Remove(peer_ip_);
@@ -485,7 +485,7 @@ void Connection::OnTick(int64_t now_nanos, bool give_up) {
     Close();
   } else if (!idle_wait_ && quiet > kIdleNanos && input_.empty()) {
     error_code error;
-    socket_->cancel(error);  // OnRead goes on with WaitIdle
+    (void)socket_->cancel(error);  // OnRead goes on with WaitIdle
   }
 }
 

@@ -39,12 +39,12 @@ class Listener {
 
   error_code Open(const tcp::endpoint& endpoint, int backlog) {
     error_code error;
-    acceptor_.open(endpoint.protocol(), error);
+    (void)acceptor_.open(endpoint.protocol(), error);
     if (error) return error;
-    acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-    acceptor_.bind(endpoint, error);
+    (void)acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
+    (void)acceptor_.bind(endpoint, error);
     if (error) return error;
-    acceptor_.listen(backlog, error);
+    (void)acceptor_.listen(backlog, error);
     return error;
   }
   uint16_t port() const {
@@ -67,7 +67,7 @@ class Listener {
 
   void Close() {
     error_code error;
-    acceptor_.close(error);
+    (void)acceptor_.close(error);
     retry_.cancel();
   }
 

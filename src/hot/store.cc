@@ -72,7 +72,7 @@ constexpr char kRowsFamily[] = "rows";
 constexpr char kBySeqFamily[] = "by_seq";
 constexpr char kMetaFamily[] = "meta";
 // Recovery replays the WAL: its size bounds the time to start.
-constexpr uint64_t kWalBytesMax = 96u << 20;
+constexpr uint64_t kWalBytesMax = 64u << 20;
 
 rocksdb::CompressionType FastCompression() {
   const auto supported = rocksdb::GetSupportedCompressions();
@@ -91,6 +91,8 @@ rocksdb::DBOptions DbOptionsOf(const StoreOptions& options) {
   db.max_background_jobs = options.background_jobs;
   db.max_open_files = options.open_files_max;
   db.max_total_wal_size = kWalBytesMax;
+  // What is replayed stays in memory and in its logs: a start waits for no disk to take table files.
+  db.avoid_flush_during_recovery = true;
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   // One writer: nothing to coordinate.
   db.allow_concurrent_memtable_write = false;

@@ -332,7 +332,9 @@ def run(options):
                 trial.start()
                 rows = trial.verify()
                 print(f"cycle {cycle}: {trial.statements()} statements acknowledged so far, {rows} rows compared", flush=True)
+            begin = time.monotonic()
             trial.stop()  # an orderly end is followed by a power cut too
+            print(f"stopped in order, in {time.monotonic() - begin:.1f} s", flush=True)
             trial.start()
             trial.verify()
         except Broken as broken:

@@ -209,7 +209,7 @@ def looked_at_no_row(direct, engine):
     """One way refused a value that does not convert, the other met no row for which it would have had to convert it."""
     failed, passed = (engine, direct) if direct.ok else (direct, engine)
     return (not failed.ok and failed.code in ("PARAM_TYPE_MISMATCH", "SQL_EXECUTION_ERROR") and passed.ok
-            and all(result.get("rows_affected", result["row_count"]) == 0 for result in passed.results))
+            and all(result.get("rows_affected", result["row_count"]) == 0 or result.get("rows") == [["0"]] for result in passed.results))
 
 
 def shown(reply):

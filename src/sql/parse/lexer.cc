@@ -107,6 +107,16 @@ char LiteralMarker(TokenKind kind) {
   }
 }
 
+// The engine takes a string for a name where only a name can stand: FROM 't', id AS 'x', 'x': id.
+bool MayBeName(const std::vector<Token>& tokens, size_t i) {
+  if (i + 1 < tokens.size() && tokens[i + 1].text == ":") return true;
+  if (i == 0 || tokens[i - 1].kind != TokenKind::kWord) return false;
+  for (std::string_view word : {"AS", "FROM", "INTO", "UPDATE", "JOIN", "TABLE"}) {
+    if (IsWordIgnoringCase(tokens[i - 1].text, word)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 Result<std::vector<Token>> Tokenize(std::string_view sql) {
@@ -140,8 +150,10 @@ void AppendNormalForm(const std::vector<Token>& tokens, std::string& out, std::v
   const size_t before = out.size();
   out.resize_and_overwrite(before + bound, [&](char* data, size_t) {
     char* p = data + before;
-    for (const Token& token : tokens) {
-      if (const char marker = LiteralMarker(token.kind); marker != 0) {
+    for (size_t i = 0; i < tokens.size(); ++i) {
+      const Token& token = tokens[i];
+      const char marker = LiteralMarker(token.kind);
+      if (marker != 0 && !(token.kind == TokenKind::kString && MayBeName(tokens, i))) {
         literals.push_back({token.kind, token.text, token.offset});
         *p++ = '?';
         *p++ = marker;

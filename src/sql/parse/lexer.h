@@ -65,8 +65,9 @@ struct Literal {
 };
 
 // The statement's tokens joined by single spaces with each number and string replaced by a marker of its kind
-// (?i, ?d, ?s); keywords and names as written. Two statements with the same normal form differ only in
-// literal values. Appends to `out` (reused by the caller).
+// (?i, ?d, ?s); keywords and names as written, also names that are written as strings (FROM 't', id AS 'x').
+// Two statements with the same normal form differ only in the values of `literals`. Appends to `out` (reused
+// by the caller).
 void AppendNormalForm(const std::vector<Token>& tokens, std::string& out, std::vector<Literal>& literals);
 
 // 1-based line and column (in characters) of a byte offset.

@@ -196,6 +196,15 @@ TEST(NormalFormTest, LiftsLiteralsAndKeepsTheRest) {
             "select X'41' , \"A\" , 0x1F , t . * from t");
 }
 
+TEST(NormalFormTest, StringsThatAreNamesStay) {
+  EXPECT_EQ(NormalForm("SELECT id AS 'x' FROM 't' WHERE a = 'y'").form,
+            "SELECT id AS 'x' FROM 't' WHERE a = ?s");
+  EXPECT_EQ(NormalForm("insert into 't' VALUES ('x')").form, "insert into 't' VALUES ( ?s )");
+  EXPECT_EQ(NormalForm("Update 't' SET a = 'x'").form, "Update 't' SET a = ?s");
+  EXPECT_EQ(NormalForm("SELECT 'x': id, 'y'").form, "SELECT 'x' : id , ?s");
+  EXPECT_THAT(NormalForm("SELECT id AS 'x', 'y'").literals, ElementsAre("'y'"));
+}
+
 TEST(NormalFormTest, AppendsToWhatIsThere) {
   const auto statements = SplitStatements("SELECT 1");
   std::string out = "ns:";
