@@ -8,10 +8,11 @@ namespace {
 
 // Every scalar, aggregate, window and macro function of DuckDB 1.4.4 that computes from its arguments alone,
 // in byte order. Made from duckdb_functions() and reviewed; what reads settings, files, the catalog,
-// sequences, other queries or connection state is absent; so are format() and printf() (a field width takes any
-// amount of memory), range() and generate_series() as scalars (one step makes a list of any length), getvariable, current_setting, nextval, json_serialize_sql, pg_*, has_*_privilege,
-// write_log, setseed, combine, finalize, ... A new DuckDB version may add functions: they stay refused until
-// somebody has looked at them and added a line.
+// sequences, other queries or connection state is absent; so are format() and printf() (a field width takes
+// any amount of memory), range() and generate_series() as scalars (one step makes a list of any length),
+// getvariable, current_setting, nextval, json_serialize_sql, pg_*, has_*_privilege, write_log, setseed,
+// combine, finalize, ... A new DuckDB version may add functions: they stay refused until somebody has looked
+// at them and added a line.
 // clang-format off
 constexpr auto kFunctions = std::to_array<std::string_view>({
     "!__postfix", "!~~", "!~~*", "%", "&", "&&", "*", "**", "+", "-", "->>", "/", "//", "<->", "<<", "<=>",
