@@ -569,9 +569,9 @@ TEST_F(EngineTest, SourceAndSinkErrorsComeBackAsTheyAre) {
 TEST_F(EngineTest, MemoryIsLimited) {
   options_.memory_bytes_max = 64u << 20;
   engine_ = std::move(Engine::Open(options_, clock_, random_)).value();
-  for (const char* sql : {"SELECT count(*) FROM (SELECT DISTINCT md5(range::TEXT) FROM range(20000000))",
-                          "SELECT len(range(1000000000))", "SELECT len(list_resize([1], 1000000000))",
-                          "SELECT len(list(range)) FROM range(100000000)"}) {
+  for (const char* sql :
+       {"SELECT count(*) FROM (SELECT DISTINCT md5(range::TEXT) FROM range(20000000))",
+        "SELECT len(list_resize([1], 1000000000))", "SELECT len(list(range)) FROM range(100000000)"}) {
     EXPECT_EQ(Rows(sql), "limit_exceeded: The query needs more memory than the engine may use") << sql;
   }
   for (const char* sql : {"SELECT repeat('x', 2000000000)", "SELECT lpad('x', 2000000000, 'y')",
