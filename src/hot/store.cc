@@ -91,7 +91,8 @@ rocksdb::DBOptions DbOptionsOf(const StoreOptions& options) {
   db.max_background_jobs = options.background_jobs;
   db.max_open_files = options.open_files_max;
   db.max_total_wal_size = kWalBytesMax;
-  // What is replayed stays in memory and in its logs: a start waits for no disk to take table files.
+  // What is replayed and fits the write buffers stays in its logs: a start need not wait for table files to
+  // be written.
   db.avoid_flush_during_recovery = true;
   db.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
   // One writer: nothing to coordinate.
@@ -216,7 +217,11 @@ Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options, const Cl
   return std::unique_ptr<Store>(new Store(std::move(impl)));
 }
 
-void Store::Stop() { impl_->committer->Stop(); }
+void Store::Stop() {
+  impl_->committer->Stop();
+  // An orderly stop is durable in os mode too. A failure changes nothing that was promised.
+  if (impl_->options.durability == Durability::kOs) (void)impl_->db->SyncWAL();
+}
 
 Snapshot::Snapshot(Snapshot&& other) noexcept
     : store_(std::exchange(other.store_, nullptr)), snapshot_(std::exchange(other.snapshot_, nullptr)) {}
