@@ -4,6 +4,8 @@ import time
 
 import pytest
 
+from conftest import burst
+
 SQL = "/v1/api/sql"
 SLOW = "SELECT COUNT(*) FROM {t} a, {t} b, {t} c, {t} d WHERE a.id + b.id + c.id + d.id = -1"
 
@@ -331,9 +333,9 @@ def test_no_row_cap_by_default(root, ns):
 def test_queries_per_second_of_a_user(make_server):
     server = make_server({"rate_limit": {"max_queries_per_sec": 5}})
     root = server.root()
-    replies = [root.sql("SELECT 1") for _ in range(20)]
+    replies = burst(server, lambda client: client.sql("SELECT 1", token=root.token))
     limited = [reply for reply in replies if reply.status == 429]
-    assert limited and replies[0].ok
+    assert limited and any(reply.ok for reply in replies)
     assert limited[0].code == "RATE_LIMIT_EXCEEDED" and limited[0].message == "Too many queries per second. Please slow down."
     give_up = time.monotonic() + 10
     while not root.sql("SELECT 1").ok:
@@ -346,9 +348,8 @@ def test_the_connection_guard_exempts_loopback_but_not_forwarded_clients(make_se
     client = server.client()
     assert {client.request("GET", "/health").status for _ in range(30)} == {200}
     remote = {"X-Forwarded-For": "203.0.113.50"}
-    responses = [client.request("POST", "/v1/api/auth/logout", headers=remote) for _ in range(30)]
-    limited = [r for r in responses if r.status == 429]
-    assert limited
-    assert limited[0].json()["error"] == "RATE_LIMIT_EXCEEDED" and limited[0].headers["Retry-After"] == "1"
-    assert limited[-1].json()["error"] == "IP_BANNED" and limited[-1].headers["Retry-After"] == "300"
+    responses = burst(server, lambda client: client.request("POST", "/v1/api/auth/logout", headers=remote))
+    limited = {r.json()["error"]: r for r in responses if r.status == 429}
+    assert set(limited) == {"RATE_LIMIT_EXCEEDED", "IP_BANNED"}
+    assert limited["RATE_LIMIT_EXCEEDED"].headers["Retry-After"] == "1" and limited["IP_BANNED"].headers["Retry-After"] == "300"
     client.request("GET", "/health").expect(200)

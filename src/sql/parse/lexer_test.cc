@@ -158,6 +158,15 @@ TEST(LexerTest, UnterminatedTextIsRefusedWithItsPosition) {
   EXPECT_EQ(nul.error().message, "Failed to parse SQL batch: SQL text contains a NUL byte");
 }
 
+TEST(LexerTest, OperatorsAreBounded) {
+  std::string run;
+  while (run.size() < 64) run += "-+";
+  EXPECT_TRUE(Tokenize("a" + run + "b").has_value());
+  EXPECT_EQ(Tokenize("a" + run + "-b").error().message, "Operator is longer than 64 characters");
+  EXPECT_EQ(Tokenize("`a" + run + "-b`").error().message, "Operator is longer than 64 characters");
+  EXPECT_TRUE(Tokenize("'" + run + run + "' \"" + run + run + "\" /* " + run + run + " */").has_value());
+}
+
 TEST(SplitTest, SplitsAtSemicolonsOnly) {
   EXPECT_THAT(Split("SELECT 1"), ElementsAre("SELECT 1"));
   EXPECT_THAT(Split(" a ; b;\n c ;"), ElementsAre("a", "b", "c"));

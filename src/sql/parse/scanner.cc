@@ -8,6 +8,11 @@
 namespace kalam::sql {
 namespace {
 
+// Longer runs of operator characters are refused: the engine's lexer takes cubic time for them, so that one
+// megabyte of -+-+-+ would occupy it for years.
+constexpr ptrdiff_t kOperatorBytesMax = 64;
+constexpr char kLongOperator[] = "Operator is longer than 64 characters";
+
 enum class Class : uint8_t {
   kOther,
   kSpace,
@@ -87,6 +92,12 @@ const char* FindByte(const char* p, const char* end, char c) {
 
 const char* LineEnd(const char* p, const char* end) {
   return std::find_if(p, end, [](char c) { return c == '\n' || c == '\r'; });
+}
+
+bool HasLongOperator(const char* p, const char* end) {
+  ptrdiff_t run = 0;
+  for (; p < end && run <= kOperatorBytesMax; ++p) run = ClassOf(*p) == Class::kOperator ? run + 1 : 0;
+  return run > kOperatorBytesMax;
 }
 
 }  // namespace
@@ -267,6 +278,7 @@ bool Scanner::ScanOperator(Token& token) {
     if (end_ - p > 1 && ((*p == '-' && p[1] == '-') || (*p == '/' && p[1] == '*'))) break;
     ++p;
   }
+  if (p - begin > kOperatorBytesMax) return Refuse(kLongOperator, begin);
   const auto is_special = [](char c) {
     return std::string_view("~!@#^&|%").find(c) != std::string_view::npos;
   };
@@ -280,6 +292,8 @@ bool Scanner::ScanQuotedName(Token& token, const char* begin, const char* open, 
     p = FindByte(p, end_, quote);
     if (p == end_) return Refuse("Unterminated quoted string in SQL batch", begin);
     if (end_ - p > 1 && p[1] == quote) continue;
+    // The engine does not know this quote and reads operators inside.
+    if (quote == '`' && HasLongOperator(open + 1, p)) return Refuse(kLongOperator, begin);
     return Emit(token, kind, begin, p + 1);
   }
 }
