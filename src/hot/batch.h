@@ -35,6 +35,12 @@ enum class RowOpKind : uint8_t {
   kInsert,  // the key must have no live row; refused with kAlreadyExists otherwise
   kUpdate,  // the newest version must be `seen`; otherwise `transform` decides, or kConflict
   kDelete,  // as kUpdate; `value` is the tombstone (RowDeleted is set)
+  // STREAM tables, whose keys end with the row's own _seq and which have no by_seq entries:
+  kAppend,  // `key` is the prefix alone; the committer appends the _seq. Never refused
+  kErase,   // removes the row without a tombstone; counts when there was one. `value` is ignored
+  // Removes a tombstone whose _seq is still `seen`; anything else stays as it is. Not a change: nobody is
+  // told.
+  kPurge,
 };
 
 struct RowOp {

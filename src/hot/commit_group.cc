@@ -17,13 +17,24 @@ constexpr uint32_t kTablePrefixSize = 4;
 
 rocksdb::Slice SliceOf(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 
+TableId TableOf(std::string_view key) {
+  uint32_t table = 0;
+  for (size_t i = 0; i < kTablePrefixSize; ++i) table = table << 8 | static_cast<uint8_t>(key[i]);
+  return TableId(table);
+}
+
 bool Live(std::string_view row) { return !row.empty() && !RowDeleted(row); }
 
 Status CheckForm(const RowOp& op) {
   if (op.prefix_size < kTablePrefixSize || op.prefix_size > op.key.size()) {
     return Fail(ErrorCode::kInternal, "a batch holds a row key without prefix");
   }
-  const bool computed = op.value.empty() && op.transform && op.kind != RowOpKind::kInsert;
+  if (op.kind == RowOpKind::kErase || op.kind == RowOpKind::kPurge) return {};
+  if (op.kind == RowOpKind::kAppend && op.key.size() != op.prefix_size) {
+    return Fail(ErrorCode::kInternal, "a batch appends a row whose key is more than a prefix");
+  }
+  const bool computed =
+      op.value.empty() && op.transform && (op.kind == RowOpKind::kUpdate || op.kind == RowOpKind::kDelete);
   if (!computed && op.value.size() < kRowHeaderSize) {
     return Fail(ErrorCode::kInternal, "a batch holds a row without header");
   }
@@ -70,11 +81,19 @@ CommitResult CommitGroup::Add(Batch& batch) {
   if (result.status) result.status = CheckMeta(batch.meta);
   if (!result.status) return result;
   result.status = AddRows(batch, result);
+  if (result.status) result.status = JoinParticipants(batch);
   if (!result.status) {
     TakeBack();
+    result.applied = 0;
+    result.last_seq = Seq();
     return result;
   }
   // Nothing below can be refused.
+  if (!listeners_.observers.empty() &&
+      (!changes_.empty() || !batch.dropped_tables.empty() || !batch.new_versions.empty())) {
+    committed_.push_back({std::move(changes_), batch.dropped_tables, batch.new_versions});
+  }
+  changes_.clear();
   writes_ = writes_ || !undo_.empty() || !batch.meta.empty() || !batch.dropped_tables.empty();
   undo_.clear();
   std::move(batch.meta.begin(), batch.meta.end(), std::back_inserter(meta_));
@@ -89,8 +108,6 @@ Status CommitGroup::AddRows(Batch& batch, CommitResult& result) {
     if (added) continue;
     result.failed_op = i;
     result.failed_key = batch.rows[i].key;
-    result.applied = 0;
-    result.last_seq = Seq();
     return added;
   }
   return {};
@@ -98,21 +115,100 @@ Status CommitGroup::AddRows(Batch& batch, CommitResult& result) {
 
 Status CommitGroup::AddRow(RowOp& op, Seq read_at, CommitResult& result) {
   KALAM_TRY(CheckForm(op));
-  KALAM_ASSIGN(Image * image, Find(op, read_at));
+  if (op.kind == RowOpKind::kAppend) {
+    Append(op, result);
+    return {};
+  }
+  if (op.kind == RowOpKind::kPurge) return Purge(op, result);
+  const Need need = listeners_.NeedOf(TableOf(op.key));
+  KALAM_ASSIGN(Image * image, Find(op, read_at, need));
   std::string next;
   KALAM_ASSIGN(const bool writes, NextVersion(op, *image, next));
   if (!writes) return {};
   const Seq seq = seqs_.Next(wall_millis_);
-  PatchSeq(seq, next);
-  undo_.push_back(
-      {image, image->seq, std::exchange(image->value, std::move(next)), image->loaded, image->changed});
-  image->seq = seq;
-  image->loaded = true;
-  image->changed = true;
+  if (!next.empty()) PatchSeq(seq, next);
+  image->indexed = op.kind != RowOpKind::kErase;
+  Replace(*image, std::move(next), seq);
   recent_.Note(image->key, seq);
+  Record(*image, need);
   ++result.applied;
   result.last_seq = seq;
   return {};
+}
+
+// The key holds the sequence, so nobody else can have it and nothing is there to look at.
+void CommitGroup::Append(RowOp& op, CommitResult& result) {
+  const Seq seq = seqs_.Next(wall_millis_);
+  AppendSeq(seq, op.key);
+  PatchSeq(seq, op.value);
+  Image& image = images_.emplace_back();
+  image.key = op.key;
+  image.prefix_size = op.prefix_size;
+  image.indexed = false;
+  by_key_.emplace(image.key, &image);
+  Replace(image, std::move(op.value), seq);
+  Record(image, listeners_.NeedOf(TableOf(op.key)));
+  ++result.applied;
+  result.last_seq = seq;
+}
+
+Status CommitGroup::Purge(const RowOp& op, CommitResult& result) {
+  KALAM_ASSIGN(Image * image, Find(op, Seq(), Need::kNone));
+  if (image->value.empty() || !RowDeleted(image->value) || image->seq != op.seen) return {};
+  Replace(*image, std::string(), Seq());
+  // Whoever saw the tombstone must look again.
+  recent_.Note(image->key, seqs_.Next(wall_millis_));
+  ++result.applied;
+  return {};
+}
+
+void CommitGroup::Replace(Image& image, std::string next, Seq seq) {
+  undo_.push_back(
+      {&image, image.seq, std::exchange(image.value, std::move(next)), image.loaded, image.changed});
+  image.seq = seq;
+  image.loaded = true;
+  image.changed = true;
+}
+
+void CommitGroup::Record(const Image& image, Need need) {
+  if (need == Need::kNone) return;
+  Change& change = changes_.emplace_back();
+  change.table = TableOf(image.key);
+  change.key = image.key;
+  change.prefix_size = image.prefix_size;
+  change.after = image.value;
+  change.seq = image.seq;
+  const std::string& before = undo_.back().value;
+  if (need == Need::kBoth && Live(before)) change.before = before;
+}
+
+Status CommitGroup::JoinParticipants(Batch& batch) {
+  if (changes_.empty()) return {};
+  for (size_t i = 0; i < listeners_.participants.size(); ++i) {
+    CommitParticipant& participant = *listeners_.participants[i];
+    const bool needs = std::any_of(changes_.begin(), changes_.end(), [&](const Change& change) {
+      return participant.NeedOf(change.table) != Need::kNone;
+    });
+    if (!needs) continue;
+    Status joined = participant.Join(changes_, batch.meta);
+    if (joined) {
+      joined_.push_back(&participant);
+      continue;
+    }
+    for (CommitParticipant* earlier : joined_) earlier->TakeBack();
+    joined_.clear();
+    return joined;
+  }
+  joined_.clear();
+  return {};
+}
+
+std::shared_ptr<const CommittedGroup> CommitGroup::TakeCommitted() {
+  if (committed_.empty()) return nullptr;
+  auto group = std::make_shared<CommittedGroup>();
+  group->batches = std::move(committed_);
+  group->last_seq = seqs_.last();
+  return group;
 }
 
 Result<bool> CommitGroup::NextVersion(RowOp& op, const Image& image, std::string& next) {
@@ -121,6 +217,7 @@ Result<bool> CommitGroup::NextVersion(RowOp& op, const Image& image, std::string
     next = std::move(op.value);
     return true;
   }
+  if (op.kind == RowOpKind::kErase) return !image.value.empty();
   if (image.seq == op.seen && !op.value.empty()) {
     next = std::move(op.value);
     return true;
@@ -136,7 +233,7 @@ Result<bool> CommitGroup::NextVersion(RowOp& op, const Image& image, std::string
   return true;
 }
 
-Result<CommitGroup::Image*> CommitGroup::Find(const RowOp& op, Seq read_at) {
+Result<CommitGroup::Image*> CommitGroup::Find(const RowOp& op, Seq read_at, Need need) {
   if (const auto it = by_key_.find(op.key); it != by_key_.end()) {
     Image& image = *it->second;
     if (!image.loaded) KALAM_TRY(Load(image));
@@ -148,7 +245,8 @@ Result<CommitGroup::Image*> CommitGroup::Find(const RowOp& op, Seq read_at) {
   // A version that is written as given needs no look at the one before it, when that is surely the one the
   // writer saw. Inserts are looked at: they must not replace a live row whatever their writer believed, and a
   // miss is cheap.
-  const bool as_given = op.kind != RowOpKind::kInsert && !op.value.empty() && op.seen != Seq();
+  const bool changes = op.kind == RowOpKind::kUpdate || op.kind == RowOpKind::kDelete;
+  const bool as_given = changes && !op.value.empty() && op.seen != Seq() && need != Need::kBoth;
   if (as_given && recent_.Proves(op.key, op.seen, read_at)) {
     fresh.stored_seq = fresh.seq = op.seen;
   } else {
@@ -193,6 +291,7 @@ void CommitGroup::TakeBack() {
     it->image->changed = it->changed;
   }
   undo_.clear();
+  changes_.clear();
 }
 
 // The range deletion runs before the group's rows are written (Collect), so rows of earlier batches are taken
@@ -222,6 +321,12 @@ void CommitGroup::Collect(rocksdb::WriteBatch& out) const {
   std::string seq_key;
   for (const Image& image : images_) {
     if (!image.changed) continue;
+    if (image.value.empty()) {
+      out.Delete(database_.rows, SliceOf(image.key));
+    } else {
+      out.Put(database_.rows, SliceOf(image.key), image.value);
+    }
+    if (!image.indexed) continue;
     const std::string_view prefix = image.key.substr(0, image.prefix_size);
     if (image.stored_seq != Seq()) {
       seq_key = prefix;
@@ -230,9 +335,9 @@ void CommitGroup::Collect(rocksdb::WriteBatch& out) const {
       // disappears at the first flush or compaction that sees both.
       out.SingleDelete(database_.by_seq, seq_key);
     }
+    if (image.value.empty()) continue;
     seq_key = prefix;
     AppendSeq(image.seq, seq_key);
-    out.Put(database_.rows, SliceOf(image.key), image.value);
     out.Put(database_.by_seq, seq_key, SliceOf(image.key.substr(image.prefix_size)));
   }
   for (const MetaOp& op : meta_) {

@@ -7,10 +7,13 @@
 //   3. Of several versions that the group gives a row only the last is written, yet each has its own _seq.
 //   by_seq loses the
 //      entry of the version that the database holds and gains that of the last one.
+//   4. What was accepted is recorded as changes, each version of a row by itself, as far as listeners need
+//   it.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -21,6 +24,7 @@
 #include "base/error.h"
 #include "base/ids.h"
 #include "hot/batch.h"
+#include "hot/change.h"
 #include "hot/database.h"
 #include "hot/recent_commits.h"
 #include "hot/seq.h"
@@ -48,8 +52,13 @@ class SchemaVersions {
 class CommitGroup {
  public:
   CommitGroup(const Database& database, SchemaVersions& versions, RecentCommits& recent, SeqGenerator& seqs,
-              int64_t wall_millis)
-      : database_(database), versions_(versions), recent_(recent), seqs_(seqs), wall_millis_(wall_millis) {}
+              const CommitListeners& listeners, int64_t wall_millis)
+      : database_(database),
+        versions_(versions),
+        recent_(recent),
+        seqs_(seqs),
+        listeners_(listeners),
+        wall_millis_(wall_millis) {}
   CommitGroup(const CommitGroup&) = delete;
   CommitGroup& operator=(const CommitGroup&) = delete;
 
@@ -59,6 +68,9 @@ class CommitGroup {
   // False when nothing that was accepted changes anything.
   bool writes() const { return writes_; }
   void Collect(rocksdb::WriteBatch& out) const;
+  // What the accepted batches did, for observers; nullptr when it is of no interest to any. Call once, after
+  // the write.
+  std::shared_ptr<const CommittedGroup> TakeCommitted();
 
  private:
   // The newest version of one row inside the group.
@@ -70,6 +82,7 @@ class CommitGroup {
     std::string value;  // newest bytes; empty = no entry, or not read (then `loaded` is false)
     bool loaded = false;
     bool changed = false;
+    bool indexed = true;  // has an entry in by_seq
   };
   // What an operation replaced, to be put back when a later one of its batch is refused.
   struct Undo {
@@ -82,9 +95,15 @@ class CommitGroup {
 
   Status AddRows(Batch& batch, CommitResult& result);
   Status AddRow(RowOp& op, Seq read_at, CommitResult& result);
+  void Append(RowOp& op, CommitResult& result);
+  Status Purge(const RowOp& op, CommitResult& result);
+  void Replace(Image& image, std::string next, Seq seq);
+  // Keeps the change that the newest entry of undo_ made, if anybody needs it.
+  void Record(const Image& image, Need need);
+  Status JoinParticipants(Batch& batch);
   // Decides what the operation writes: fills `next`, or answers false when it writes nothing.
   Result<bool> NextVersion(RowOp& op, const Image& image, std::string& next);
-  Result<Image*> Find(const RowOp& op, Seq read_at);
+  Result<Image*> Find(const RowOp& op, Seq read_at, Need need);
   Status Load(Image& image);
   bool Dropped(std::string_view key) const;
   void TakeBack();
@@ -94,13 +113,17 @@ class CommitGroup {
   SchemaVersions& versions_;
   RecentCommits& recent_;
   SeqGenerator& seqs_;
+  const CommitListeners& listeners_;
   const int64_t wall_millis_;
 
   std::deque<Image> images_;  // stable addresses
   std::unordered_map<std::string_view, Image*> by_key_;
   std::vector<MetaOp> meta_;
   std::vector<TableId> dropped_;
-  std::vector<Undo> undo_;  // of the batch being added
+  std::vector<Undo> undo_;                  // of the batch being added
+  std::vector<Change> changes_;             // of the batch being added
+  std::vector<CommitParticipant*> joined_;  // by the batch being added
+  std::vector<CommittedBatch> committed_;
   bool writes_ = false;
 };
 

@@ -38,6 +38,7 @@ Committer::Committer(Database database, const StoreOptions& options, const Clock
       durability_(options.durability),
       queue_bytes_max_(options.commit_queue_bytes_max),
       clock_(clock),
+      positions_(ceiling),
       write_(std::make_unique<rocksdb::WriteBatch>()),
       recent_(ceiling),
       seqs_(options.worker_id, ceiling),
@@ -142,12 +143,14 @@ void Committer::TakeGroup() {
 }
 
 void Committer::CommitTaken() {
+  std::shared_ptr<const CommittedGroup> committed;
   if (!failed_) {
-    CommitGroup group(database_, versions_, recent_, seqs_, clock_.WallMillis());
+    CommitGroup group(database_, versions_, recent_, seqs_, listeners_, clock_.WallMillis());
     for (Pending& pending : group_) pending.result = group.Add(pending.batch);
     if (group.writes()) {
       if (const Status written = Write(group); written) {
         last_seq_.store(seqs_.last().value, std::memory_order_release);
+        committed = group.TakeCommitted();
       } else {
         failed_ = true;
         observe::LogError("{}; no write is accepted until the server is restarted", written.error().message);
@@ -164,6 +167,8 @@ void Committer::CommitTaken() {
     pending.done(std::move(pending.result));
   }
   group_.clear();
+  if (committed == nullptr) return;
+  for (CommitObserver* observer : listeners_.observers) observer->OnCommitted(committed);
 }
 
 Status Committer::Write(const CommitGroup& group) {
@@ -172,10 +177,13 @@ Status Committer::Write(const CommitGroup& group) {
   RaiseCeiling();
   rocksdb::WriteOptions options;
   options.sync = durability_ == Durability::kSync;
+  const uint64_t end = database_.db->GetLatestSequenceNumber() + static_cast<uint64_t>(write_->Count());
+  positions_.Expect(end, seqs_.last());
   const int64_t start = clock_.MonotonicNanos();
   const rocksdb::Status status = database_.db->Write(options, write_.get());
   if (write_->GetDataSize() > kWriteBytesKept) write_ = std::make_unique<rocksdb::WriteBatch>();
   if (!status.ok()) return Fail(FromRocks(status, "write"));
+  assert(database_.db->GetLatestSequenceNumber() == end);
   if (options.sync) NoteSyncMicros((clock_.MonotonicNanos() - start) / 1000);
   return {};
 }

@@ -24,8 +24,10 @@
 
 #include "base/clock.h"
 #include "hot/batch.h"
+#include "hot/change.h"
 #include "hot/commit_group.h"
 #include "hot/database.h"
+#include "hot/positions.h"
 #include "hot/recent_commits.h"
 #include "hot/seq.h"
 #include "hot/store.h"
@@ -47,6 +49,14 @@ class Committer {
   void Submit(Batch batch, CommitDone done);
   // Completes what waits and refuses what comes. Idempotent.
   void Stop();
+
+  // Before the first Submit.
+  void AddObserver(CommitObserver& observer) { listeners_.observers.push_back(&observer); }
+  void AddParticipant(CommitParticipant& participant) { listeners_.participants.push_back(&participant); }
+
+  // The last _seq that a read at this position of the database can find: rows up to it are there, later ones
+  // are not.
+  Seq SeqAt(uint64_t database_position) const { return positions_.SeqAt(database_position); }
 
   void SetSchemaVersion(TableId table, uint32_t version) { versions_.Set(table, version); }
   Seq last_seq() const { return Seq(last_seq_.load(std::memory_order_acquire)); }
@@ -90,6 +100,8 @@ class Committer {
   bool stopping_ = false;
 
   SchemaVersions versions_;
+  CommitListeners listeners_;
+  CommitPositions positions_;
 
   // Of the draining thread only; mu_ orders one after the other:
   std::vector<Pending> group_;

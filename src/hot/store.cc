@@ -6,6 +6,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/filter_policy.h>
+#include <rocksdb/snapshot.h>
 #include <rocksdb/table.h>
 
 #include <algorithm>
@@ -224,13 +225,16 @@ void Store::Stop() {
 }
 
 Snapshot::Snapshot(Snapshot&& other) noexcept
-    : store_(std::exchange(other.store_, nullptr)), snapshot_(std::exchange(other.snapshot_, nullptr)) {}
+    : store_(std::exchange(other.store_, nullptr)),
+      snapshot_(std::exchange(other.snapshot_, nullptr)),
+      seq_(other.seq_) {}
 
 Snapshot& Snapshot::operator=(Snapshot&& other) noexcept {
   if (this == &other) return *this;
   if (snapshot_ != nullptr) store_->impl_->db->ReleaseSnapshot(snapshot_);
   store_ = std::exchange(other.store_, nullptr);
   snapshot_ = std::exchange(other.snapshot_, nullptr);
+  seq_ = other.seq_;
   return *this;
 }
 
@@ -242,6 +246,7 @@ Snapshot Store::TakeSnapshot() const {
   Snapshot snapshot;
   snapshot.store_ = this;
   snapshot.snapshot_ = impl_->db->GetSnapshot();
+  snapshot.seq_ = impl_->committer->SeqAt(snapshot.snapshot_->GetSequenceNumber());
   return snapshot;
 }
 
@@ -334,6 +339,9 @@ CommitResult Store::Commit(Batch batch) {
   ready.wait(lock, [&] { return result.has_value(); });
   return std::move(*result);
 }
+
+void Store::AddObserver(CommitObserver& observer) { impl_->committer->AddObserver(observer); }
+void Store::AddParticipant(CommitParticipant& participant) { impl_->committer->AddParticipant(participant); }
 
 void Store::SetSchemaVersion(TableId table, uint32_t version) {
   impl_->committer->SetSchemaVersion(table, version);

@@ -18,6 +18,7 @@
 #include "base/ids.h"
 #include "base/limits.h"
 #include "hot/batch.h"
+#include "hot/change.h"
 
 namespace rocksdb {
 class Env;
@@ -70,10 +71,14 @@ class Snapshot {
   Snapshot& operator=(Snapshot&& other) noexcept;
   ~Snapshot();
 
+  // Exact: every change with a _seq up to it is in the snapshot, every later one is not.
+  Seq seq() const { return seq_; }
+
  private:
   friend class Store;
   const Store* store_ = nullptr;
   const rocksdb::Snapshot* snapshot_ = nullptr;
+  Seq seq_;
 };
 
 // Walks keys of [begin, end) in order, forwards or backwards.
@@ -122,6 +127,10 @@ class Store {
   void Submit(Batch batch, CommitDone done);
   // Submit and wait. Not from a CommitDone.
   CommitResult Commit(Batch batch);
+
+  // Who joins commits and who learns of them (hot/change.h). Before the first commit; they outlive Stop().
+  void AddObserver(CommitObserver& observer);
+  void AddParticipant(CommitParticipant& participant);
 
   // Tells the committer a table's schema version outside a batch: at start, for tables that exist already.
   void SetSchemaVersion(TableId table, uint32_t version);
