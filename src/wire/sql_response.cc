@@ -241,7 +241,7 @@ Status AppendValueJson(const Value& value, std::string& out) {
   const size_t start = out.size();
   if (AppendValue(value, out)) return {};
   out.resize(start);
-  return Fail(ErrorCode::kExecution, "NaN and infinity cannot be given as JSON");
+  return Fail(ErrorCode::kInvalidOperation, "NaN and infinity cannot be given as JSON");
 }
 
 void AppendResultColumnJson(const ResultColumn& column, size_t index, std::string& out) {
@@ -312,7 +312,7 @@ Status SqlResponse::Row(std::span<const Value> values) {
       const std::string name =
           column == real_columns_.end() ? std::to_string(i + 1) : "'" + column->second + "'";
       return Fail(
-          ErrorCode::kExecution,
+          ErrorCode::kInvalidOperation,
           "Column " + name + " holds NaN or infinity, which cannot be given as JSON; cast it to TEXT");
     }
   }

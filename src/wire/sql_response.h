@@ -23,7 +23,8 @@
 namespace kalam::wire {
 
 // Appends one value as clients expect it (64-bit integers and decimals as text, bytes as an array of numbers,
-// ...). kExecution for NaN and infinity, which JSON has no text for.
+// ...). kInvalidOperation (whose text every role may see) for NaN and infinity, which JSON has no
+// text for.
 Status AppendValueJson(const Value& value, std::string& out);
 // {"name":..,"data_type":..,"index":..,"flags":[..]}
 void AppendResultColumnJson(const ResultColumn& column, size_t index, std::string& out);

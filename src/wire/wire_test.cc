@@ -207,7 +207,7 @@ TEST(ValueJsonTest, NonFiniteNumbersFail) {
   const Status nan =
       AppendValueJson(Value::Real(TypeKind::kDouble, std::numeric_limits<double>::quiet_NaN()), out);
   ASSERT_FALSE(nan);
-  EXPECT_EQ(nan.error().code, ErrorCode::kExecution);
+  EXPECT_EQ(nan.error().code, ErrorCode::kInvalidOperation);
   const std::array<float, 2> vector = {1.0f, std::numeric_limits<float>::infinity()};
   const std::string_view bytes(reinterpret_cast<const char*>(vector.data()), sizeof vector);
   EXPECT_FALSE(AppendValueJson(Value::Bytes(TypeKind::kEmbedding, bytes), out));
