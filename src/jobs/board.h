@@ -37,8 +37,8 @@ class Board {
   std::vector<JobPtr> List() const;  // oldest first
   size_t active() const { return active_; }
 
-  // The waiting job that is due first, whose lane is free; claims it and its lane. nullptr when there is none;
-  // then `next_due_ms` is when to look again, if any job waits for a time.
+  // The waiting job that is due first, whose lane is free; claims it and its lane. nullptr when there is
+  // none; then `next_due_ms` is when to look again, if any job waits for a time.
   JobPtr Claim(int64_t now_ms, std::optional<int64_t>& next_due_ms);
   // The thread is done with it: the job waits again when its state says so.
   void Release(std::string_view id);

@@ -45,10 +45,11 @@ void PlannerThread::Run() {
       continue;
     }
     lock.unlock();
+    const int64_t started = NowMillis();
     const Status status = next->planner.plan();
     if (!status) observe::LogWarn("Planning {} failed: {}", next->planner.name, status.error().message);
-    next->at_ms = NowMillis() + next->planner.interval_ms;
     lock.lock();
+    next->at_ms = started + next->planner.interval_ms;
   }
 }
 

@@ -1,7 +1,7 @@
 // PlannerThread: calls the server's periodic decisions when their time has come. Private to jobs.
 //
-// Owner: the scheduler. Threads: Start, Stop and Wake from any thread; the planners run on its one thread, one
-// after the other. A planner that fails is logged and asked again after its interval.
+// Owner: the scheduler. Threads: Start, Stop and Wake from any thread; the planners run on its one thread,
+// one after the other. A planner that fails is logged and asked again after its interval.
 #pragma once
 
 #include <condition_variable>

@@ -309,8 +309,8 @@ void Scheduler::Impl::RunClaimed(const JobPtr& claimed) {
   }
   const int64_t cpu_before = ThreadCpuMicros();
   const Executor* executor = ExecutorOf(job->type);
-  Result<RoundOutcome> outcome = Fail(
-      ErrorCode::kUnsupported, fmt::format("This server has no {} jobs", JobTypeName(job->type)));
+  Result<RoundOutcome> outcome =
+      Fail(ErrorCode::kUnsupported, fmt::format("This server has no {} jobs", JobTypeName(job->type)));
   if (!parameters) {
     outcome = Fail(parameters.error());
   } else if (executor != nullptr) {
@@ -458,9 +458,9 @@ Result<JobPtr> Scheduler::Create(JobRequest request) {
   Impl& impl = *impl_;
   const Executor* executor = impl.ExecutorOf(request.type);
   if (executor == nullptr) {
-    return Fail(Error(ErrorCode::kUnsupported,
-                      fmt::format("{} jobs are not supported yet", TypeTitle(request.type)))
-                    .With("feature", std::string(JobTypeName(request.type)) + " jobs"));
+    return Fail(
+        Error(ErrorCode::kUnsupported, fmt::format("{} jobs are not supported yet", TypeTitle(request.type)))
+            .With("feature", std::string(JobTypeName(request.type)) + " jobs"));
   }
   KALAM_TRY(executor->Validate(request.parameters));
   std::lock_guard write(impl.write_mu);
@@ -518,8 +518,7 @@ Result<JobPtr> Scheduler::Cancel(std::string_view id, std::string_view by) {
   std::lock_guard write(impl.write_mu);
   const JobPtr current = Find(id);
   if (current == nullptr) return NotFound(id);
-  if (IsTerminal(current->status))
-    return CannotCancel(*current, "in status " + StatusTitle(current->status));
+  if (IsTerminal(current->status)) return CannotCancel(*current, "in status " + StatusTitle(current->status));
   const Executor* executor = impl.ExecutorOf(current->type);
   const CancelRule rule = executor == nullptr ? CancelRule::kAnytime : executor->info().cancel;
   const bool running = current->status == JobStatus::kRunning;
@@ -528,8 +527,9 @@ Result<JobPtr> Scheduler::Cancel(std::string_view id, std::string_view by) {
                                               TypeTitle(current->type)));
   }
   if (running && rule == CancelRule::kWhileWaiting) {
-    return CannotCancel(*current, fmt::format("{} in status Running: {} jobs cannot be cancelled while they run",
-                                              current->id, TypeTitle(current->type)));
+    return CannotCancel(
+        *current, fmt::format("{} in status Running: {} jobs cannot be cancelled while they run", current->id,
+                              TypeTitle(current->type)));
   }
   Job next = *current;
   next.cancelled_by = by;
