@@ -10,9 +10,11 @@
 #include "duckdb/main/config.hpp"
 #include "duckdb/main/connection.hpp"
 #include "duckdb/main/database.hpp"
+#include "engine/bound_predicate.h"
 #include "engine/memory_guard.h"
 #include "engine/parse.h"
 #include "engine/query_connection.h"
+#include "engine/run_state.h"
 #include "engine/scalar_functions.h"
 #include "engine/scan_function.h"
 #include "engine/translate.h"
@@ -77,6 +79,18 @@ struct Lane {
   std::unique_ptr<QueryConnection> connection;
 };
 
+// Where predicates are bound and evaluated: a connection that runs no queries.
+struct PredicateLane {
+  PredicateLane(std::shared_ptr<Database> database_in, Random& random)
+      : database(std::move(database_in)), connection(database->instance()) {
+    connection.context->registered_state->Insert(kRunStateKey, duckdb::make_shared_ptr<RunState>(random));
+  }
+
+  const std::shared_ptr<Database> database;
+  duckdb::Connection connection;
+  std::mutex bind_mu;  // one binding at a time
+};
+
 Error TimeIsOver() { return {ErrorCode::kDeadline, "The statement ran longer than its time limit"}; }
 
 }  // namespace
@@ -91,6 +105,8 @@ struct Engine::Impl {
   Result<Lane> Take(const StatementContext& context);
   void Return(Lane lane);
   Status Open(Lane& lane);
+  Result<std::shared_ptr<PredicateLane>> OpenPredicateLane();
+  Status OpenDatabase(const std::function<void(const std::shared_ptr<Database>&)>& connect);
 
   const EngineOptions options;
   const Clock& clock;
@@ -102,6 +118,7 @@ struct Engine::Impl {
   // Guarded by mu. A lane without connection is opened by whoever takes it.
   std::vector<Lane> free_lanes;
   std::shared_ptr<Database> database;
+  std::shared_ptr<PredicateLane> predicate_lane;
   std::unique_ptr<Watchdog> watchdog;
 };
 
@@ -129,6 +146,27 @@ Result<Lane> Engine::Impl::Take(const StatementContext& context) {
 }
 
 Status Engine::Impl::Open(Lane& lane) {
+  return OpenDatabase([&](const std::shared_ptr<Database>& current) {
+    lane.connection = std::make_unique<QueryConnection>(current->instance(), random, options.prepared_max);
+    lane.database = current;
+  });
+}
+
+Result<std::shared_ptr<PredicateLane>> Engine::Impl::OpenPredicateLane() {
+  {
+    std::lock_guard lock(mu);
+    if (predicate_lane != nullptr && predicate_lane->database == database) return predicate_lane;
+  }
+  std::shared_ptr<PredicateLane> lane;
+  KALAM_TRY(OpenDatabase([&](const std::shared_ptr<Database>& current) {
+    lane = std::make_shared<PredicateLane>(current, random);
+  }));
+  std::lock_guard lock(mu);
+  predicate_lane = lane;
+  return lane;
+}
+
+Status Engine::Impl::OpenDatabase(const std::function<void(const std::shared_ptr<Database>&)>& connect) {
   std::lock_guard opening(open_mu);
   std::shared_ptr<Database> current;
   {
@@ -137,8 +175,7 @@ Status Engine::Impl::Open(Lane& lane) {
   }
   try {
     if (current == nullptr) current = std::make_shared<Database>(options);
-    lane.connection = std::make_unique<QueryConnection>(current->instance(), random, options.prepared_max);
-    lane.database = current;
+    connect(current);
   } catch (const std::exception& exception) {
     return Fail(ErrorCode::kInternal, fmt::format("The query engine cannot be opened: {}",
                                                   duckdb::ErrorData(exception).RawMessage()));
@@ -201,6 +238,17 @@ Result<int64_t> Engine::Run(const RunRequest& request, RowSink& sink) const {
   Result<int64_t> rows = lane.connection->Run(statement, request, sink, *impl_->watchdog, impl_->clock);
   impl_->Return(std::move(lane));
   return rows;
+}
+
+Result<std::shared_ptr<const BoundPredicate>> Engine::BindPredicate(const ParsedStatementPtr& select,
+                                                                    std::span<const ResultColumn> columns,
+                                                                    const Principal& principal) const {
+  const auto* const statement = dynamic_cast<const Statement*>(select.get());
+  if (statement == nullptr) return Fail(ErrorCode::kInternal, "The statement was not made by the engine");
+  KALAM_ASSIGN(const std::shared_ptr<PredicateLane> lane, impl_->OpenPredicateLane());
+  std::lock_guard binding(lane->bind_mu);
+  KALAM_ASSIGN(auto bound, BindWhere(*statement, columns, principal, *lane->connection.context, lane));
+  return std::shared_ptr<const BoundPredicate>(std::move(bound));
 }
 
 Result<Value> Engine::Cast(const Value& value, const DataType& type, Arena& arena) const {

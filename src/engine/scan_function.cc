@@ -11,6 +11,7 @@
 #include "duckdb/planner/expression/bound_conjunction_expression.hpp"
 #include "duckdb/planner/expression/bound_constant_expression.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
+#include "engine/chunk_writer.h"
 #include "engine/run_state.h"
 #include "engine/translate.h"
 #include "engine/tree.h"
@@ -53,22 +54,6 @@ struct ScanBindData final : duckdb::TableFunctionData {
   bool Equals(const duckdb::FunctionData& other) const override {
     return slot == other.Cast<ScanBindData>().slot;
   }
-};
-
-class ChunkWriter final : public BatchWriter {
- public:
-  explicit ChunkWriter(size_t columns) { writers_.reserve(columns); }
-  void Clear() { writers_.clear(); }
-  void Add(duckdb::Vector& vector, TypeKind kind) { writers_.emplace_back(vector, kind); }
-  size_t capacity() const override { return STANDARD_VECTOR_SIZE; }
-  void Set(size_t column, size_t row, const Value& value) override {
-    if (!writers_[column].Set(row, value)) kind_mismatch_ = true;
-  }
-  bool kind_mismatch() const { return kind_mismatch_; }
-
- private:
-  std::vector<ColumnWriter> writers_;
-  bool kind_mismatch_ = false;
 };
 
 struct ScanState final : duckdb::GlobalTableFunctionState {
