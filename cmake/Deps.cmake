@@ -46,6 +46,16 @@ find_package(CLI11 REQUIRED)
 # --- zlib: compressed replies (Debian zlib1g-dev)
 find_package(ZLIB REQUIRED)
 
+# --- libdeflate: compressed live messages (Debian libdeflate-dev)
+find_path(DEFLATE_INCLUDE_DIR libdeflate.h REQUIRED)
+find_library(DEFLATE_LIBRARY deflate REQUIRED)
+if(NOT TARGET libdeflate::libdeflate)
+  add_library(libdeflate::libdeflate UNKNOWN IMPORTED)
+  set_target_properties(libdeflate::libdeflate PROPERTIES
+    IMPORTED_LOCATION ${DEFLATE_LIBRARY}
+    INTERFACE_INCLUDE_DIRECTORIES ${DEFLATE_INCLUDE_DIR})
+endif()
+
 # --- libcurl: object storage and client requests (Debian libcurl4-openssl-dev)
 find_package(CURL REQUIRED)
 

@@ -1,5 +1,7 @@
 #include "wire/json_text.h"
 
+#include <simdjson.h>
+
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -7,6 +9,8 @@
 
 namespace kalam::wire {
 namespace {
+
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
 enum : uint8_t { kPlain = 0, kEscape = 1, kWide = 2 };
 
@@ -100,7 +104,7 @@ void AppendJsonString(std::string_view text, std::string& out) {
     }
     out.append(text, copied, i - copied);
     if (kClasses[bytes[i]] == kWide) {
-      out += "\xEF\xBF\xBD";
+      out += kReplacement;
     } else {
       AppendEscape(bytes[i], out);
     }
@@ -108,6 +112,22 @@ void AppendJsonString(std::string_view text, std::string& out) {
   }
   out.append(text, copied, text.size() - copied);
   out.push_back('"');
+}
+
+bool IsUtf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
+
+void AppendUtf8(std::string_view text, std::string& out) {
+  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
+  for (size_t i = 0; i < text.size();) {
+    const size_t length = bytes[i] < 0x80 ? 1 : SequenceLength(bytes + i, text.size() - i);
+    if (length == 0) {
+      out += kReplacement;
+      ++i;
+    } else {
+      out.append(text, i, length);
+      i += length;
+    }
+  }
 }
 
 void AppendJsonKey(std::string_view name, std::string& out) {

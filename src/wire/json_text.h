@@ -10,6 +10,11 @@ namespace kalam::wire {
 // Appends `text` as a JSON string with quotes and escapes; invalid UTF-8 becomes U+FFFD.
 void AppendJsonString(std::string_view text, std::string& out);
 
+// True when `text` is valid UTF-8.
+bool IsUtf8(std::string_view text);
+// Appends `text`; invalid UTF-8 becomes U+FFFD.
+void AppendUtf8(std::string_view text, std::string& out);
+
 // `"name":`, for names that need no escape.
 void AppendJsonKey(std::string_view name, std::string& out);
 

@@ -18,16 +18,8 @@
 
 #include "base/error.h"
 #include "model/result.h"
-#include "wire/json_text.h"
 
 namespace kalam::wire {
-
-// Appends one value as clients expect it (64-bit integers and decimals as text, bytes as an array of numbers,
-// ...). kInvalidOperation (whose text every role may see) for NaN and infinity, which JSON has no
-// text for.
-Status AppendValueJson(const Value& value, std::string& out);
-// {"name":..,"data_type":..,"index":..,"flags":[..]}
-void AppendResultColumnJson(const ResultColumn& column, size_t index, std::string& out);
 
 // One request's answer. Not thread-safe; handed from thread to thread with the request.
 class SqlResponse final : public RowSink {

@@ -12,6 +12,7 @@
 #include "wire/sql_request.h"
 #include "wire/sql_response.h"
 #include "wire/time_text.h"
+#include "wire/value_json.h"
 
 namespace kalam::wire {
 namespace {
