@@ -5,6 +5,7 @@
 #include <string>
 
 #include "wire/auth_request.h"
+#include "wire/json_text.h"
 #include "wire/sql_request.h"
 #include "wire/sql_response.h"
 
