@@ -8,6 +8,7 @@
 #include "wire/json_text.h"
 #include "wire/sql_request.h"
 #include "wire/sql_response.h"
+#include "wire/value_json.h"
 
 namespace {
 
