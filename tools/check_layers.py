@@ -44,7 +44,7 @@ MAY_INCLUDE = {
     "cold": OPEN | {"hot", "engine"},
     "auth": OPEN | {"hot", "catalog"},
     "tables": OPEN | {"hot", "cold", "engine", "catalog"},
-    "live": OPEN | {"engine", "tables/change.h"},
+    "live": OPEN | {"wire", "hot", "engine", "catalog", "auth", "tables"},
     "topics": OPEN | {"hot", "catalog", "tables/change.h"},
     "jobs": OPEN | {"hot", "cold", "catalog", "auth", "tables", "topics", "live"},
     "system": below(7),
