@@ -84,10 +84,12 @@ void FoldConstants(duckdb::ClientContext& context, duckdb::unique_ptr<Expression
       *expression, [&](duckdb::unique_ptr<Expression>& child) { FoldConstants(context, child); });
 }
 
-class Predicate final : public BoundPredicate {
+class Predicate final : public BoundPredicate, private PredicateScratch::User {
  public:
-  Predicate(duckdb::ClientContext& context, std::shared_ptr<void> keep_alive)
-      : keep_alive_(std::move(keep_alive)), context_(context) {}
+  Predicate(duckdb::ClientContext& context, std::shared_ptr<PredicateScratch> scratch,
+            std::shared_ptr<void> keep_alive)
+      : keep_alive_(std::move(keep_alive)), context_(context), scratch_(std::move(scratch)) {}
+  ~Predicate() override { scratch_->Forget(*this); }
 
   // `expression` reads column i of a row as binding {kTableIndex, i}; `now` is the position of the time.
   void Adopt(duckdb::unique_ptr<Expression> expression, std::span<const ResultColumn> columns, size_t now) {
@@ -118,8 +120,6 @@ class Predicate final : public BoundPredicate {
         });
     types_ = std::move(types);
     Sort();
-    chunk_.Initialize(duckdb::Allocator::DefaultAllocator(), types_);
-    executor_ = std::make_unique<duckdb::ExpressionExecutor>(context_, *expression_);
   }
 
   std::span<const size_t> columns() const override { return read_; }
@@ -131,18 +131,21 @@ class Predicate final : public BoundPredicate {
     if (rows == 0) return {};
     std::lock_guard lock(mu_);
     try {
-      chunk_.Reset();
+      if (vectors_ == nullptr) vectors_ = std::make_unique<Vectors>(context_, *expression_, types_);
+      scratch_->Used(const_cast<Predicate&>(*this));
+      duckdb::DataChunk& chunk = vectors_->chunk;
+      chunk.Reset();
       ChunkWriter writer(read_.size());
-      for (size_t i = 0; i < read_.size(); ++i) writer.Add(chunk_.data[positions_[i]], kinds_[i]);
+      for (size_t i = 0; i < read_.size(); ++i) writer.Add(chunk.data[positions_[i]], kinds_[i]);
       fill(writer);
       if (writer.kind_mismatch())
         return Fail(ErrorCode::kInternal, "a row has a value of another type than its column");
       if (now_position_) {
-        chunk_.data[*now_position_].Reference(duckdb::Value::TIMESTAMP(duckdb::timestamp_t(now_micros)));
+        chunk.data[*now_position_].Reference(duckdb::Value::TIMESTAMP(duckdb::timestamp_t(now_micros)));
       }
-      chunk_.SetCardinality(rows);
+      chunk.SetCardinality(rows);
       duckdb::SelectionVector selected(STANDARD_VECTOR_SIZE);
-      const duckdb::idx_t count = executor_->SelectExpression(chunk_, selected);
+      const duckdb::idx_t count = vectors_->executor.SelectExpression(chunk, selected);
       for (duckdb::idx_t i = 0; i < count; ++i) matches[selected.get_index(i)] = 1;
     } catch (const std::exception& exception) {
       return Fail(Translate(duckdb::ErrorData(exception), Stage::kRun));
@@ -151,6 +154,12 @@ class Predicate final : public BoundPredicate {
   }
 
  private:
+  bool TryRelease() override {
+    std::unique_lock lock(mu_, std::try_to_lock);
+    if (lock) vectors_.reset();
+    return lock.owns_lock();
+  }
+
   // Ascending columns, as columns() promises.
   void Sort() {
     std::vector<size_t> order(read_.size());
@@ -172,26 +181,59 @@ class Predicate final : public BoundPredicate {
   const std::shared_ptr<void> keep_alive_;  // owns context_; goes last
   duckdb::ClientContext& context_;
   duckdb::unique_ptr<Expression> expression_;
-  duckdb::vector<LogicalType> types_;  // of chunk_
-  // Parallel: the column, where it stands in chunk_, its kind.
+  duckdb::vector<LogicalType> types_;  // of the chunk
+  // Parallel: the column, where it stands in the chunk, its kind.
   std::vector<size_t> read_;
   std::vector<size_t> positions_;
   std::vector<TypeKind> kinds_;
   std::optional<size_t> now_position_;
 
-  mutable std::mutex mu_;  // one evaluation at a time
-  mutable duckdb::DataChunk chunk_;
-  std::unique_ptr<duckdb::ExpressionExecutor> executor_;
+  struct Vectors {
+    Vectors(duckdb::ClientContext& context, const Expression& expression,
+            const duckdb::vector<LogicalType>& types)
+        : executor(context, expression) {
+      chunk.Initialize(duckdb::Allocator::DefaultAllocator(), types);
+    }
+    duckdb::DataChunk chunk;
+    duckdb::ExpressionExecutor executor;
+  };
+  const std::shared_ptr<PredicateScratch> scratch_;
+  mutable std::mutex mu_;                     // one evaluation at a time
+  mutable std::unique_ptr<Vectors> vectors_;  // guarded by mu_; made when needed
 };
 
 }  // namespace
 
+void PredicateScratch::Used(User& user) {
+  std::lock_guard lock(mu_);
+  if (const auto place = places_.find(&user); place != places_.end()) {
+    users_.splice(users_.begin(), users_, place->second);
+    return;
+  }
+  users_.push_front(&user);
+  places_[&user] = users_.begin();
+  // One that is in use now stays beyond the limit until a later look.
+  while (users_.size() > users_max_ && users_.back()->TryRelease()) {
+    places_.erase(users_.back());
+    users_.pop_back();
+  }
+}
+
+void PredicateScratch::Forget(User& user) {
+  std::lock_guard lock(mu_);
+  const auto place = places_.find(&user);
+  if (place == places_.end()) return;
+  users_.erase(place->second);
+  places_.erase(place);
+}
+
 Result<std::unique_ptr<BoundPredicate>> BindWhere(const Statement& statement,
                                                   std::span<const ResultColumn> columns,
                                                   const Principal& principal, duckdb::ClientContext& context,
+                                                  std::shared_ptr<PredicateScratch> scratch,
                                                   std::shared_ptr<void> keep_alive) {
   KALAM_ASSIGN(const duckdb::SelectNode* const node, NodeOf(statement));
-  auto predicate = std::make_unique<Predicate>(context, std::move(keep_alive));
+  auto predicate = std::make_unique<Predicate>(context, std::move(scratch), std::move(keep_alive));
   const std::string alias = node->from_table->alias;
   auto where = node->where_clause
                    ? node->where_clause->Copy()

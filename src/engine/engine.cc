@@ -26,6 +26,7 @@ namespace {
 // The version of the headers that this file is compiled with; they do not carry it themselves.
 constexpr std::string_view kHeaderVersion = "v1.4.4";
 constexpr int64_t kConstantNanosMax = 5'000'000'000;
+constexpr size_t kWarmPredicates = 128;  // keep the memory that they evaluate in
 constexpr auto kLookEvery = std::chrono::milliseconds(5);
 
 // Settings that only SQL can reach, before the configuration is locked.
@@ -89,6 +90,7 @@ struct PredicateLane {
   const std::shared_ptr<Database> database;
   duckdb::Connection connection;
   std::mutex bind_mu;  // one binding at a time
+  const std::shared_ptr<PredicateScratch> scratch = std::make_shared<PredicateScratch>(kWarmPredicates);
 };
 
 Error TimeIsOver() { return {ErrorCode::kDeadline, "The statement ran longer than its time limit"}; }
@@ -247,7 +249,8 @@ Result<std::shared_ptr<const BoundPredicate>> Engine::BindPredicate(const Parsed
   if (statement == nullptr) return Fail(ErrorCode::kInternal, "The statement was not made by the engine");
   KALAM_ASSIGN(const std::shared_ptr<PredicateLane> lane, impl_->OpenPredicateLane());
   std::lock_guard binding(lane->bind_mu);
-  KALAM_ASSIGN(auto bound, BindWhere(*statement, columns, principal, *lane->connection.context, lane));
+  KALAM_ASSIGN(auto bound,
+               BindWhere(*statement, columns, principal, *lane->connection.context, lane->scratch, lane));
   return std::shared_ptr<const BoundPredicate>(std::move(bound));
 }
 

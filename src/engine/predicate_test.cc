@@ -184,5 +184,20 @@ TEST_F(PredicateTest, ManyThreadsShareOnePredicateAndOneConnection) {
   for (std::thread& thread : threads) thread.join();
 }
 
+TEST_F(PredicateTest, MorePredicatesThanKeepTheirMemoryStillDecide) {
+  constexpr int kPredicates = 400;
+  std::vector<std::shared_ptr<const BoundPredicate>> predicates;
+  for (int i = 0; i < kPredicates; ++i) predicates.push_back(*Bind("id % 400 = " + std::to_string(i)));
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < kPredicates; ++i) {
+      std::vector<uint8_t> matches;
+      ASSERT_TRUE(Evaluate(*predicates[static_cast<size_t>(i)], {{i, {}, {}}, {i + 1, {}, {}}}, matches));
+      EXPECT_THAT(matches, testing::ElementsAre(1, 0));
+    }
+    predicates.erase(predicates.begin() + round);  // some go while their memory is kept
+    predicates.insert(predicates.begin() + round, *Bind("id % 400 = " + std::to_string(round)));
+  }
+}
+
 }  // namespace
 }  // namespace kalam::engine
