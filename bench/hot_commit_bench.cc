@@ -59,13 +59,13 @@ class Increment final : public RowTransform {
 
 RowOp MakeOp(const RowCodec& codec, Work work, int64_t id,
              const std::shared_ptr<const RowTransform>& transform) {
-  static const std::string body(100, 'x');
+  static const std::string kBody(100, 'x');
   RowOp op;
   op.key = SharedPrefix(kTable);
   op.prefix_size = static_cast<uint32_t>(op.key.size());
   (void)AppendPrimaryKey(Value::BigInt(id), op.key);
   if (work == Work::kInsert) {
-    (void)codec.Encode(std::vector{Value::BigInt(id), Value::Integer(TypeKind::kInt, 0), Value::Text(body)},
+    (void)codec.Encode(std::vector{Value::BigInt(id), Value::Integer(TypeKind::kInt, 0), Value::Text(kBody)},
                        op.value);
   } else {
     op.kind = RowOpKind::kUpdate;

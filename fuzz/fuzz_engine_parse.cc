@@ -51,9 +51,9 @@ void CheckSimple(const engine::ParsedStatement& statement, std::string_view sql)
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   static SystemClock clock;
   static SystemRandom random;
-  static const auto engine = std::move(engine::Engine::Open({}, clock, random)).value();
+  static const auto kEngine = std::move(engine::Engine::Open({}, clock, random)).value();
   const std::string_view sql(reinterpret_cast<const char*>(data), size);
-  const auto parsed = engine->Parse(sql);
+  const auto parsed = kEngine->Parse(sql);
   if (!parsed) {
     Check(!parsed.error().message.empty() && parsed.error().code != ErrorCode::kInternal);
     return 0;
