@@ -126,3 +126,8 @@ function(app_pytest name)
   set_tests_properties(${name} PROPERTIES LABELS ${A_LABEL} TIMEOUT ${A_TIMEOUT}
     ENVIRONMENT "${APP_TEST_ENV};PYTHONDONTWRITEBYTECODE=1;KALAM_SOURCE=${PROJECT_SOURCE_DIR};KALAM_SERVER=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/kalamdb-server;KALAM_CLI=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/kalam;${A_ENV}")
 endfunction()
+
+# Tests that start an S3 server (test/lib/s3_server.py) have FIXTURES_REQUIRED s3_server: its packages are fetched
+# before the first of them.
+add_test(NAME s3_server_packages COMMAND ${PROJECT_SOURCE_DIR}/dev s3-server WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+set_tests_properties(s3_server_packages PROPERTIES LABELS unit TIMEOUT 300 FIXTURES_SETUP s3_server)

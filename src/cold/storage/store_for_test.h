@@ -11,6 +11,8 @@
 
 #include "base/clock.h"
 #include "cold/storage/file_object_store.h"
+#include "cold/storage/s3_object_store.h"
+#include "cold/storage/s3_server_for_test.h"
 
 namespace kalam::cold {
 
@@ -55,9 +57,25 @@ class FileBackend final : public BackendForTest {
   std::shared_ptr<FileObjectStore> store_;
 };
 
-inline std::vector<std::string> BackendsForTest() { return {"filesystem"}; }
+class S3Backend final : public BackendForTest {
+ public:
+  S3Backend()
+      : store_(std::make_shared<S3ObjectStore>(id(), S3ServerForTest::Shared().Options(folder_.path()),
+                                               clock_)) {}
+  ObjectStorePtr store() override { return store_; }
+  std::string id() const override { return "bucket"; }
+  bool replaces_atomically() const override { return false; }
 
-inline std::unique_ptr<BackendForTest> MakeBackendForTest(const std::string&) {
+ private:
+  SystemClock clock_;
+  TempFolder folder_;
+  std::shared_ptr<S3ObjectStore> store_;
+};
+
+inline std::vector<std::string> BackendsForTest() { return {"filesystem", "s3"}; }
+
+inline std::unique_ptr<BackendForTest> MakeBackendForTest(const std::string& name) {
+  if (name == "s3") return std::make_unique<S3Backend>();
   return std::make_unique<FileBackend>();
 }
 
