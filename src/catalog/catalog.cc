@@ -105,6 +105,7 @@ Result<std::unique_ptr<Catalog>> Catalog::Open(hot::Store& store, const Clock& c
     tables.emplace_back(KeyOf(*table), std::move(table));
   }
   first.tables_.Fill(tables);
+  for (StoragePtr& storage : loaded.storages) first.storages_.emplace(storage->id, std::move(storage));
   return std::unique_ptr<Catalog>(new Catalog(store, clock, std::move(first), loaded.next_table_id));
 }
 
@@ -187,6 +188,12 @@ Result<TablePtr> Catalog::CreateTable(Table draft) {
   if (current->FindTable(draft.ns, draft.name) != nullptr) {
     return Fail(ErrorCode::kAlreadyExists,
                 fmt::format("Already exists: Table {} already exists", draft.full_name()));
+  }
+  if (current->FindStorage(draft.options.storage_id) == nullptr) {
+    return Fail(Error(ErrorCode::kNotFoundStorage,
+                      fmt::format("Storage '{}' does not exist", draft.options.storage_id))
+                    .With("storage_id", draft.options.storage_id)
+                    .With("operation", std::string("CREATE TABLE")));
   }
   if (draft.versions.size() != 1)
     return Fail(ErrorCode::kInternal, "CreateTable needs exactly one schema version");

@@ -1,16 +1,17 @@
-// Catalog: namespaces and tables with their schema versions. Immutable snapshots, O(1) lookup, changes
-// through the commit pipeline.
+// Catalog: namespaces, tables with their schema versions, and storages. Immutable snapshots, O(1) lookup,
+// changes through the commit pipeline.
 //
 // Owner: main(). Threads: every method is thread-safe; changes are serialised by one lock, durable before
 // they return, and visible to every later Snapshot() call. A callback (`merge`, `change`) runs under that
 // lock and must not call the catalog. Records live in the meta space of the store; docs/catalog-format.md
-// describes them. Errors: kNotFoundNamespace, kNotFoundTable, kAlreadyExists, kInvalidOperation,
-// kLimitExceeded (table ids, columns), and the store's; texts are the protocol's. Cost: a change copies a
-// fixed number of pointers and one shard of names, whatever the number of tables.
+// describes them. Errors: kNotFoundNamespace, kNotFoundTable, kNotFoundStorage, kAlreadyExists,
+// kInvalidOperation, kLimitExceeded (table ids, columns), and the store's; texts are the protocol's. Cost: a
+// change copies a fixed number of pointers and one shard of names, whatever the number of tables.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -25,6 +26,7 @@
 #include "hot/row_codec.h"
 #include "hot/store.h"
 #include "model/schema.h"
+#include "model/storage.h"
 
 namespace kalam::catalog {
 
@@ -65,18 +67,22 @@ class CatalogSnapshot {
   std::vector<NamespacePtr> Namespaces() const;               // by name
   std::vector<TablePtr> Tables() const;                       // by (ns, name)
   std::vector<TablePtr> TablesIn(std::string_view ns) const;  // by name
+  StoragePtr FindStorage(std::string_view id) const;          // nullptr when absent; case counts
+  std::vector<StoragePtr> Storages() const;                   // `local` first, then by id
 
  private:
   friend class Catalog;
   uint64_t version_ = 0;
   NameMap<NamespacePtr> namespaces_;
   NameMap<TablePtr> tables_;
+  std::map<std::string, StoragePtr, std::less<>> storages_;  // a few
 };
 using SnapshotPtr = std::shared_ptr<const CatalogSnapshot>;
 
 class Catalog {
  public:
-  // Loads everything; on an empty store creates the namespaces `default`, `system` and `dba`.
+  // Loads everything; on an empty store creates the namespaces `default`, `system` and `dba`, and wherever it
+  // is missing the storage `local`.
   static Result<std::unique_ptr<Catalog>> Open(hot::Store& store, const Clock& clock);
 
   SnapshotPtr Snapshot() const { return published_.Get(); }
@@ -90,6 +96,14 @@ class Catalog {
   // Refuses a non-empty one unless cascade: "Cannot drop namespace 'x': namespace contains 2 table(s). Drop
   // all tables first." `default` and `system` stay. Returns the dropped tables.
   Result<std::vector<TablePtr>> DropNamespace(std::string_view name, bool cascade);
+
+  // Sets the times. kAlreadyExists.
+  Status CreateStorage(Storage storage);
+  // Replaces `seen` by `changed`; kConflict when the storage is another one by now. Id, type, base directory
+  // and creation time stay.
+  Status AlterStorage(const StoragePtr& seen, Storage changed);
+  // "Cannot drop storage 's': 2 table(s) still using it". `local` stays.
+  Status DropStorage(std::string_view id);
 
   // `draft`: everything but ids, times and codec; one version whose columns have no ids yet. Returns the
   // stored table.

@@ -42,6 +42,31 @@ Result<std::vector<NamespacePtr>> LoadNamespaces(const hot::Store& store) {
   return namespaces;
 }
 
+Result<std::vector<StoragePtr>> LoadStorages(const hot::Store& store) {
+  std::vector<StoragePtr> storages;
+  KALAM_TRY(ForEachRecord(store, kStoragePrefix, [&](std::string_view key, std::string_view value) -> Status {
+    KALAM_ASSIGN(Storage storage, DecodeStorage(value));
+    if (StorageKey(storage.id) != key) return Fail(ErrorCode::kCorruption, "key and id differ");
+    storages.push_back(std::make_shared<const Storage>(std::move(storage)));
+    return {};
+  }));
+  return storages;
+}
+
+Status CreateLocalStorage(hot::Store& store, const Clock& clock) {
+  hot::PinnedBytes bytes;
+  KALAM_ASSIGN(const bool found, store.Get(hot::Space::kMeta, StorageKey(kLocalStorage), bytes));
+  if (found) return {};
+  Storage local;
+  local.id = kLocalStorage;
+  local.name = "Local Filesystem";
+  local.description = "Default local filesystem storage";
+  local.created_at_ms = local.updated_at_ms = clock.WallMillis();
+  hot::Batch batch;
+  batch.meta.push_back({StorageKey(local.id), EncodeStorage(local)});
+  return store.Commit(std::move(batch)).status;
+}
+
 using TablesById = std::map<TableId, TableRecord>;
 
 Result<TablesById> LoadTables(const hot::Store& store) {
@@ -100,6 +125,7 @@ Result<uint32_t> ReadNextTableId(const hot::Store& store) {
 }  // namespace
 
 Status CreateOnEmptyStore(hot::Store& store, const Clock& clock) {
+  KALAM_TRY(CreateLocalStorage(store, clock));
   KALAM_ASSIGN(const uint32_t next_table_id, ReadNextTableId(store));
   if (next_table_id != 0) return {};
   hot::Batch batch;
@@ -115,6 +141,7 @@ Result<Definitions> LoadDefinitions(const hot::Store& store) {
   Definitions loaded;
   KALAM_ASSIGN(loaded.next_table_id, ReadNextTableId(store));
   KALAM_ASSIGN(loaded.namespaces, LoadNamespaces(store));
+  KALAM_ASSIGN(loaded.storages, LoadStorages(store));
   std::set<std::string> names;
   for (const NamespacePtr& ns : loaded.namespaces) names.insert(ns->name);
   KALAM_ASSIGN(TablesById tables, LoadTables(store));

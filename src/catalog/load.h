@@ -14,10 +14,12 @@ namespace kalam::catalog {
 struct Definitions {
   std::vector<NamespacePtr> namespaces;
   std::vector<TablePtr> tables;
+  std::vector<StoragePtr> storages;
   uint32_t next_table_id = 1;
 };
 
-// Writes the first records (namespaces `default`, `system`, `dba`) when the store has no catalog yet.
+// Writes the first records (namespaces `default`, `system`, `dba`) when the store has no catalog yet, and the
+// storage `local` when there is none.
 Status CreateOnEmptyStore(hot::Store& store, const Clock& clock);
 
 // kCorruption names the key of the record that does not decode or does not fit the others.

@@ -288,4 +288,41 @@ Result<SchemaRecord> DecodeSchema(std::string_view text) {
   return record;
 }
 
+std::string StorageKey(std::string_view id) { return fmt::format("{}{}", kStoragePrefix, id); }
+
+std::string EncodeStorage(const Storage& storage) {
+  json::object object{{"format", kFormat},
+                      {"id", storage.id},
+                      {"name", storage.name},
+                      {"type", static_cast<int64_t>(storage.type)},
+                      {"base_directory", storage.base_directory},
+                      {"shared_tables_template", storage.shared_tables_template},
+                      {"user_tables_template", storage.user_tables_template},
+                      {"created_at_ms", storage.created_at_ms},
+                      {"updated_at_ms", storage.updated_at_ms}};
+  if (storage.description) object["description"] = *storage.description;
+  if (!storage.config_json.empty()) object["config"] = storage.config_json;
+  if (!storage.credentials_json.empty()) object["credentials"] = storage.credentials_json;
+  return json::serialize(object);
+}
+
+Result<Storage> DecodeStorage(std::string_view text) {
+  KALAM_ASSIGN(const json::value value, Parse(text));
+  Reader reader(value, "storage");
+  Storage storage;
+  storage.id = reader.Text("id");
+  storage.name = reader.Text("name");
+  storage.type = static_cast<StorageType>(reader.Integer("type", 1, 2));
+  storage.base_directory = reader.Text("base_directory");
+  storage.shared_tables_template = reader.Text("shared_tables_template");
+  storage.user_tables_template = reader.Text("user_tables_template");
+  storage.created_at_ms = reader.Int64("created_at_ms");
+  storage.updated_at_ms = reader.Int64("updated_at_ms");
+  if (reader.Member("description") != nullptr) storage.description = reader.Text("description");
+  storage.config_json = reader.OptionalText("config");
+  storage.credentials_json = reader.OptionalText("credentials");
+  KALAM_TRY(reader.Check());
+  return storage;
+}
+
 }  // namespace kalam::catalog

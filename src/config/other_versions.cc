@@ -14,8 +14,6 @@ constexpr std::string_view kKeysWithoutEffect[] = {
     "performance.request_timeout",
     "performance.tokio_worker_threads",
     "performance.client_disconnect_timeout",
-    "storage.remote_timeouts.request_timeout_secs",
-    "storage.remote_timeouts.connect_timeout_secs",
     "storage.rocksdb.disable_wal",
     "storage.rocksdb.compact_on_startup",
     "storage.rocksdb.cf_profiles.",

@@ -32,6 +32,10 @@ struct Settings {
     std::string durability = "sync";  // sync | os
     std::string shared_tables_template = "{namespace}/{tableName}";
     std::string user_tables_template = "{namespace}/{tableName}/{userId}";
+    struct RemoteTimeouts {
+      int64_t request_timeout_secs = 60;
+      int64_t connect_timeout_secs = 10;
+    } remote_timeouts;
     int64_t block_cache_bytes = 32 << 20;
     int64_t write_buffer_bytes = 32 << 20;
     int64_t background_jobs_max = 2;

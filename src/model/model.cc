@@ -5,6 +5,7 @@
 
 #include "model/principal.h"
 #include "model/schema.h"
+#include "model/storage.h"
 #include "model/types.h"
 #include "model/value.h"
 
@@ -126,6 +127,16 @@ bool Identical(const Value& a, const Value& b) {
     default:
       return a.integer == b.integer;
   }
+}
+
+std::string_view StorageTypeName(StorageType type) {
+  switch (type) {
+    case StorageType::kFilesystem:
+      return "filesystem";
+    case StorageType::kS3:
+      return "s3";
+  }
+  return "unknown";
 }
 
 }  // namespace kalam

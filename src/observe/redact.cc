@@ -85,14 +85,15 @@ Token NextToken(std::string_view sql, size_t begin) {
 }
 
 bool IsSecretWord(std::string_view word, std::string_view word_before) {
-  if (EqualsWord(word, "PASSWORD") || EqualsWord(word, "CREDENTIALS")) return true;
+  if (EqualsWord(word, "PASSWORD") || EqualsWord(word, "CREDENTIALS") || EqualsWord(word, "CONFIG"))
+    return true;
   return EqualsWord(word, "BY") && EqualsWord(word_before, "IDENTIFIED");
 }
 
 // Where the first word stands that a secret may follow, wherever it is: also inside literals and comments.
 size_t FirstSecretWord(std::string_view sql) {
   for (size_t i = 0; i < sql.size(); ++i) {
-    for (std::string_view word : {"PASSWORD", "IDENTIFIED", "CREDENTIALS"}) {
+    for (std::string_view word : {"PASSWORD", "IDENTIFIED", "CREDENTIALS", "CONFIG"}) {
       if (EqualsWord(sql.substr(i, word.size()), word)) return i + word.size();
     }
   }
@@ -104,7 +105,7 @@ size_t FirstSecretWord(std::string_view sql) {
 bool EndsInSecretWord(std::string_view literal) {
   literal.remove_suffix(1);
   while (!literal.empty() && (IsBlank(literal.back()) || literal.back() == '=')) literal.remove_suffix(1);
-  for (std::string_view word : {"PASSWORD", "IDENTIFIED BY", "CREDENTIALS"}) {
+  for (std::string_view word : {"PASSWORD", "IDENTIFIED BY", "CREDENTIALS", "CONFIG"}) {
     if (literal.size() > word.size() && EqualsWord(literal.substr(literal.size() - word.size()), word))
       return true;
   }

@@ -3,10 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
+#include <functional>
 #include <system_error>
 #include <thread>
 #include <utility>
+
+#include "cold/storage/storage_template.h"
 
 namespace kalam::server {
 namespace {
@@ -51,20 +55,42 @@ Result<std::string> RootPasswordHash(const config::Settings& settings, const hot
   return auth::HashPassword(settings.auth.root_password, cost, random);
 }
 
+// A text that is made at the first start and kept in the meta space.
+Result<std::string> KeptText(const char* key, const std::function<std::string()>& make, hot::Store& store) {
+  hot::PinnedBytes stored;
+  KALAM_ASSIGN(const bool found, store.Get(hot::Space::kMeta, key, stored));
+  if (found) return std::string(stored.bytes());
+  std::string text = make();
+  hot::Batch batch;
+  batch.meta.push_back({key, text});
+  KALAM_TRY(store.Commit(std::move(batch)).status);
+  return text;
+}
+
 // The signing secret of this database: the configured one, or one that is made at the first start and kept in
 // the meta space.
 Result<std::string> TokenSecret(const config::Settings& settings, hot::Store& store, Random& random) {
-  constexpr char kKey[] = "server/jwt_secret";
   if (!settings.auth.jwt_secret.empty()) return settings.auth.jwt_secret;
-  hot::PinnedBytes stored;
-  KALAM_ASSIGN(const bool found, store.Get(hot::Space::kMeta, kKey, stored));
-  if (found) return std::string(stored.bytes());
-  std::string secret;
-  for (int i = 0; i < 2; ++i) secret += UuidV4(random);
-  hot::Batch batch;
-  batch.meta.push_back({kKey, secret});
-  KALAM_TRY(store.Commit(std::move(batch)).status);
-  return secret;
+  return KeptText("server/jwt_secret", [&] { return UuidV4(random) + UuidV4(random); }, store);
+}
+
+Result<std::unique_ptr<cold::StorageResolver>> OpenStorages(const config::Settings& settings,
+                                                            hot::Store& store,
+                                                            const catalog::Catalog& catalog,
+                                                            const Clock& clock, Random& random) {
+  cold::StorageDefaults defaults;
+  defaults.data_path = settings.storage.data_path;
+  defaults.shared_tables_template = settings.storage.shared_tables_template;
+  defaults.user_tables_template = settings.storage.user_tables_template;
+  KALAM_TRY(cold::ValidateTemplate(cold::TemplateKind::kShared, defaults.shared_tables_template));
+  KALAM_TRY(cold::ValidateTemplate(cold::TemplateKind::kUser, defaults.user_tables_template));
+  defaults.connect_timeout_ms = settings.storage.remote_timeouts.connect_timeout_secs * 1000;
+  defaults.request_timeout_ms = settings.storage.remote_timeouts.request_timeout_secs * 1000;
+  defaults.env = [](const char* name) { return std::getenv(name); };
+  KALAM_ASSIGN(defaults.owner, KeptText("server/instance_id", [&] { return UuidV4(random); }, store));
+  return std::make_unique<cold::StorageResolver>(
+      std::move(defaults), [&catalog](std::string_view id) { return catalog.Snapshot()->FindStorage(id); },
+      clock);
 }
 
 }  // namespace
@@ -82,6 +108,7 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
   Instance& i = *instance;
   KALAM_ASSIGN(i.store_, hot::Store::Open(StoreOptionsOf(settings, env), i.clock_));
   KALAM_ASSIGN(i.catalog_, catalog::Catalog::Open(*i.store_, i.clock_));
+  KALAM_ASSIGN(i.storages_, OpenStorages(settings, *i.store_, *i.catalog_, i.clock_, i.random_));
   KALAM_ASSIGN(std::string root_hash, RootPasswordHash(settings, *i.store_, i.random_));
   KALAM_ASSIGN(i.users_, auth::Users::Open(*i.store_, i.clock_, std::move(root_hash)));
   KALAM_ASSIGN(std::string secret, TokenSecret(settings, *i.store_, i.random_));
@@ -91,8 +118,9 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
   i.login_ = std::make_unique<auth::Login>(*i.users_, i.clock_, static_cast<int>(settings.auth.bcrypt_cost));
   KALAM_ASSIGN(i.engine_, engine::Engine::Open(EngineOptionsOf(settings), i.clock_, i.random_));
   i.snowflake_ = std::make_unique<tables::SnowflakeIds>(i.clock_, kSnowflakeWorker, i.store_->last_seq());
-  i.services_ = std::make_unique<sql::Services>(sql::Services{
-      i.settings_, i.clock_, i.random_, *i.store_, *i.catalog_, *i.users_, *i.engine_, *i.snowflake_});
+  i.services_ =
+      std::make_unique<sql::Services>(sql::Services{i.settings_, i.clock_, i.random_, *i.store_, *i.catalog_,
+                                                    *i.users_, *i.storages_, *i.engine_, *i.snowflake_});
   i.executor_ = std::make_unique<sql::Executor>(*i.services_);
   return instance;
 }

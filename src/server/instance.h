@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "catalog/catalog.h"
+#include "cold/storage/storage_resolver.h"
 #include "config/settings.h"
 #include "engine/engine.h"
 #include "hot/store.h"
@@ -57,6 +58,7 @@ class Instance {
   SystemRandom random_;
   std::unique_ptr<hot::Store> store_;
   std::unique_ptr<catalog::Catalog> catalog_;
+  std::unique_ptr<cold::StorageResolver> storages_;
   std::unique_ptr<auth::Users> users_;
   std::unique_ptr<auth::Tokens> tokens_;
   std::unique_ptr<auth::HashingThread> hashing_;

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "catalog/catalog.h"
+#include "cold/storage/storage_resolver.h"
 #include "config/settings.h"
 #include "engine/engine.h"
 #include "hot/store.h"
@@ -20,6 +21,7 @@ struct Services {
   hot::Store& store;
   catalog::Catalog& catalog;
   auth::Users& users;
+  cold::StorageResolver& storages;
   engine::Engine& engine;
   tables::SnowflakeIds& snowflake;
 };

@@ -10,6 +10,7 @@ std::span<const SystemTable> SystemTables() {
                                      SchemasTable(),
                                      ColumnsTable(),
                                      UsersTable(),
+                                     StoragesTable(),
                                      SettingsTable(),
                                      InformationSchemaTables(),
                                      InformationSchemaColumns(),

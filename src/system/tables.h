@@ -13,6 +13,7 @@ SystemTable TablesTable();
 SystemTable SchemasTable();
 SystemTable ColumnsTable();
 SystemTable UsersTable();
+SystemTable StoragesTable();
 SystemTable SettingsTable();
 SystemTable InformationSchemaTables();
 SystemTable InformationSchemaColumns();

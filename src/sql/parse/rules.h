@@ -27,6 +27,13 @@ Result<StatementBody> ParseCreateUser(TokenReader& reader);
 Result<StatementBody> ParseAlterUser(TokenReader& reader);
 Result<StatementBody> ParseDropUser(TokenReader& reader);
 
+// storage.cc
+Result<StatementBody> ParseCreateStorage(TokenReader& reader);
+Result<StatementBody> ParseAlterStorage(TokenReader& reader);
+Result<StatementBody> ParseDropStorage(TokenReader& reader);
+Result<StatementBody> ParseShowStorages(TokenReader& reader);
+Result<StatementBody> ParseCheckStorage(TokenReader& reader);  // STORAGE CHECK and CHECK STORAGE
+
 // transaction.cc: BEGIN, START TRANSACTION, COMMIT and ROLLBACK
 Result<StatementBody> ParseTransactionControl(TokenReader& reader);
 

@@ -35,6 +35,11 @@ enum class StatementKind : uint8_t {
   kCreateUser,
   kAlterUser,
   kDropUser,
+  kCreateStorage,
+  kAlterStorage,
+  kDropStorage,
+  kShowStorages,
+  kCheckStorage,
   kBegin,
   kCommit,
   kRollback,
@@ -132,12 +137,46 @@ struct DropUser {
   std::string user_id;
   bool if_exists = false;
 };
+// The clauses of CREATE and ALTER STORAGE as written; nullopt = not there. `credentials` and `config` may
+// hold secrets.
+struct StorageText {
+  std::optional<std::string> type;
+  std::optional<std::string> name;
+  std::optional<std::string> description;
+  std::optional<std::string> path;
+  std::optional<std::string> bucket;
+  std::optional<std::string> region;
+  std::optional<std::string> base_directory;
+  std::optional<std::string> shared_tables_template;
+  std::optional<std::string> user_tables_template;
+  std::optional<std::string> credentials;
+  std::optional<std::string> config;
+};
+struct CreateStorage {
+  std::string storage_id;
+  bool if_not_exists = false;
+  StorageText text;  // type is set
+};
+struct AlterStorage {
+  std::string storage_id;
+  StorageText text;
+};
+struct DropStorage {
+  std::string storage_id;
+  bool if_exists = false;
+};
+struct ShowStorages {};
+struct CheckStorage {
+  std::string storage_id;
+  bool extended = false;
+};
 struct TransactionControl {};  // BEGIN, COMMIT, ROLLBACK: the kind says which
 
-using StatementBody = std::variant<std::monostate,  // SELECT, INSERT, UPDATE, DELETE, EXPLAIN: see `parsed`
-                                   CreateNamespace, AlterNamespace, DropNamespace, ShowNamespaces,
-                                   UseNamespace, CreateTable, AlterTable, DropTable, ShowTables,
-                                   DescribeTable, CreateUser, AlterUser, DropUser, TransactionControl>;
+using StatementBody =
+    std::variant<std::monostate,  // SELECT, INSERT, UPDATE, DELETE, EXPLAIN: see `parsed`
+                 CreateNamespace, AlterNamespace, DropNamespace, ShowNamespaces, UseNamespace, CreateTable,
+                 AlterTable, DropTable, ShowTables, DescribeTable, CreateUser, AlterUser, DropUser,
+                 CreateStorage, AlterStorage, DropStorage, ShowStorages, CheckStorage, TransactionControl>;
 
 // One classified statement of a payload.
 struct Statement {

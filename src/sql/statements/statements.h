@@ -41,6 +41,13 @@ Status AuthorizeAlterUser(const Statement& statement, const Principal& caller, c
 Result<Outcome> RunAlterUser(const Statement& statement, Request& request, Services& services);
 Result<Outcome> RunDropUser(const Statement& statement, Request& request, Services& services);
 
+// storage/
+Result<Outcome> RunCreateStorage(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunAlterStorage(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunDropStorage(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunShowStorages(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunCheckStorage(const Statement& statement, Request& request, Services& services);
+
 // transaction/
 Result<Outcome> RunTransactionControl(const Statement& statement, Request& request, Services& services);
 

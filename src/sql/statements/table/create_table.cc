@@ -105,12 +105,6 @@ Result<Outcome> RunCreateTable(const Statement& statement, Request& request, Ser
     schema.columns.push_back(std::move(column));
   }
   KALAM_TRY(CheckKey(schema.columns, draft.type));
-  if (draft.options.storage_id != "local") {
-    return Fail(Error(ErrorCode::kNotFoundStorage,
-                      fmt::format("Storage '{}' does not exist", draft.options.storage_id))
-                    .With("storage_id", draft.options.storage_id)
-                    .With("operation", std::string("CREATE TABLE")));
-  }
   const std::string_view type_name = TableTypeName(draft.type);
   const std::string full_name = draft.full_name();
   const auto created = services.catalog.CreateTable(std::move(draft));
