@@ -6,6 +6,8 @@
 #include <array>
 #include <boost/json.hpp>
 #include <filesystem>
+#include <optional>
+#include <span>
 
 #include "cold/storage/object_path.h"
 #include "cold/storage/storage_template.h"

@@ -92,11 +92,6 @@ TEST(ClassifyTest, TextThatStartsWithNoVerbIsASyntaxError) {
 
 TEST(ClassifyTest, PlannedStatementsSaySo) {
   const std::pair<std::string_view, std::string_view> rows[] = {
-      {"CREATE STORAGE s TYPE filesystem", "CREATE STORAGE"},
-      {"ALTER STORAGE s SET NAME 'x'", "ALTER STORAGE"},
-      {"DROP STORAGE s", "DROP STORAGE"},
-      {"SHOW STORAGES", "SHOW STORAGES"},
-      {"STORAGE CHECK local", "STORAGE CHECK"},
       {"STORAGE FLUSH TABLE a.b", "STORAGE FLUSH TABLE"},
       {"STORAGE FLUSH ALL", "STORAGE FLUSH ALL"},
       {"STORAGE COMPACT TABLE a.b", "STORAGE COMPACT TABLE"},
