@@ -27,8 +27,8 @@ struct Storage {
   // Of the paths below it; empty = the server's setting.
   std::string shared_tables_template;
   std::string user_tables_template;
-  // JSON objects, or empty. Both may hold secrets: nothing but cold/storage reads them, and what people see
-  // of them goes through MaskSecrets.
+  // JSON objects, or empty. As a statement gives them both may hold secrets; as stored the credentials are
+  // sealed (cold/storage/secret_box.h) and the configuration holds none. People see them through MaskSecrets.
   std::string config_json;
   std::string credentials_json;
   int64_t created_at_ms = 0;

@@ -87,6 +87,8 @@ Result<std::unique_ptr<cold::StorageResolver>> OpenStorages(const config::Settin
   defaults.connect_timeout_ms = settings.storage.remote_timeouts.connect_timeout_secs * 1000;
   defaults.request_timeout_ms = settings.storage.remote_timeouts.request_timeout_secs * 1000;
   defaults.env = [](const char* name) { return std::getenv(name); };
+  KALAM_ASSIGN(cold::SecretBox secrets, cold::SecretBox::Open(defaults.data_path + "/storage.key", random));
+  defaults.secrets = std::make_shared<const cold::SecretBox>(std::move(secrets));
   KALAM_ASSIGN(defaults.owner, KeptText("server/instance_id", [&] { return UuidV4(random); }, store));
   return std::make_unique<cold::StorageResolver>(
       std::move(defaults), [&catalog](std::string_view id) { return catalog.Snapshot()->FindStorage(id); },

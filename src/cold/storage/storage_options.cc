@@ -57,6 +57,16 @@ Status CheckKeys(const json::object& object, std::string_view what, std::span<co
   return {};
 }
 
+constexpr std::array kSecretConfigKeys = {"access_key_id"sv, "secret_access_key"sv, "session_token"sv};
+
+Result<json::object> ReadCredentials(const Storage& storage, const StorageDefaults& defaults) {
+  if (!SecretBox::IsSealed(storage.credentials_json) || defaults.secrets == nullptr) {
+    return ReadObject(storage.credentials_json, "Credentials", "credentials");
+  }
+  KALAM_ASSIGN(const std::string text, defaults.secrets->Unseal(storage.credentials_json, storage.id));
+  return ReadObject(text, "Credentials", "credentials");
+}
+
 std::string TextOf(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(key);
   return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
@@ -146,8 +156,7 @@ Status CheckFolder(const Storage& storage, const StorageDefaults& defaults) {
   if (!type.empty() && type != "local" && type != "filesystem") {
     return Refuse(fmt::format("Invalid CONFIG: type '{}' does not fit a filesystem storage", type));
   }
-  KALAM_ASSIGN(const json::object credentials,
-               ReadObject(storage.credentials_json, "Credentials", "credentials"));
+  KALAM_ASSIGN(const json::object credentials, ReadCredentials(storage, defaults));
   if (!credentials.empty()) return Refuse("Invalid CREDENTIALS: a filesystem storage has none");
   return {};
 }
@@ -175,8 +184,7 @@ std::string FolderOf(const Storage& storage, const StorageDefaults& defaults) {
 
 Result<S3Options> S3OptionsOf(const Storage& storage, const StorageDefaults& defaults) {
   KALAM_ASSIGN(const json::object config, ReadObject(storage.config_json, "CONFIG", "CONFIG"));
-  KALAM_ASSIGN(const json::object credentials,
-               ReadObject(storage.credentials_json, "Credentials", "credentials"));
+  KALAM_ASSIGN(const json::object credentials, ReadCredentials(storage, defaults));
   KALAM_TRY(CheckKeys(config, "CONFIG", kS3Keys));
   KALAM_TRY(CheckKeys(credentials, "CREDENTIALS", kCredentialKeys));
   const std::string type = TextOf(config, "type");
@@ -236,6 +244,25 @@ Status ValidateStorage(const Storage& storage, const StorageDefaults& defaults) 
   KALAM_TRY(ValidateTemplate(TemplateKind::kUser, storage.user_tables_template));
   if (storage.type == StorageType::kFilesystem) return CheckFolder(storage, defaults);
   KALAM_TRY(S3OptionsOf(storage, defaults));
+  return {};
+}
+
+Status SealSecrets(Storage& storage, const StorageDefaults& defaults) {
+  KALAM_ASSIGN(json::object config, ReadObject(storage.config_json, "CONFIG", "CONFIG"));
+  json::object moved;
+  for (const std::string_view key : kSecretConfigKeys) {
+    if (const json::value* value = config.if_contains(key)) {
+      moved.emplace(key, *value);
+      config.erase(key);
+    }
+  }
+  if (!moved.empty()) {
+    storage.config_json = json::serialize(config);
+    // CREDENTIALS win over CONFIG where both are given.
+    if (storage.credentials_json.empty()) storage.credentials_json = json::serialize(moved);
+  }
+  if (storage.credentials_json.empty() || SecretBox::IsSealed(storage.credentials_json)) return {};
+  storage.credentials_json = defaults.secrets->Seal(storage.credentials_json, storage.id);
   return {};
 }
 

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
 #include "base/error.h"
 #include "cold/storage/s3_options.h"
+#include "cold/storage/secret_box.h"
 #include "model/storage.h"
 
 namespace kalam::cold {
@@ -20,6 +22,7 @@ struct StorageDefaults {
   std::string owner;  // names this server among those that share a folder
   int64_t connect_timeout_ms = 10'000;
   int64_t request_timeout_ms = 60'000;
+  std::shared_ptr<const SecretBox> secrets;  // opens and seals Storage::credentials_json
   // Reads an environment variable; nullptr when unset.
   std::function<const char*(const char*)> env;
 };
@@ -27,6 +30,10 @@ struct StorageDefaults {
 // Checks everything that needs no connection: base directory, templates, CONFIG and CREDENTIALS. Errors are
 // in the protocol's words and hold no secret.
 Status ValidateStorage(const Storage& storage, const StorageDefaults& defaults);
+
+// The definition as it may be stored: secrets of CONFIG move to CREDENTIALS, and those are sealed. For
+// definitions that ValidateStorage accepts.
+Status SealSecrets(Storage& storage, const StorageDefaults& defaults);
 
 // kFilesystem: the folder, absolute.
 std::string FolderOf(const Storage& storage, const StorageDefaults& defaults);

@@ -179,6 +179,51 @@ TEST(MaskSecrets, HidesValuesOfSecretKeys) {
   EXPECT_EQ(MaskSecrets("nonsense"), "\"***\"");
 }
 
+TEST_F(StorageOptionsTest, StoredSecretsAreSealed) {
+  SystemRandom random;
+  const std::string key_file = folder_.path() + "/storage.key";
+  defaults_.secrets = std::make_shared<const SecretBox>(SecretBox::Open(key_file, random).value());
+  const std::string keys = R"({"access_key_id": "sql-id", "secret_access_key": "sql-secret"})";
+  for (Storage storage : {S3("", keys), S3(keys)}) {
+    ASSERT_TRUE(SealSecrets(storage, defaults_));
+    EXPECT_TRUE(SecretBox::IsSealed(storage.credentials_json));
+    EXPECT_EQ((storage.credentials_json + storage.config_json).find("sql-"), std::string::npos);
+    const auto options = S3OptionsOf(storage, defaults_);
+    ASSERT_TRUE(options) << options.error().message;
+    EXPECT_EQ(options->secret_access_key, "sql-secret");
+    const std::string once = storage.credentials_json;
+    ASSERT_TRUE(SealSecrets(storage, defaults_));
+    EXPECT_EQ(storage.credentials_json, once) << "ALTER of something else leaves them alone";
+    storage.id = "other";
+    EXPECT_EQ(S3OptionsOf(storage, defaults_).error().code, ErrorCode::kCorruption);
+  }
+  EXPECT_EQ(std::filesystem::status(key_file).permissions(),
+            std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
+TEST_F(StorageOptionsTest, AnotherKeyFileIsNamed) {
+  SystemRandom random;
+  const auto first = SecretBox::Open(folder_.path() + "/1", random);
+  const auto again = SecretBox::Open(folder_.path() + "/1", random);
+  const auto second = SecretBox::Open(folder_.path() + "/2", random);
+  ASSERT_TRUE(first && again && second);
+  const std::string sealed = first->Seal("text", "s");
+  EXPECT_EQ(*again->Unseal(sealed, "s"), "text");
+  EXPECT_NE(first->Seal("text", "s"), sealed) << "no nonce is used twice";
+  const auto other = second->Unseal(sealed, "s");
+  ASSERT_FALSE(other);
+  EXPECT_NE(other.error().message.find("ALTER STORAGE s SET CREDENTIALS"), std::string::npos);
+  for (size_t i = 3; i < sealed.size(); ++i) {
+    std::string bent = sealed;
+    bent[i] = bent[i] == '0' ? '1' : '0';
+    EXPECT_FALSE(first->Unseal(bent, "s")) << i;
+  }
+  EXPECT_FALSE(first->Unseal("v1:", "s"));
+  EXPECT_FALSE(first->Unseal("v1:zz", "s"));
+  std::ofstream(folder_.path() + "/3") << "short";
+  EXPECT_EQ(SecretBox::Open(folder_.path() + "/3", random).error().code, ErrorCode::kCorruption);
+}
+
 class ResolverTest : public testing::Test {
  protected:
   ResolverTest() {

@@ -2,6 +2,7 @@
 // exist keep their paths when a template changes.
 #include <fmt/format.h>
 
+#include "cold/storage/storage_options.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
 #include "sql/statements/storage/definition.h"
@@ -15,6 +16,7 @@ Result<Outcome> RunAlterStorage(const Statement& statement, Request& request, Se
   Storage changed = *current;
   KALAM_TRY(ApplyClauses(alter.text, changed));
   KALAM_TRY(TryStorage(changed, request, services));
+  KALAM_TRY(cold::SealSecrets(changed, services.storages.defaults()));
   KALAM_TRY(services.catalog.AlterStorage(current, std::move(changed)));
   return MessageOutcome(fmt::format("Storage '{}' altered successfully", alter.storage_id));
 }

@@ -2,6 +2,7 @@
 // and deleting an object before it counts.
 #include <fmt/format.h>
 
+#include "cold/storage/storage_options.h"
 #include "sql/parse/token_reader.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
@@ -41,6 +42,7 @@ Result<Outcome> RunCreateStorage(const Statement& statement, Request& request, S
   KALAM_ASSIGN(storage.type, ReadType(*create.text.type));
   KALAM_TRY(ApplyClauses(create.text, storage));
   KALAM_TRY(TryStorage(storage, request, services));
+  KALAM_TRY(cold::SealSecrets(storage, services.storages.defaults()));
   const Status created = services.catalog.CreateStorage(std::move(storage));
   if (created) return MessageOutcome(fmt::format("Storage '{}' created successfully", create.storage_id));
   if (created.error().code == ErrorCode::kAlreadyExists) return exists();
