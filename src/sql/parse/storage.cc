@@ -5,12 +5,17 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "sql/parse/rules.h"
 
 namespace kalam::sql {
 namespace {
 
+struct StorageClause {
+  std::string_view word;
+  std::optional<std::string> StorageText::* field;
+};
 constexpr auto kClauses = std::to_array<StorageClause>({
     {"TYPE", &StorageText::type},
     {"NAME", &StorageText::name},
@@ -96,7 +101,8 @@ Result<StatementBody> ParseAlterStorage(TokenReader& reader) {
     KALAM_TRY(reader.ExpectWord("SET"));
     do {
       const StorageClause* clause = FindClause(reader.Peek());
-      constexpr std::array kFixed = {"TYPE", "PATH", "BUCKET", "REGION", "BASE_DIRECTORY"};
+      constexpr std::array<std::string_view, 5> kFixed = {"TYPE", "PATH", "BUCKET", "REGION",
+                                                          "BASE_DIRECTORY"};
       if (clause != nullptr && std::find(kFixed.begin(), kFixed.end(), clause->word) != kFixed.end()) {
         return reader.Refuse(
             fmt::format("ALTER STORAGE cannot change {}: files of tables are there. Create another "
