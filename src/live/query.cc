@@ -1,0 +1,241 @@
+#include "live/query.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "auth/allow.h"
+#include "live/codes.h"
+#include "tables/table_scope.h"
+
+namespace kalam::live {
+namespace {
+
+using engine::CompareOp;
+
+bool IsNullTest(CompareOp op) { return op == CompareOp::kIsNull || op == CompareOp::kIsNotNull; }
+
+bool InRange(TypeKind kind, int64_t n) {
+  switch (kind) {
+    case TypeKind::kSmallInt:
+      return std::in_range<int16_t>(n);
+    case TypeKind::kInt:
+      return std::in_range<int32_t>(n);
+    default:
+      return true;
+  }
+}
+
+// The constant as the engine would convert it for a comparison with the column; nullopt when only the engine
+// can tell. The rules are those of direct plans (sql/bind.h).
+std::optional<OwnedValue> ColumnConstant(const Value& raw, const Column& column,
+                                         const engine::Engine& engine) {
+  const TypeKind kind = column.type.kind;
+  if (!tables::IsComparable(kind)) return std::nullopt;
+  if (IsInteger(kind) && raw.kind == TypeKind::kBigInt) {
+    if (!InRange(kind, raw.integer)) return std::nullopt;
+    return OwnedValue(Value::Integer(kind, raw.integer));
+  }
+  if (kind == TypeKind::kText || kind == TypeKind::kBoolean) {
+    if (raw.kind != kind) return std::nullopt;
+    return OwnedValue(raw);
+  }
+  if (raw.kind != TypeKind::kText) return std::nullopt;
+  Arena arena;
+  const auto cast = engine.Cast(raw, column.type, arena);
+  if (!cast || cast->is_null) return std::nullopt;
+  return OwnedValue(*cast);
+}
+
+struct Conditions {
+  std::vector<tables::OwnedCondition> all;
+  bool complete = true;  // nothing of the terms was left to the engine
+};
+
+Conditions ToConditions(const std::vector<engine::LiveTerm>& terms, const TableSchema& schema,
+                        const engine::Engine& engine) {
+  Conditions out;
+  for (const engine::LiveTerm& term : terms) {
+    const auto ordinal = schema.Find(term.column);
+    if (ordinal && IsNullTest(term.op)) {
+      out.all.push_back({*ordinal, term.op, OwnedValue()});
+      continue;
+    }
+    std::optional<OwnedValue> constant;
+    if (ordinal) constant = ColumnConstant(term.constant.view(), schema.columns[*ordinal], engine);
+    if (constant) {
+      out.all.push_back({*ordinal, term.op, std::move(*constant)});
+    } else {
+      out.complete = false;  // _seq, an unknown column, another type
+    }
+  }
+  return out;
+}
+
+std::string WithPrefix(std::string_view prefix, const std::string& message) {
+  return message.starts_with(prefix) ? message : fmt::format("{}{}", prefix, message);
+}
+
+Refusal ToRefusal(Error error) {
+  switch (error.code) {
+    case ErrorCode::kSyntax:
+    case ErrorCode::kInvalidSql:
+    case ErrorCode::kEmptySql:
+    case ErrorCode::kInvalidOperation:
+      return {codes::kInvalidSql, WithPrefix("Invalid SQL: ", error.message)};
+    case ErrorCode::kUnsupported:
+      return {codes::kUnsupported, std::move(error.message)};
+    case ErrorCode::kNotFoundTable:
+    case ErrorCode::kNotFoundNamespace:
+      return {codes::kNotFound, WithPrefix("Not found: ", error.message)};
+    case ErrorCode::kPermissionDenied:
+    case ErrorCode::kInsufficientRole:
+      return {codes::kUnauthorized, std::move(error.message)};
+    case ErrorCode::kInternal:
+    case ErrorCode::kIo:
+    case ErrorCode::kCorruption:
+      return {codes::kFailed, "The subscription failed inside the server; the server's log says why"};
+    default:
+      return {codes::kFailed, std::move(error.message)};
+  }
+}
+
+}  // namespace
+
+void AppendHashKey(const Value& value, std::string& out) {
+  if (IsVariable(value.kind)) {
+    out += value.text();
+  } else if (value.kind == TypeKind::kUuid) {
+    out.append(reinterpret_cast<const char*>(&value.wide), sizeof value.wide);
+  } else {
+    out.append(reinterpret_cast<const char*>(&value.integer), sizeof value.integer);
+  }
+}
+
+Filter::Filter(std::string key, std::vector<tables::OwnedCondition> conditions, size_t key_ordinal,
+               std::shared_ptr<const engine::BoundPredicate> predicate)
+    : key_(std::move(key)), conditions_(std::move(conditions)), predicate_(std::move(predicate)) {
+  only_primary_key_ = predicate_ == nullptr && std::ranges::all_of(conditions_, [&](const auto& condition) {
+                        return condition.ordinal == key_ordinal;
+                      });
+  for (const tables::OwnedCondition& condition : conditions_) {
+    if (condition.op != CompareOp::kEqual) continue;
+    equality_ = Equality{condition.ordinal, {}};
+    AppendHashKey(condition.constant.view(), equality_->key);
+    break;
+  }
+}
+
+Status Filter::Match(std::span<const hot::RowView> rows, const TableSchema& schema, int64_t now_micros,
+                     std::vector<uint8_t>& out) const {
+  out.assign(rows.size(), 1);
+  // Conditions first: they are cheap, and rows that they exclude cannot make the predicate fail... which the
+  // engine does not promise either way, since it may reorder the terms of a conjunction.
+  std::vector<hot::RowView> left;
+  std::vector<size_t> positions;
+  for (size_t i = 0; i < rows.size(); ++i) {
+    out[i] = tables::Matches(conditions_, rows[i]) ? 1 : 0;
+    if (out[i] == 0 || predicate_ == nullptr) continue;
+    left.push_back(rows[i]);
+    positions.push_back(i);
+  }
+  if (predicate_ == nullptr) return {};
+  const auto columns = predicate_->columns();
+  std::vector<uint8_t> matches;
+  for (size_t from = 0; from < left.size(); from += engine::BoundPredicate::kRowsMax) {
+    const size_t count = std::min(left.size() - from, engine::BoundPredicate::kRowsMax);
+    const auto fill = [&](engine::BatchWriter& writer) {
+      for (size_t row = 0; row < count; ++row) {
+        for (size_t i = 0; i < columns.size(); ++i) {
+          writer.Set(i, row, tables::CellOf(left[from + row], schema, columns[i]));
+        }
+      }
+    };
+    KALAM_TRY(predicate_->Evaluate(count, fill, now_micros, matches));
+    for (size_t row = 0; row < count; ++row) out[positions[from + row]] = matches[row];
+  }
+  return {};
+}
+
+std::optional<Refusal> RefuseAccess(const Principal& principal, const catalog::Table& table) {
+  const auto allowed =
+      auth::Allow(principal, auth::Access::kRead, table.type, table.access_level, table.full_name());
+  if (allowed) return std::nullopt;
+  // Writes to a public table need more than reads, reads of it do not.
+  if (table.type == TableType::kShared && principal.role != Role::kAnonymous) {
+    return Refusal{codes::kUnauthorized,
+                   fmt::format("Cannot subscribe to shared table '{}': access level '{}' requires elevated "
+                               "privileges.",
+                               table.full_name(), AccessLevelName(table.access_level))};
+  }
+  return Refusal{codes::kUnauthorized, allowed.error().message};
+}
+
+OrRefusal<QueryPtr> Queries::Compile(const std::string& sql, const Principal& principal) {
+  const auto refuse = [](Error error) { return std::unexpected(ToRefusal(std::move(error))); };
+  const auto parsed = engine_.Parse(sql);
+  if (!parsed) return refuse(parsed.error());
+  const auto form = engine::ReadLiveForm(**parsed, principal);
+  if (!form) return refuse(form.error());
+  const engine::TableName& name = (*parsed)->tables()[0];
+  if (name.ns.empty()) {
+    return refuse(Error(ErrorCode::kInvalidSql, "Query must use namespace.table format"));
+  }
+  const catalog::TablePtr table = catalog_.Snapshot()->FindTable(name.ns, name.table);
+  if (table == nullptr) {
+    if (name.ns == "system" || name.ns == "information_schema") {
+      return refuse(Error(ErrorCode::kUnsupported,
+                          "Subscriptions are for user, shared and stream tables, not for system tables"));
+    }
+    return refuse(
+        Error(ErrorCode::kNotFoundTable, fmt::format("Table not found: {}.{}", name.ns, name.table)));
+  }
+  if (auto refusal = RefuseAccess(principal, *table)) return std::unexpected(std::move(*refusal));
+
+  std::string key = fmt::format("{}/{}/", table->id.value, table->schema().version);
+  if (form->names_caller) key += fmt::format("{}:{}/", principal.user_id.size(), principal.user_id);
+  key += sql;
+  if (QueryPtr known = Remembered(key)) return known;
+  auto made = Make(*form, *parsed, table, principal);
+  if (!made) return refuse(std::move(made).error());
+  Remember(key, *made);
+  return *made;
+}
+
+Result<QueryPtr> Queries::Make(const engine::LiveForm& form, const engine::ParsedStatementPtr& parsed,
+                               const catalog::TablePtr& table, const Principal& principal) const {
+  const TableSchema& schema = table->schema();
+  auto query = std::make_shared<Query>();
+  query->table = table;
+  KALAM_ASSIGN(query->projection, Projection::Make(*table, form.items));
+  Conditions conditions = ToConditions(form.terms, schema, engine_);
+  std::shared_ptr<const engine::BoundPredicate> predicate;
+  if (form.has_where && !(form.complete && conditions.complete)) {
+    std::vector<ResultColumn> columns;
+    for (size_t i = 0; i < schema.columns.size() + 2; ++i) {
+      columns.push_back(tables::ResultColumnOf(schema, i));
+    }
+    KALAM_ASSIGN(predicate, engine_.BindPredicate(parsed, columns, principal));
+  }
+  const size_t key = schema.primary_key().value_or(schema.columns.size());
+  query->filter =
+      std::make_shared<Filter>(form.condition, std::move(conditions.all), key, std::move(predicate));
+  return query;
+}
+
+QueryPtr Queries::Remembered(const std::string& key) {
+  std::lock_guard lock(mu_);
+  const auto it = known_.find(key);
+  return it == known_.end() ? nullptr : it->second.lock();
+}
+
+void Queries::Remember(const std::string& key, const QueryPtr& query) {
+  std::lock_guard lock(mu_);
+  known_[key] = query;
+  if (known_.size() < sweep_at_) return;
+  std::erase_if(known_, [](const auto& entry) { return entry.second.expired(); });
+  sweep_at_ = std::max<size_t>(1'024, known_.size() * 2);
+}
+
+}  // namespace kalam::live
