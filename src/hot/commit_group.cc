@@ -215,6 +215,7 @@ Result<bool> CommitGroup::NextVersion(RowOp& op, const Image& image, std::string
   if (op.kind == RowOpKind::kInsert) {
     if (Live(image.value)) return Fail(ErrorCode::kAlreadyExists, "Already exists: the key has a row");
     next = std::move(op.value);
+    if (image.value.empty()) MarkFirst(next);
     return true;
   }
   if (op.kind == RowOpKind::kErase) return !image.value.empty();

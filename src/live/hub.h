@@ -6,7 +6,7 @@
 //   commit, and registers it as an observer of the store. Stop() before the store stops.
 // Threads: every method is thread-safe. One thread owns all subscriptions and matches changes; a small pool
 //   reads snapshots and compiles queries. Calls without a result only enqueue and never block; calls with a
-//   result (List, Kill, OwnerOf, CountOn, Counters) wait for that thread, so they see all earlier calls.
+//   result (List, Kill, OwnerOf, CountOn) wait for that thread, so they see all earlier calls.
 // Errors: of a subscription go to its client as one error message through the Outlet (codes: live/codes.h).
 // Limits: HubOptions. Memory per connection is bounded by the outlet's bytes_max and, while a subscription
 //   loads, by paused_bytes_max for each; what does not fit is read again from the store.
@@ -44,6 +44,7 @@ struct HubOptions {
   size_t page_bytes_max = 4u << 20;     // a page ends early when its rows take as much
   size_t paused_bytes_max = 256u << 10; // changes kept for one subscription while it loads
   int64_t push_after_micros = 100'000;  // a page that nobody asked for is sent after so long
+  size_t queue_bytes_max = 64u << 20;   // committed changes that wait to be matched
   int64_t lag_micros_max = 30'000'000;  // a socket that stays full for so long is closed
   size_t readers = 2;                   // threads that read snapshots and compile queries
   int64_t node_id = 1;
@@ -111,7 +112,7 @@ class Hub final : public hot::CommitObserver {
   bool Kill(std::string_view live_id);
   // Subscriptions to the table.
   int64_t CountOn(TableId table);
-  HubCounters Counters();
+  HubCounters Counters() const;  // does not wait; any thread
 
   // --- hot::CommitObserver ---
   hot::Need NeedOf(TableId table) const override;

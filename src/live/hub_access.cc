@@ -1,0 +1,87 @@
+// Rights and schemas change while subscriptions run.
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "live/codes.h"
+#include "live/hub_impl.h"
+
+namespace kalam::live {
+
+void Hub::Impl::CheckCatalog() {
+  const uint64_t version = catalog_.version();
+  if (version == seen_catalog_) return;
+  seen_catalog_ = version;
+  const catalog::SnapshotPtr snapshot = catalog_.Snapshot();
+  std::vector<TableId> watched;
+  for (const auto& [id, watch] : index_.tables()) watched.push_back(id);
+  for (const TableId id : watched) {
+    TableWatch* const watch = index_.Find(id);
+    if (watch == nullptr) continue;
+    const catalog::TablePtr fresh = snapshot->FindTable(watch->table->ns, watch->table->name);
+    if (fresh == nullptr || fresh->id != id) {
+      EndAll(id, codes::kTableDropped, fmt::format("Table '{}' was dropped", watch->table->full_name()));
+    } else if (fresh != watch->table) {
+      OnTableChanged(*watch, fresh);
+    }
+  }
+}
+
+void Hub::Impl::OnTableChanged(TableWatch& watch, const catalog::TablePtr& fresh) {
+  const bool recompile = watch.table->schema().version != fresh->schema().version;
+  const bool settled = watch.settled;
+  watch.table = fresh;
+  for (const SubscriptionPtr& subscription : SubscriptionsOf(fresh->id)) {
+    if (auto refusal = RefuseAccess(*subscription->connection->principal, *fresh)) {
+      End(*subscription, refusal->code, refusal->message);
+      continue;
+    }
+    if (!recompile) continue;
+    auto query = queries_.Compile(subscription->sql, *subscription->connection->principal);
+    if (!query) {
+      End(*subscription, query.error().code, query.error().message);
+      continue;
+    }
+    // `watch` ends when this is its only subscription.
+    index_.Remove(*subscription);
+    subscription->query = std::move(*query);
+    index_.Add(*subscription);
+    Index::WatchOf(*subscription).settled = settled;
+  }
+}
+
+void Hub::Impl::CheckUsers() {
+  const uint64_t version = users_.version();
+  if (version == seen_users_) return;
+  seen_users_ = version;
+  for (const auto& [key, connection] : connections_) CheckPrincipal(*connection);
+}
+
+void Hub::Impl::CheckPrincipal(Connection& connection) {
+  const auth::UserPtr user = users_.Find(connection.principal->user_id);
+  if (user == nullptr || connection.closing) return;
+  const bool dropped = user->deleted_at_ms.has_value();
+  if (!dropped && user->role == connection.principal->role) return;
+  connection.principal = std::make_shared<const Principal>(
+      Principal{user->user_id, dropped ? Role::kAnonymous : user->role});
+  std::vector<SubscriptionPtr> all;
+  for (const auto& [id, subscription] : connection.subscriptions) all.push_back(subscription);
+  for (const SubscriptionPtr& subscription : all) {
+    if (dropped) {
+      End(*subscription, codes::kUnauthorized, "The user was dropped");
+    } else if (subscription->group != nullptr) {
+      if (auto refusal = RefuseAccess(*connection.principal, *Index::WatchOf(*subscription).table)) {
+        End(*subscription, refusal->code, refusal->message);
+      }
+    }
+  }
+  if (!dropped) return;
+  connection.closing = true;
+  connection.outlet->Close(1008, "The user was dropped");
+}
+
+void Hub::Impl::EndAll(TableId table, std::string_view code, std::string_view message) {
+  for (const SubscriptionPtr& subscription : SubscriptionsOf(table)) End(*subscription, code, message);
+}
+
+}  // namespace kalam::live

@@ -1,0 +1,206 @@
+#include "live/reader.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "live/codes.h"
+#include "live/version_scan.h"
+#include "observe/log.h"
+#include "tables/table_scope.h"
+
+namespace kalam::live {
+namespace {
+
+// What a client may know of a failure while reading.
+Refusal ReadRefusal(const Error& error, const Query& query) {
+  const std::string table = query.table->full_name();
+  switch (error.code) {
+    case ErrorCode::kExecution:
+    case ErrorCode::kConstraint:
+      return {codes::kFailed, fmt::format("The condition of the subscription to '{}' fails for a row: {}",
+                                          table, error.message)};
+    case ErrorCode::kCancelled:
+    case ErrorCode::kUnavailable:
+      return {codes::kFailed, error.message};
+    default:
+      observe::LogError("live query on '{}': {}", table, error.message);
+      return {codes::kFailed, fmt::format("Reading '{}' failed; the server's log says why", table)};
+  }
+}
+
+// One read, with what it needs everywhere.
+class Run {
+ public:
+  Run(const hot::Store& store, const Clock& clock, const ReadRequest& request)
+      : store_(store),
+        request_(request),
+        query_(*request.query),
+        snapshot_(store.TakeSnapshot()),
+        now_micros_(clock.WallMicros()) {
+    result_.snapshot = snapshot_.seq();
+    up_to_ = request.up_to.value_or(result_.snapshot);
+  }
+
+  Result<ReadResult> Page() {
+    Seq after = request_.after;
+    if (request_.last_rows) {
+      KALAM_ASSIGN(after, StartOfLast(*request_.last_rows));
+    }
+    wire::LiveRows rows(request_.encoding);
+    result_.cursor = after;
+    if (request_.last_rows != 0u) KALAM_TRY(FillPage(after, rows));
+    if (!result_.more && !result_.cut) result_.cursor = up_to_;
+    const wire::BatchControl control{
+        request_.batch_num, result_.more,
+        result_.last_row ? std::optional<int64_t>(result_.last_row->value) : std::nullopt};
+    if (request_.with_ack) {
+      result_.ack = wire::AckBody(request_.encoding, control, query_.projection->columns());
+    }
+    result_.page = wire::DataBatchBody(control, std::move(rows));
+    return std::move(result_);
+  }
+
+  Result<ReadResult> Changes() {
+    VersionScan scan = Scan(request_.after, up_to_, hot::Direction::kForward);
+    result_.cursor = request_.after;
+    size_t bytes = 0;
+    for (;;) {
+      KALAM_ASSIGN(const auto rows, NextBatch(scan));
+      if (rows.empty()) break;
+      for (size_t i = 0; i < rows.size(); ++i) {
+        KALAM_ASSIGN(wire::LiveBodyPtr body, ChangeOf(rows[i], matches_[i] != 0));
+        result_.cursor = rows[i].seq();
+        if (body == nullptr) continue;
+        bytes += body->size(0);
+        result_.changes.push_back({rows[i].seq(), std::move(body)});
+        if (result_.changes.size() < request_.rows_max && bytes < request_.bytes_max) continue;
+        result_.more = true;
+        return std::move(result_);
+      }
+    }
+    result_.cursor = up_to_;
+    return std::move(result_);
+  }
+
+  Result<ReadResult> Nothing() {
+    result_.cursor = result_.snapshot;
+    if (request_.with_ack) {
+      result_.ack = wire::AckBody(request_.encoding, {}, query_.projection->columns());
+    }
+    return std::move(result_);
+  }
+
+ private:
+  VersionScan Scan(Seq after, Seq up_to, hot::Direction direction) const {
+    return VersionScan(store_, *query_.table, tables::ScopePrefix(*query_.table, request_.user_id), snapshot_,
+                       after, up_to, direction, now_micros_);
+  }
+
+  // The next rows, with matches_ filled.
+  Result<std::span<const hot::RowView>> NextBatch(VersionScan& scan) {
+    if (request_.cancelled != nullptr && request_.cancelled->load(std::memory_order_relaxed)) {
+      return Fail(ErrorCode::kCancelled, "The subscription has ended");
+    }
+    KALAM_ASSIGN(const auto rows, scan.Next());
+    if (!rows.empty()) {
+      KALAM_TRY(query_.filter->Match(rows, query_.table->schema(), now_micros_, matches_));
+    }
+    return rows;
+  }
+
+  // The position before the newest `count` matching rows.
+  Result<Seq> StartOfLast(uint32_t count) {
+    if (count == 0) return up_to_;
+    VersionScan scan = Scan(Seq(), up_to_, hot::Direction::kBackward);
+    uint32_t found = 0;
+    for (;;) {
+      KALAM_ASSIGN(const auto rows, NextBatch(scan));
+      if (rows.empty()) return Seq();
+      for (size_t i = 0; i < rows.size(); ++i) {
+        if (rows[i].deleted() || matches_[i] == 0) continue;
+        if (++found == count) return Seq(rows[i].seq().value - 1);
+      }
+    }
+  }
+
+  Status FillPage(Seq after, wire::LiveRows& out) {
+    VersionScan scan = Scan(after, up_to_, hot::Direction::kForward);
+    for (;;) {
+      KALAM_ASSIGN(const auto rows, NextBatch(scan));
+      if (rows.empty()) return {};
+      for (size_t i = 0; i < rows.size(); ++i) {
+        const bool shown = matches_[i] != 0 && !rows[i].deleted();
+        if (!shown) {
+          if (request_.kind != ReadKind::kResume || !MayHaveMatched(rows[i], matches_[i] != 0)) continue;
+          result_.cut = true;
+          result_.cursor = Seq(rows[i].seq().value - 1);
+          return {};
+        }
+        if (out.size() == request_.rows_max || out.bytes() >= request_.bytes_max) {
+          result_.more = true;
+          result_.cursor = *result_.last_row;
+          return {};
+        }
+        KALAM_TRY(query_.projection->AddRow(rows[i], out));
+        result_.last_row = rows[i].seq();
+      }
+    }
+  }
+
+  // A row that is not in the result now: could an earlier version have been?
+  bool MayHaveMatched(const hot::RowView& row, bool matches) const {
+    if (query_.table->type == TableType::kStream) return false;  // rows of streams do not change
+    if (row.deleted()) return matches || !query_.filter->only_primary_key();
+    return !row.first() && !query_.filter->only_primary_key();
+  }
+
+  // nullptr: nothing that the subscriber can have seen changed.
+  Result<wire::LiveBodyPtr> ChangeOf(const hot::RowView& row, bool matches) const {
+    const Projection& projection = *query_.projection;
+    if (row.deleted() || !matches) {
+      if (!MayHaveMatched(row, matches)) return nullptr;
+      return matches ? projection.Delete(request_.encoding, row, row.seq())
+                     : projection.DeleteKey(request_.encoding, row);
+    }
+    if (row.first() || query_.table->type == TableType::kStream) {
+      return projection.Insert(request_.encoding, row);
+    }
+    return projection.Update(request_.encoding, std::nullopt, row);
+  }
+
+  const hot::Store& store_;
+  const ReadRequest& request_;
+  const Query& query_;
+  const hot::Snapshot snapshot_;
+  const int64_t now_micros_;
+  Seq up_to_;
+  std::vector<uint8_t> matches_;
+  ReadResult result_;
+};
+
+Result<ReadResult> RunKind(Run& run, ReadKind kind) {
+  switch (kind) {
+    case ReadKind::kNothing:
+      return run.Nothing();
+    case ReadKind::kChanges:
+      return run.Changes();
+    case ReadKind::kPage:
+    case ReadKind::kResume:
+      return run.Page();
+  }
+  return Fail(ErrorCode::kInternal, "unknown kind of read");
+}
+
+}  // namespace
+
+OrRefusal<ReadResult> Reader::Read(const ReadRequest& request) const {
+  // An empty batch goes through the queue of the committer; what was before it is over when it answers.
+  if (request.wait_for_commits) (void)store_.Commit(hot::Batch());
+  Run run(store_, clock_, request);
+  auto result = RunKind(run, request.kind);
+  if (!result) return std::unexpected(ReadRefusal(result.error(), *request.query));
+  return std::move(*result);
+}
+
+}  // namespace kalam::live

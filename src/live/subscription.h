@@ -1,0 +1,83 @@
+// Connections and their subscriptions, as the hub's thread keeps them.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "live/hub.h"
+#include "live/outlet.h"
+#include "live/query.h"
+#include "live/reader.h"
+#include "model/principal.h"
+#include "wire/live_body.h"
+#include "wire/live_request.h"
+
+namespace kalam::live {
+
+struct Connection;
+
+enum class SubscriptionState : uint8_t {
+  kCompiling,
+  kLoading,  // pages are on their way; changes are kept
+  kLive,     // changes go straight out
+  kBehind,   // changes are not kept: to be caught up from `cursor`
+  kCatchingUp,  // a read of changes since `cursor` runs; changes are kept
+};
+
+// A subscription and the groups of the index hold each other; only the hub's thread touches either.
+struct Subscription {
+  Connection* connection = nullptr;
+  wire::LiveIdPtr id;
+  std::string sql;
+  std::optional<wire::LiveOptions> options;
+  QueryPtr query;
+  SubscriptionState state = SubscriptionState::kCompiling;
+  // Set when it has ended; reads by readers stop.
+  std::shared_ptr<std::atomic<bool>> ended = std::make_shared<std::atomic<bool>>(false);
+
+  // --- delivery
+  Seq cursor;  // kBehind, kCatchingUp: every change up to it was delivered or does not concern it
+  std::vector<PendingChange> pending;  // kLoading, kCatchingUp: changes since the read began
+  size_t pending_bytes = 0;
+  bool pending_lost = false;  // they were too many; what is there is no longer complete
+
+  // --- pages
+  bool reading = false;      // a read runs
+  bool page_wanted = false;  // the client asked while its socket was full
+  uint32_t next_batch_num = 0;
+  Seq page_cursor;  // everything up to it is in a page
+  Seq boundary;     // the snapshot of page 0
+  uint32_t page_rows = 0;
+
+  // --- the index: subscribers[slot] of this projection group
+  void* group = nullptr;
+  size_t slot = 0;
+
+  // --- system.live
+  int64_t created_at_micros = 0;
+  int64_t last_update_micros = 0;
+  int64_t changes = 0;
+};
+using SubscriptionPtr = std::shared_ptr<Subscription>;
+
+struct Connection {
+  ConnectionKey key;
+  std::string id;
+  std::shared_ptr<const Principal> principal;
+  std::shared_ptr<Outlet> outlet;
+  std::unordered_map<std::string, SubscriptionPtr> subscriptions;  // by the client's id
+  // More than the outlet's limit waits: nothing is queued until it has drained.
+  bool full = false;
+  int64_t full_since_nanos = 0;
+  size_t reads = 0;  // that run now
+  bool closing = false;
+};
+
+}  // namespace kalam::live

@@ -1,0 +1,52 @@
+// VersionScan: the newest versions of a scope's rows in `_seq` order, tombstones included, in batches.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/error.h"
+#include "catalog/catalog.h"
+#include "hot/row_codec.h"
+#include "hot/store.h"
+
+namespace kalam::live {
+
+// Versions with after < _seq <= up_to of one snapshot, ascending or descending. Expired rows of STREAM tables
+// are left out. One thread; store, table and snapshot outlive it.
+class VersionScan {
+ public:
+  VersionScan(const hot::Store& store, const catalog::Table& table, std::string prefix,
+              const hot::Snapshot& snapshot, Seq after, Seq up_to, hot::Direction direction,
+              int64_t now_micros);
+
+  // The next rows, at most kBatchRows; empty = the end. Valid until the next call.
+  Result<std::span<const hot::RowView>> Next();
+
+  static constexpr size_t kBatchRows = 256;
+
+ private:
+  Status Take(std::string_view bytes);
+
+  const hot::Store& store_;
+  const catalog::Table& table_;
+  const std::string prefix_;
+  const hot::Snapshot& snapshot_;
+  const bool stream_;
+  Seq expired_;  // STREAM: rows below are expired
+  std::unique_ptr<hot::Cursor> cursor_;
+  std::string key_;
+  std::vector<std::string> bytes_;  // reused
+  size_t count_ = 0;
+  std::vector<hot::RowView> rows_;
+};
+
+// The sequence below which rows of this STREAM table are expired; 0 for tables without TTL.
+Seq ExpiredBelow(const catalog::Table& table, int64_t now_micros);
+
+}  // namespace kalam::live
