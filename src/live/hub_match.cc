@@ -201,7 +201,9 @@ void Hub::Impl::Send(Connection& connection, const wire::LiveIdPtr& id, const wi
 }
 
 void Hub::Impl::SendChange(Subscription& subscription, Seq seq, const wire::LiveBodyPtr& body) {
-  Send(*subscription.connection, subscription.id, body);
+  Connection& connection = *subscription.connection;
+  if (connection.outlet->waiting_bytes() == 0) connection.flushed = Seq(seq.value - 1);
+  Send(connection, subscription.id, body);
   counters_.deliveries.fetch_add(1, std::memory_order_relaxed);
   subscription.cursor = seq;
   ++subscription.changes;
@@ -209,10 +211,12 @@ void Hub::Impl::SendChange(Subscription& subscription, Seq seq, const wire::Live
 }
 
 void Hub::Impl::CloseSlow(Connection& connection) {
-  Seq cursor(INT64_MAX);
+  // What waits is dropped, so the cursor is one that the client has surely got to.
+  Seq cursor = connection.flushed;
   for (const auto& [id, subscription] : connection.subscriptions) {
-    const bool loading = subscription->state == SubscriptionState::kLoading;
-    cursor = std::min(cursor, loading ? subscription->page_cursor : subscription->cursor);
+    const bool behind = subscription->state == SubscriptionState::kBehind ||
+                        subscription->state == SubscriptionState::kCatchingUp;
+    if (behind) cursor = std::min(cursor, subscription->cursor);
   }
   counters_.closed_slow.fetch_add(1, std::memory_order_relaxed);
   while (!connection.subscriptions.empty()) {
@@ -221,9 +225,7 @@ void Hub::Impl::CloseSlow(Connection& connection) {
   connection.closing = true;
   connection.full = false;
   connection.outlet->Close(
-      1013, cursor.value == INT64_MAX
-                ? std::string("Too slow: the client does not read")
-                : fmt::format("Too slow: the client does not read. Resume from {}", cursor.value));
+      1013, fmt::format("Too slow: resume from the last _seq received, at least {}", cursor.value));
 }
 
 }  // namespace kalam::live

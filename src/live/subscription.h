@@ -76,6 +76,7 @@ struct Connection {
   // More than the outlet's limit waits: nothing is queued until it has drained.
   bool full = false;
   int64_t full_since_nanos = 0;
+  Seq flushed;  // changes up to it had left when the last one was queued
   size_t reads = 0;  // that run now
   bool closing = false;
 };
