@@ -25,6 +25,7 @@
 #include "live/projection.h"
 #include "model/principal.h"
 #include "tables/predicate.h"
+#include "tables/row_change.h"
 
 namespace kalam::live {
 
