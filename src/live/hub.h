@@ -47,7 +47,6 @@ struct HubOptions {
   size_t queue_bytes_max = 64u << 20;   // committed changes that wait to be matched
   int64_t lag_micros_max = 30'000'000;  // a socket that stays full for so long is closed
   size_t readers = 2;                   // threads that read snapshots and compile queries
-  int64_t node_id = 1;
 };
 
 // One row of system.live.

@@ -43,6 +43,17 @@ engine::EngineOptions EngineOptionsOf(const config::Settings& settings) {
   return options;
 }
 
+live::HubOptions HubOptionsOf(const config::Settings& settings) {
+  live::HubOptions options;
+  options.page_rows = static_cast<uint32_t>(settings.live.page_rows);
+  options.paused_bytes_max = static_cast<size_t>(settings.live.paused_bytes);
+  options.queue_bytes_max = static_cast<size_t>(settings.live.queue_bytes);
+  options.push_after_micros = settings.live.page_push_ms * 1'000;
+  options.lag_micros_max = settings.live.slow_consumer_seconds * 1'000'000;
+  options.readers = static_cast<size_t>(settings.live.readers);
+  return options;
+}
+
 // Of the configured root password; empty when there is none or root exists already, since hashing takes a
 // quarter of a second.
 Result<std::string> RootPasswordHash(const config::Settings& settings, const hot::Store& store,
@@ -109,6 +120,7 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
   std::unique_ptr<Instance> instance(new Instance(settings));
   Instance& i = *instance;
   KALAM_ASSIGN(i.store_, hot::Store::Open(StoreOptionsOf(settings, env), i.clock_));
+  i.store_->AddObserver(i.hub_feed_);
   KALAM_ASSIGN(i.catalog_, catalog::Catalog::Open(*i.store_, i.clock_));
   KALAM_ASSIGN(i.storages_, OpenStorages(settings, *i.store_, *i.catalog_, i.clock_, i.random_));
   KALAM_ASSIGN(std::string root_hash, RootPasswordHash(settings, *i.store_, i.random_));
@@ -123,6 +135,10 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
   i.services_ =
       std::make_unique<sql::Services>(sql::Services{i.settings_, i.clock_, i.random_, *i.store_, *i.catalog_,
                                                     *i.users_, *i.storages_, *i.engine_, *i.snowflake_});
+  i.hub_ = std::make_unique<live::Hub>(*i.store_, *i.catalog_, *i.users_, *i.engine_, i.clock_,
+                                       HubOptionsOf(i.settings_));
+  i.hub_feed_.Attach(*i.hub_);
+  i.services_->live = i.hub_.get();
   i.executor_ = std::make_unique<sql::Executor>(*i.services_);
   return instance;
 }
@@ -132,6 +148,7 @@ Instance::~Instance() { Stop(); }
 void Instance::Stop() {
   if (std::exchange(stopped_, true)) return;
   if (executor_) executor_->Stop();
+  if (hub_) hub_->Stop();
   if (hashing_) hashing_->Stop();
   if (store_) store_->Stop();
 }

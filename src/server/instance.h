@@ -15,6 +15,8 @@
 #include "config/settings.h"
 #include "engine/engine.h"
 #include "hot/store.h"
+#include "live/hub.h"
+#include "live/hub_feed.h"
 #include "sql/executor.h"
 #include "sql/services.h"
 #include "tables/snowflake.h"
@@ -48,6 +50,7 @@ class Instance {
   auth::Tokens& tokens() { return *tokens_; }
   auth::Login& login() { return *login_; }
   auth::HashingThread& hashing() { return *hashing_; }
+  live::Hub& hub() { return *hub_; }
   sql::Executor& executor() { return *executor_; }
 
  private:
@@ -56,6 +59,7 @@ class Instance {
   const config::Settings settings_;
   SystemClock clock_;
   SystemRandom random_;
+  live::HubFeed hub_feed_;
   std::unique_ptr<hot::Store> store_;
   std::unique_ptr<catalog::Catalog> catalog_;
   std::unique_ptr<cold::StorageResolver> storages_;
@@ -65,6 +69,7 @@ class Instance {
   std::unique_ptr<auth::Login> login_;
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<tables::SnowflakeIds> snowflake_;
+  std::unique_ptr<live::Hub> hub_;
   std::unique_ptr<sql::Services> services_;
   std::unique_ptr<sql::Executor> executor_;
   bool stopped_ = false;

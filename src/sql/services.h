@@ -10,6 +10,7 @@
 #include "config/settings.h"
 #include "engine/engine.h"
 #include "hot/store.h"
+#include "live/hub.h"
 #include "tables/snowflake.h"
 
 namespace kalam::sql {
@@ -24,6 +25,7 @@ struct Services {
   cold::StorageResolver& storages;
   engine::Engine& engine;
   tables::SnowflakeIds& snowflake;
+  live::Hub* live = nullptr;  // nullptr: nothing can subscribe
 };
 
 }  // namespace kalam::sql

@@ -12,6 +12,7 @@ std::span<const SystemTable> SystemTables() {
                                      UsersTable(),
                                      StoragesTable(),
                                      SettingsTable(),
+                                     LiveTable(),
                                      InformationSchemaTables(),
                                      InformationSchemaColumns(),
                                      InformationSchemaSchemata()};

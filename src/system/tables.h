@@ -15,6 +15,7 @@ SystemTable ColumnsTable();
 SystemTable UsersTable();
 SystemTable StoragesTable();
 SystemTable SettingsTable();
+SystemTable LiveTable();
 SystemTable InformationSchemaTables();
 SystemTable InformationSchemaColumns();
 SystemTable InformationSchemaSchemata();

@@ -1,4 +1,5 @@
-// DROP TABLE [IF EXISTS]: the definition and all hot rows in one batch.
+// DROP TABLE [IF EXISTS]: the definition and all hot rows in one batch. Live queries of the table end with an
+// error message, or stand in its way (`[live] refuse_drop_with_subscribers`).
 #include <fmt/format.h>
 
 #include "sql/handlers.h"
@@ -7,6 +8,24 @@
 #include "system/system_table.h"
 
 namespace kalam::sql {
+namespace {
+
+Status CheckSubscribers(const Services& services, std::string_view ns, std::string_view name) {
+  if (!services.settings.live.refuse_drop_with_subscribers || services.live == nullptr) return {};
+  const catalog::TablePtr table = services.catalog.Snapshot()->FindTable(ns, name);
+  if (table == nullptr) return {};
+  const int64_t subscriptions = services.live->CountOn(table->id);
+  if (subscriptions == 0) return {};
+  return Fail(Error(ErrorCode::kInvalidOperation,
+                    fmt::format("Cannot drop table '{}': {} live {} it. End them (KILL LIVE QUERY) or set "
+                                "live.refuse_drop_with_subscribers to false",
+                                table->full_name(), subscriptions,
+                                subscriptions == 1 ? "query reads" : "queries read"))
+                  .With("table", table->full_name())
+                  .With("subscriptions", subscriptions));
+}
+
+}  // namespace
 
 Status AuthorizeDropTable(const Statement& statement, const Principal& caller, const Services&) {
   const auto& drop = std::get<DropTable>(statement.body);
@@ -24,6 +43,7 @@ Status AuthorizeDropTable(const Statement& statement, const Principal& caller, c
 Result<Outcome> RunDropTable(const Statement& statement, Request& request, Services& services) {
   const auto& drop = std::get<DropTable>(statement.body);
   const std::string ns = drop.table.ns.empty() ? request.name_space : drop.table.ns;
+  KALAM_TRY(CheckSubscribers(services, ns, drop.table.table));
   const auto dropped = services.catalog.DropTable(ns, drop.table.table);
   if (dropped) return MessageOutcome(fmt::format("Table {} dropped successfully", (*dropped)->full_name()));
   if (drop.if_exists && dropped.error().code == ErrorCode::kNotFoundTable) {

@@ -1,0 +1,572 @@
+#include "live/hub.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "live/fake_outlet_for_test.h"
+
+namespace kalam::live {
+namespace {
+
+using testing::HasSubstr;
+
+std::string Text(const object& o, std::string_view key) {
+  const auto* value = o.if_contains(key);
+  return value == nullptr ? "" : std::string(value->as_string());
+}
+std::string TypeOf(const std::optional<object>& message) { return message ? Text(*message, "type") : "none"; }
+std::string SeqText(Seq seq) { return std::to_string(seq.value); }
+
+class HubTest : public testing::Test {
+ protected:
+  object Expect(const Client& client, std::string_view type) {
+    auto message = client.outlet->Next();
+    EXPECT_EQ(TypeOf(message), type) << (message ? boost::json::serialize(*message) : "");
+    return message ? *message : object();
+  }
+  object ExpectChange(const Client& client, std::string_view kind) {
+    object message = Expect(client, "change");
+    EXPECT_EQ(Text(message, "change_type"), kind) << boost::json::serialize(message);
+    return message;
+  }
+  void ExpectError(const Client& client, std::string_view id, std::string_view code) {
+    const object message = Expect(client, "error");
+    EXPECT_EQ(Text(message, "subscription_id"), id);
+    EXPECT_EQ(Text(message, "code"), code) << boost::json::serialize(message);
+  }
+  // Ack and the only page.
+  object Loaded(const Client& client) {
+    Expect(client, "subscription_ack");
+    return Expect(client, "initial_data_batch");
+  }
+  // Everything that was sent before has been seen when this returns; nothing may be left.
+  void ExpectQuiet(const Client& client) {
+    db_.hub->List();
+    EXPECT_TRUE(client.outlet->empty());
+  }
+
+  LiveDatabase db_;
+};
+
+TEST_F(HubTest, EmptyTableAcksAndSendsAnEmptyPage) {
+  const Client root = db_.Connect("root", Role::kSystem);
+  db_.Subscribe(root, "s1", "SELECT * FROM app.notes");
+  const object ack = Expect(root, "subscription_ack");
+  EXPECT_EQ(ack.at("total_rows").to_number<int>(), 0);
+  EXPECT_EQ(ack.at("batch_control").at("status").as_string(), "ready");
+  EXPECT_TRUE(ack.at("batch_control").at("last_seq_id").is_null());
+  EXPECT_EQ(ack.at("schema").as_array().size(), 6U);
+  const object page = Expect(root, "initial_data_batch");
+  EXPECT_TRUE(page.at("rows").as_array().empty());
+}
+
+TEST_F(HubTest, InsertUpdateDeleteHaveTheProtocolsShapes) {
+  const Client root = db_.Connect("root", Role::kSystem);
+  db_.Subscribe(root, "s1", "SELECT * FROM app.notes");
+  Loaded(root);
+  const Seq inserted = db_.Commit(db_.InsertOp("notes", "", 1, "r", std::nullopt, "cup"));
+  object change = ExpectChange(root, "insert");
+  EXPECT_EQ(boost::json::serialize(change.at("rows")),
+            R"([{"id":"1","room":"r","n":null,"body":"cup","_seq":")" + SeqText(inserted) +
+                R"(","_deleted":false}])");
+  EXPECT_FALSE(change.contains("old_values"));
+
+  const Seq updated = db_.Commit(db_.UpdateOp("notes", "", 1, "body", Value::Text("mug")));
+  change = ExpectChange(root, "update");
+  EXPECT_EQ(boost::json::serialize(change.at("rows")),
+            R"([{"id":"1","_seq":")" + SeqText(updated) + R"(","room":"r","body":"mug"}])");
+  EXPECT_EQ(boost::json::serialize(change.at("old_values")),
+            R"([{"id":"1","_seq":")" + SeqText(inserted) + R"(","body":"cup"}])");
+
+  const Seq deleted = db_.Commit(db_.DeleteOp("notes", "", 1));
+  change = ExpectChange(root, "delete");
+  EXPECT_FALSE(change.contains("rows"));
+  EXPECT_EQ(boost::json::serialize(change.at("old_values")),
+            R"([{"id":"1","room":"r","n":null,"body":"mug","_seq":")" + SeqText(deleted) +
+                R"(","_deleted":true}])");
+}
+
+TEST_F(HubTest, UpdateThatChangesNothingIsNoEvent) {
+  db_.Insert(1, "r", 1, "same");
+  const Client root = db_.Connect("root", Role::kSystem);
+  db_.Subscribe(root, "s1", "SELECT * FROM app.notes");
+  Loaded(root);
+  db_.Commit(db_.UpdateOp("notes", "", 1, "body", Value::Text("same")));
+  db_.Insert(2);
+  EXPECT_EQ(Text(ExpectChange(root, "insert").at("rows").as_array()[0].as_object(), "id"), "2");
+}
+
+TEST_F(HubTest, ProjectionShowsSelectedColumnsAndSeq) {
+  db_.Insert(1, "r", 5, "x");
+  const Client root = db_.Connect("root", Role::kSystem);
+  db_.Subscribe(root, "s1", "SELECT body, n AS number FROM app.notes WHERE room = 'r'");
+  const object ack = Expect(root, "subscription_ack");
+  EXPECT_EQ(ack.at("schema").as_array().size(), 2U);
+  const object page = Expect(root, "initial_data_batch");
+  const object row = page.at("rows").as_array()[0].as_object();
+  EXPECT_EQ(row.size(), 3U);
+  EXPECT_EQ(row.at("number").to_number<int>(), 5);
+  EXPECT_TRUE(row.contains("_seq"));
+  db_.Commit(db_.UpdateOp("notes", "", 1, "body", Value::Text("y")));
+  const object change = ExpectChange(root, "update");
+  EXPECT_TRUE(change.at("rows").as_array()[0].as_object().contains("id"));
+}
+
+TEST_F(HubTest, RowsThatEnterAreUpdatesAndRowsThatLeaveAreDeletes) {
+  db_.Insert(1, "a", 1);
+  const Client root = db_.Connect("root", Role::kSystem);
+  db_.Subscribe(root, "s1", "SELECT * FROM app.notes WHERE room = 'b'");
+  EXPECT_TRUE(Loaded(root).at("rows").as_array().empty());
+  db_.Commit(db_.UpdateOp("notes", "", 1, "room", Value::Text("b")));
+  ExpectChange(root, "update");
+  const Seq left = db_.Commit(db_.UpdateOp("notes", "", 1, "room", Value::Text("c")));
+  const object change = ExpectChange(root, "delete");
+  const object old = change.at("old_values").as_array()[0].as_object();
+  EXPECT_EQ(Text(old, "id"), "1");
+  EXPECT_EQ(Text(old, "room"), "b");
+  EXPECT_EQ(Text(old, "_seq"), SeqText(left));
+  // Gone from the result: its end is no event.
+  db_.Commit(db_.DeleteOp("notes", "", 1));
+  ExpectQuiet(root);
+}
+
+TEST_F(HubTest, EveryPredicateOfSelectIsAccepted) {
+  const Client root = db_.Connect("root", Role::kSystem);
+  const std::vector<std::pair<std::string, std::vector<int>>> cases = {
+      {"n IN (1, 3)", {1, 3}},
+      {"n BETWEEN 2 AND 3", {2, 3}},
+      {"n IS NULL", {4}},
+      {"body LIKE 'b%' AND room = 'r'", {1, 2, 3, 4}},
+      {"upper(body) = 'B2' OR n > 2", {2, 3}},
+      {"NOT (n = 1)", {2, 3}},
+      {"app.notes.room = 'r' AND n + 1 = 2", {1}},
+      {"room = CURRENT_USER()", {}},
+      {"CASE WHEN n = 2 THEN true ELSE false END", {2}},
+      {"n = 2 AND room = 'r' AND body <> 'x'", {2}},
+  };
+  for (const auto& [where, ids] : cases) {
+    const Client client = db_.Connect("root", Role::kSystem);
+    db_.Subscribe(client, "s", "SELECT id FROM app.notes WHERE " + where + " -- marker");
+    Loaded(client);
+    for (int i = 1; i <= 4; ++i) {
+      db_.Commit(db_.InsertOp("notes", "", i, "r", i == 4 ? std::nullopt : std::optional<int64_t>(i),
+                              "b" + std::to_string(i)));
+    }
+    for (const int id : ids) {
+      const object change = ExpectChange(client, "insert");
+      EXPECT_EQ(Text(change.at("rows").as_array()[0].as_object(), "id"), std::to_string(id)) << where;
+    }
+    ExpectQuiet(client);
+    for (int i = 1; i <= 4; ++i) db_.Commit(db_.DeleteOp("notes", "", i));
+    for (const int id : ids) {
+      const object change = ExpectChange(client, "delete");
+      EXPECT_EQ(Text(change.at("old_values").as_array()[0].as_object(), "id"), std::to_string(id)) << where;
+    }
+    db_.hub->Disconnect(client.key);
+  }
+}
+
+TEST_F(HubTest, RefusalsAreOneErrorAndLeaveNothing) {
+  const Client root = db_.Connect("root", Role::kSystem);
+  const Client user = db_.Connect("ann", Role::kUser);
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"SELECT * FROM app.nothing", "NOT_FOUND"},
+      {"SELECT * FROM notes", "INVALID_SQL"},
+      {"SELECT * FROM app.notes LIMIT 3", "INVALID_SQL"},
+      {"SELECT * FROM app.notes GROUP BY id", "INVALID_SQL"},
+      {"SELECT DISTINCT id FROM app.notes", "INVALID_SQL"},
+      {"SELECT * FROM app.notes a JOIN app.mine b ON a.id = b.id", "INVALID_SQL"},
+      {"WITH x AS (SELECT 1) SELECT * FROM app.notes", "INVALID_SQL"},
+      {"SELECT * FROM (SELECT * FROM app.notes)", "INVALID_SQL"},
+      {"SELECT * FROM app.notes UNION ALL SELECT * FROM app.notes", "INVALID_SQL"},
+      {"INSERT INTO app.notes (id) VALUES (1)", "INVALID_SQL"},
+      {"SELECT 1", "INVALID_SQL"},
+      {"SELECT _seq FROM app.notes", "INVALID_SQL"},
+      {"SELECT nope FROM app.notes", "INVALID_SQL"},
+      {"SELECT * FROM app.notes WHERE nope = 1", "INVALID_SQL"},
+      {"SELECT * FROM app.notes WHERE", "INVALID_SQL"},
+      {"SELECT * FROM app.notes WHERE random() > 0.5", "UNSUPPORTED"},
+      {"SELECT * FROM app.notes WHERE id IN (SELECT id FROM app.mine)", "INVALID_SQL"},
+      {"SELECT * FROM system.users", "UNSUPPORTED"},
+      {"", "INVALID_SQL"},
+  };
+  for (const auto& [sql, code] : cases) {
+    db_.Subscribe(root, "s", sql);
+    SCOPED_TRACE(sql);
+    ExpectError(root, "s", code);
+  }
+  db_.Subscribe(user, "s", "SELECT * FROM app.notes");
+  const object denied = Expect(user, "error");
+  EXPECT_EQ(Text(denied, "code"), "UNAUTHORIZED");
+  EXPECT_EQ(Text(denied, "message"),
+            "Cannot subscribe to shared table 'app.notes': access level 'private' requires elevated "
+            "privileges.");
+  EXPECT_TRUE(db_.hub->List().empty());
+  EXPECT_EQ(db_.hub->NeedOf(db_.Table("notes")->id), hot::Need::kNone);
+}
+
+TEST_F(HubTest, OrderByIsAcceptedAndRowsComeInSeqOrder) {
+  for (const int id : {3, 1, 2}) db_.Insert(id);
+  const Client root = db_.Connect("root", Role::kSystem);
+  db_.Subscribe(root, "s", "SELECT * FROM app.notes ORDER BY id DESC");
+  const object page = Loaded(root);
+  std::string order;
+  for (const auto& row : page.at("rows").as_array()) order += Text(row.as_object(), "id");
+  EXPECT_EQ(order, "312");
+}
+
+TEST_F(HubTest, PagesFollowRequestsAndChangesWaitForTheLastOne) {
+  for (int i = 1; i <= 5; ++i) db_.Insert(i);
+  const Client root = db_.Connect("root", Role::kSystem);
+  db_.Subscribe(root, "s", "SELECT * FROM app.notes", wire::LiveOptions{.batch_size = 2});
+  const object ack = Expect(root, "subscription_ack");
+  EXPECT_EQ(ack.at("batch_control").at("status").as_string(), "loading");
+  object page = Expect(root, "initial_data_batch");
+  db_.Insert(6);
+  db_.Commit(db_.UpdateOp("notes", "", 4, "n", Value::Integer(TypeKind::kInt, 9)));
+  db_.Commit(db_.DeleteOp("notes", "", 1));
+  for (int i = 1; i <= 1; ++i) {
+    const auto& control = page.at("batch_control").as_object();
+    EXPECT_EQ(control.at("batch_num").to_number<int>(), i - 1);
+    EXPECT_TRUE(control.at("has_more").as_bool());
+    db_.hub->NextBatch(root.key, {"s", control.at("last_seq_id").to_number<int64_t>()});
+    page = Expect(root, "initial_data_batch");
+  }
+  // 4 has moved up: it is in no page, but in the changes.
+  std::string ids;
+  for (const auto& row : page.at("rows").as_array()) ids += Text(row.as_object(), "id");
+  EXPECT_EQ(ids, "35");
+  EXPECT_FALSE(page.at("batch_control").at("has_more").as_bool());
+  EXPECT_EQ(page.at("batch_control").at("status").as_string(), "ready");
+  ExpectChange(root, "insert");
+  ExpectChange(root, "update");
+  ExpectChange(root, "delete");
+}
+
+TEST_F(HubTest, PagesThatNobodyAsksForArePushed) {
+  for (int i = 1; i <= 5; ++i) db_.Insert(i);
+  const Client root = db_.Connect("root", Role::kSystem);
+  db_.Subscribe(root, "s", "SELECT * FROM app.notes", wire::LiveOptions{.batch_size = 2});
+  Expect(root, "subscription_ack");
+  std::vector<int64_t> cursors;
+  for (int i = 0; i < 3; ++i) {
+    const object page = Expect(root, "initial_data_batch");
+    EXPECT_EQ(page.at("batch_control").at("batch_num").to_number<int>(), i);
+    cursors.push_back(page.at("batch_control").at("last_seq_id").to_number<int64_t>());
+  }
+  // A request that comes too late is answered with nothing.
+  db_.hub->NextBatch(root.key, {"s", cursors[0]});
+  ExpectQuiet(root);
+}
+
+TEST_F(HubTest, NextBatchErrorsNameTheSubscription) {
+  const Client root = db_.Connect("root", Role::kSystem);
+  db_.hub->NextBatch(root.key, {"x", 1});
+  object error = Expect(root, "error");
+  EXPECT_EQ(Text(error, "message"), "Not found: Subscription not found: x");
+  db_.Subscribe(root, "x", "SELECT * FROM app.notes", std::nullopt);
+  Expect(root, "subscription_ack");
+  db_.hub->NextBatch(root.key, {"x", 1});
+  error = Expect(root, "error");
+  EXPECT_EQ(Text(error, "code"), "BATCH_FETCH_FAILED");
+  EXPECT_EQ(Text(error, "message"),
+            "Invalid operation: Subscription x was created without initial data loading");
+}
+
+TEST_F(HubTest, LiveOnlyHasAnAckAndNoPage) {
+  db_.Insert(1);
+  const Client root = db_.Connect("root", Role::kSystem);
+  db_.Subscribe(root, "s", "SELECT * FROM app.notes", std::nullopt);
+  const object ack = Expect(root, "subscription_ack");
+  EXPECT_EQ(boost::json::serialize(ack.at("batch_control")),
+            R"({"batch_num":0,"has_more":false,"status":"ready","last_seq_id":null})");
+  db_.Insert(2);
+  ExpectChange(root, "insert");
+}
+
+TEST_F(HubTest, LastRowsGivesTheNewestInOrderOnPages) {
+  for (int i = 1; i <= 10; ++i) db_.Insert(i, i % 2 == 0 ? "even" : "odd");
+  const Client root = db_.Connect("root", Role::kSystem);
+  db_.Subscribe(root, "a", "SELECT * FROM app.notes WHERE room = 'even'",
+                wire::LiveOptions{.batch_size = 2, .last_rows = 3});
+  Expect(root, "subscription_ack");
+  std::string ids;
+  for (int i = 0; i < 2; ++i) {
+    const object page = Expect(root, "initial_data_batch");
+    for (const auto& row : page.at("rows").as_array()) ids += Text(row.as_object(), "id") + " ";
+  }
+  EXPECT_EQ(ids, "6 8 10 ");
+  db_.Subscribe(root, "b", "SELECT * FROM app.notes", wire::LiveOptions{.last_rows = 0});
+  EXPECT_TRUE(Loaded(root).at("rows").as_array().empty());
+  db_.Subscribe(root, "c", "SELECT * FROM app.notes", wire::LiveOptions{.last_rows = 100});
+  EXPECT_EQ(Loaded(root).at("rows").as_array().size(), 10U);
+}
+
+TEST_F(HubTest, ResumeReportsRowsDeletesAndExitsInSeqOrder) {
+  for (int i = 1; i <= 5; ++i) db_.Insert(i, "r");
+  const Seq seen = db_.Insert(6, "r");
+  db_.Insert(7, "r");                                                      // page
+  db_.Insert(70, "other");                                                 // never matched: nothing
+  db_.Commit(db_.DeleteOp("notes", "", 1));                                // delete
+  db_.Commit(db_.UpdateOp("notes", "", 2, "room", Value::Text("other")));  // exit
+  db_.Commit(db_.UpdateOp("notes", "", 3, "n", Value::Integer(TypeKind::kInt, 9)));
+  db_.Insert(8, "r");
+  const Client root = db_.Connect("root", Role::kSystem);
+  db_.Subscribe(root, "s", "SELECT * FROM app.notes WHERE room = 'r'", wire::LiveOptions{.from = seen.value});
+  const object page = Loaded(root);
+  ASSERT_EQ(page.at("rows").as_array().size(), 1U);
+  EXPECT_EQ(Text(page.at("rows").as_array()[0].as_object(), "id"), "7");
+  EXPECT_EQ(page.at("batch_control").at("status").as_string(), "ready");
+  int64_t last = std::stoll(Text(page.at("rows").as_array()[0].as_object(), "_seq"));
+  const auto next = [&](std::string_view kind, std::string_view part, std::string_view id) {
+    const object change = ExpectChange(root, kind);
+    const object row = change.at(part).as_array()[0].as_object();
+    EXPECT_EQ(Text(row, "id"), id);
+    EXPECT_GT(std::stoll(Text(row, "_seq")), last);
+    last = std::stoll(Text(row, "_seq"));
+  };
+  next("delete", "old_values", "1");
+  next("delete", "old_values", "2");
+  next("update", "rows", "3");
+  next("insert", "rows", "8");
+  db_.Insert(9, "r");
+  next("insert", "rows", "9");
+}
+
+TEST_F(HubTest, UserTablesShowOwnRowsOnly) {
+  db_.Commit(db_.InsertOp("mine", "ann", 1, "r", 1));
+  db_.Commit(db_.InsertOp("mine", "bob", 2, "r", 1));
+  const Client ann = db_.Connect("ann", Role::kUser);
+  const Client ann2 = db_.Connect("ann", Role::kUser);
+  const Client root = db_.Connect("root", Role::kSystem);
+  for (const Client* client : {&ann, &ann2, &root}) {
+    db_.Subscribe(*client, "s", "SELECT * FROM app.mine");
+    EXPECT_EQ(Loaded(*client).at("rows").as_array().size(), client == &root ? 0U : 1U);
+  }
+  db_.Commit(db_.InsertOp("mine", "bob", 3, "r", 1));
+  db_.Commit(db_.InsertOp("mine", "ann", 4, "r", 1));
+  for (const Client* client : {&ann, &ann2}) {
+    const object change = ExpectChange(*client, "insert");
+    EXPECT_EQ(Text(change.at("rows").as_array()[0].as_object(), "id"), "4");
+  }
+  ExpectQuiet(root);
+}
+
+TEST_F(HubTest, StreamRowsComeAndTheirDeletesCarryKeyAndRowId) {
+  const Client ann = db_.Connect("ann", Role::kUser);
+  db_.Subscribe(ann, "s", "SELECT * FROM app.typing WHERE id = 1");
+  EXPECT_TRUE(Loaded(ann).at("rows").as_array().empty());
+  const Seq seq = db_.Commit(db_.InsertOp("typing", "ann", 1, "r", 1));
+  db_.Commit(db_.InsertOp("typing", "ann", 2, "r", 1));
+  const object insert = ExpectChange(ann, "insert");
+  EXPECT_FALSE(insert.at("rows").as_array()[0].as_object().contains("_deleted"));
+  hot::RowOp erase;
+  erase.kind = hot::RowOpKind::kErase;
+  erase.key = tables::ScopePrefix(*db_.Table("typing"), "ann");
+  erase.prefix_size = static_cast<uint32_t>(erase.key.size());
+  hot::AppendSeq(seq, erase.key);
+  db_.Commit(std::move(erase));
+  const object gone = ExpectChange(ann, "delete");
+  EXPECT_EQ(boost::json::serialize(gone.at("old_values")),
+            R"([{"id":"1","row_id":"ann:)" + SeqText(seq) + R"("}])");
+  db_.Subscribe(ann, "s2", "SELECT * FROM app.typing");
+  EXPECT_EQ(Loaded(ann).at("rows").as_array().size(), 1U);
+}
+
+TEST_F(HubTest, SameIdReplacesAndUnsubscribeIsSilent) {
+  const Client root = db_.Connect("root", Role::kSystem);
+  db_.Subscribe(root, "s", "SELECT * FROM app.notes WHERE room = 'a'");
+  Loaded(root);
+  db_.Subscribe(root, "s", "SELECT * FROM app.notes WHERE room = 'b'");
+  Loaded(root);
+  db_.Insert(1, "a");
+  db_.Insert(2, "b");
+  EXPECT_EQ(Text(ExpectChange(root, "insert").at("rows").as_array()[0].as_object(), "id"), "2");
+  ASSERT_EQ(db_.hub->List().size(), 1U);
+  EXPECT_EQ(db_.hub->List()[0].changes, 1);
+  EXPECT_EQ(db_.hub->List()[0].last_ping_at_micros, 77);
+  EXPECT_EQ(db_.hub->CountOn(db_.Table("notes")->id), 1);
+  db_.hub->Unsubscribe(root.key, db_.hub->List()[0].live_id);
+  EXPECT_TRUE(db_.hub->List().empty());
+  db_.Insert(3, "b");
+  ExpectQuiet(root);
+  EXPECT_EQ(db_.hub->NeedOf(db_.Table("notes")->id), hot::Need::kNone);
+}
+
+TEST_F(HubTest, KillTellsTheClient) {
+  const Client root = db_.Connect("user-with-dashes", Role::kSystem);
+  db_.Subscribe(root, "s-1", "SELECT * FROM app.notes");
+  Loaded(root);
+  const std::string id = db_.hub->List()[0].live_id;
+  EXPECT_EQ(db_.hub->OwnerOf(id), "user-with-dashes");
+  EXPECT_TRUE(db_.hub->Kill(id));
+  ExpectError(root, "s-1", "SUBSCRIPTION_KILLED");
+  EXPECT_FALSE(db_.hub->Kill(id));
+  EXPECT_EQ(db_.hub->OwnerOf(id), std::nullopt);
+}
+
+TEST_F(HubTest, DropTableTellsItsSubscribers) {
+  const Client root = db_.Connect("root", Role::kSystem);
+  db_.Subscribe(root, "s", "SELECT * FROM app.notes");
+  Loaded(root);
+  ASSERT_TRUE(db_.catalog->DropTable("app", "notes"));
+  ExpectError(root, "s", "TABLE_DROPPED");
+  EXPECT_TRUE(db_.hub->List().empty());
+}
+
+TEST_F(HubTest, AddColumnKeepsSubscriptionsAlive) {
+  db_.Insert(1);
+  const Client root = db_.Connect("root", Role::kSystem);
+  db_.Subscribe(root, "star", "SELECT * FROM app.notes WHERE n + 0 >= 0");
+  Loaded(root);
+  ASSERT_TRUE(db_.catalog->AlterTable("app", "notes", [](catalog::Table& table) -> Result<bool> {
+    TableSchema next = table.versions.back();
+    Column& column = next.columns.emplace_back();
+    column.name = "extra";
+    column.type = Type(TypeKind::kText);
+    table.versions.push_back(std::move(next));
+    return true;
+  }));
+  db_.Insert(2);
+  object change = ExpectChange(root, "insert");
+  EXPECT_TRUE(change.at("rows").as_array()[0].as_object().contains("extra"));
+  db_.Commit(db_.UpdateOp("notes", "", 1, "extra", Value::Text("e")));
+  change = ExpectChange(root, "update");
+  EXPECT_EQ(Text(change.at("rows").as_array()[0].as_object(), "extra"), "e");
+}
+
+TEST_F(HubTest, LosingAccessEndsTheSubscription) {
+  const Client service = db_.Connect("svc", Role::kService);
+  db_.Subscribe(service, "s", "SELECT * FROM app.notes");
+  Loaded(service);
+  ASSERT_TRUE(db_.catalog->AlterTable("app", "notes", [](catalog::Table& table) -> Result<bool> {
+    table.access_level = AccessLevel::kDba;
+    return true;
+  }));
+  db_.Insert(1);  // after the change: must not arrive
+  ExpectError(service, "s", "UNAUTHORIZED");
+  ExpectQuiet(service);
+}
+
+TEST_F(HubTest, ChangedRolesAndDroppedUsersAreNoticed) {
+  for (const char* name : {"svc", "gone"}) {
+    auth::User user;
+    user.user_id = name;
+    user.role = Role::kService;
+    ASSERT_TRUE(db_.users->Create(user));
+  }
+  const Client service = db_.Connect("svc", Role::kService);
+  const Client gone = db_.Connect("gone", Role::kService);
+  for (const Client* client : {&service, &gone}) {
+    db_.Subscribe(*client, "s", "SELECT * FROM app.notes");
+    Loaded(*client);
+  }
+  ASSERT_TRUE(db_.users->Update("svc", [](auth::User& user) -> Status {
+    user.role = Role::kUser;
+    return {};
+  }));
+  ExpectError(service, "s", "UNAUTHORIZED");
+  ASSERT_TRUE(db_.users->Drop("gone"));
+  ExpectError(gone, "s", "UNAUTHORIZED");
+  EXPECT_EQ(gone.outlet->Closed().first, 1008);
+}
+
+TEST_F(HubTest, ConditionThatFailsForARowEndsWithAnError) {
+  const Client root = db_.Connect("root", Role::kSystem);
+  db_.Subscribe(root, "s", "SELECT * FROM app.notes WHERE CAST(body AS INTEGER) > 1");
+  Loaded(root);
+  db_.Insert(1, "r", 1, "5");
+  ExpectChange(root, "insert");
+  db_.Insert(2, "r", 1, "five");
+  ExpectError(root, "s", "SUBSCRIPTION_FAILED");
+}
+
+TEST(HubLimitsTest, SubscriptionsPerUserAndConnection) {
+  HubOptions options;
+  options.subscriptions_per_user_max = 3;
+  options.subscriptions_per_connection_max = 2;
+  LiveDatabase db(options);
+  const Client a = db.Connect("ann", Role::kUser);
+  const Client b = db.Connect("ann", Role::kUser);
+  const auto subscribe = [&](const Client& client, const std::string& id) {
+    db.Subscribe(client, id, "SELECT * FROM app.mine", std::nullopt);
+    return *client.outlet->Next();
+  };
+  EXPECT_EQ(Text(subscribe(a, "1"), "type"), "subscription_ack");
+  EXPECT_EQ(Text(subscribe(a, "2"), "type"), "subscription_ack");
+  object refused = subscribe(a, "3");
+  EXPECT_EQ(Text(refused, "code"), "UNSUPPORTED");
+  EXPECT_EQ(Text(refused, "message"), "Maximum subscriptions (2) per connection exceeded");
+  EXPECT_EQ(Text(subscribe(a, "2"), "type"), "subscription_ack");  // a replacement is no third one
+  EXPECT_EQ(Text(subscribe(b, "1"), "type"), "subscription_ack");
+  refused = subscribe(b, "2");
+  EXPECT_EQ(Text(refused, "code"), "SUBSCRIPTION_LIMIT_EXCEEDED");
+  db.hub->Disconnect(a.key);
+  EXPECT_EQ(Text(subscribe(b, "2"), "type"), "subscription_ack");
+  EXPECT_EQ(db.hub->Counters().connections, 1U);
+}
+
+TEST(HubSlowTest, SlowConsumerIsCaughtUpFromTheStoreAndMemoryStaysBounded) {
+  LiveDatabase db;
+  const Client slow = db.Connect("root", Role::kSystem, std::make_shared<FakeOutlet>(4'096));
+  const Client fast = db.Connect("root", Role::kSystem);
+  for (const Client* client : {&slow, &fast}) {
+    db.Subscribe(*client, "s", "SELECT * FROM app.notes");
+    EXPECT_EQ(TypeOf(client->outlet->Next()), "subscription_ack");
+    EXPECT_EQ(TypeOf(client->outlet->Next()), "initial_data_batch");
+  }
+  constexpr int kRows = 2'000;
+  for (int i = 1; i <= kRows; ++i) db.Insert(i, "r", 1, std::string(100, 'x'));
+  for (int i = 1; i <= kRows; ++i) ASSERT_EQ(TypeOf(fast.outlet->Next()), "change");
+  EXPECT_LT(slow.outlet->most_waiting(), 5'000U);
+  for (int i = 1; i <= kRows; ++i) {
+    const auto message = slow.outlet->Next();
+    ASSERT_EQ(TypeOf(message), "change") << i;
+    // First versions: the store knows that they are inserts.
+    ASSERT_EQ(Text(*message, "change_type"), "insert");
+    ASSERT_EQ(Text(message->at("rows").as_array()[0].as_object(), "id"), std::to_string(i));
+  }
+  EXPECT_LT(slow.outlet->most_waiting(), 300'000U);
+  EXPECT_GE(db.hub->Counters().lagging, 1U);
+  EXPECT_GE(db.hub->Counters().resyncs, 1U);
+}
+
+TEST(HubSlowTest, ConsumerThatNeverReadsIsClosedWithACursor) {
+  HubOptions options;
+  options.lag_micros_max = 200'000;
+  LiveDatabase db(options);
+  const Client slow = db.Connect("root", Role::kSystem, std::make_shared<FakeOutlet>(2'000));
+  db.Subscribe(slow, "s", "SELECT * FROM app.notes");
+  EXPECT_EQ(TypeOf(slow.outlet->Next()), "subscription_ack");
+  EXPECT_EQ(TypeOf(slow.outlet->Next()), "initial_data_batch");
+  for (int i = 1; i <= 100; ++i) db.Insert(i);
+  const auto [code, reason] = slow.outlet->Closed();
+  EXPECT_EQ(code, 1013);
+  EXPECT_THAT(reason, HasSubstr("resume from the last _seq received"));
+  EXPECT_LE(reason.size(), 123U);
+  EXPECT_TRUE(db.hub->List().empty());
+  EXPECT_EQ(db.hub->Counters().closed_slow, 1U);
+}
+
+TEST(HubQueueTest, ChangesBeyondTheQueueAreReadFromTheStore) {
+  HubOptions options;
+  options.queue_bytes_max = 1;  // every group that meets a waiting one is dropped
+  LiveDatabase db(options);
+  const Client root = db.Connect("root", Role::kSystem);
+  db.Subscribe(root, "s", "SELECT * FROM app.notes");
+  EXPECT_EQ(TypeOf(root.outlet->Next()), "subscription_ack");
+  EXPECT_EQ(TypeOf(root.outlet->Next()), "initial_data_batch");
+  constexpr int kRows = 3'000;
+  for (int i = 1; i <= kRows; ++i) db.Insert(i);
+  for (int i = 1; i <= kRows; ++i) {
+    const auto message = root.outlet->Next();
+    ASSERT_EQ(TypeOf(message), "change") << i;
+    ASSERT_EQ(Text(message->at("rows").as_array()[0].as_object(), "id"), std::to_string(i));
+  }
+}
+
+}  // namespace
+}  // namespace kalam::live
