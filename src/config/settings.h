@@ -88,12 +88,12 @@ struct Settings {
   } rate_limit;
   struct Live {
     bool refuse_drop_with_subscribers = false;
-    int64_t page_rows = 1'000;             // of a snapshot page without batch_size
-    int64_t paused_bytes = 256 << 10;      // changes kept per subscription while it loads
-    int64_t queue_bytes = 64 << 20;        // committed changes that wait to be matched
-    int64_t slow_consumer_seconds = 30;    // until a socket that stays full is closed
-    int64_t page_push_ms = 100;            // until a page that nobody asked for is sent
-    int64_t readers = 2;                   // threads
+    int64_t page_rows = 1'000;           // of a snapshot page without batch_size
+    int64_t paused_bytes = 256 << 10;    // changes kept per subscription while it loads
+    int64_t queue_bytes = 64 << 20;      // committed changes that wait to be matched
+    int64_t slow_consumer_seconds = 30;  // until a socket that stays full is closed
+    int64_t page_push_ms = 100;          // until a page that nobody asked for is sent
+    int64_t readers = 2;                 // threads
   } live;
   struct Security {
     std::vector<std::string> trusted_proxy_ranges;

@@ -160,8 +160,7 @@ void NameCaller(duckdb::unique_ptr<ParsedExpression>& expression, const Principa
     return;
   }
   duckdb::ParsedExpressionIterator::EnumerateChildren(
-      *expression,
-      [&](duckdb::unique_ptr<ParsedExpression>& child) { NameCaller(child, principal, named); });
+      *expression, [&](duckdb::unique_ptr<ParsedExpression>& child) { NameCaller(child, principal, named); });
 }
 
 // --- the rest

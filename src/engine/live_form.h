@@ -1,6 +1,8 @@
-// LiveForm: a SELECT that can be subscribed to, taken apart: one table, plain columns, a condition on one row.
+// LiveForm: a SELECT that can be subscribed to, taken apart: one table, plain columns, a condition on one
+// row.
 //
-// A pure function over the parsed tree, thread-safe. Whether table and columns exist is the caller's business.
+// A pure function over the parsed tree, thread-safe. Whether table and columns exist is the caller's
+// business.
 #pragma once
 
 #include <optional>
@@ -38,8 +40,8 @@ struct LiveForm {
   bool names_caller = false;  // the condition depends on who asks
 };
 
-// kInvalidSql in the protocol's words for everything but SELECT columns FROM table [WHERE condition] [ORDER BY
-// columns].
+// kInvalidSql in the protocol's words for everything but SELECT columns FROM table [WHERE condition] [ORDER
+// BY columns].
 Result<LiveForm> ReadLiveForm(const ParsedStatement& statement, const Principal& principal);
 
 }  // namespace kalam::engine

@@ -155,9 +155,7 @@ bool RowDeleted(std::string_view row) {
 uint32_t RowSchemaVersion(std::string_view row) { return Load<uint32_t>(row.data() + kVersionOffset); }
 void PatchSeq(Seq seq, std::string& row) { Store(row.data() + kSeqOffset, seq.value); }
 void PatchDeleted(bool deleted, std::string& row) { row[kFlagsOffset] = deleted ? kDeletedFlag : 0; }
-bool RowFirst(std::string_view row) {
-  return (static_cast<uint8_t>(row[kFlagsOffset]) & kFirstFlag) != 0;
-}
+bool RowFirst(std::string_view row) { return (static_cast<uint8_t>(row[kFlagsOffset]) & kFirstFlag) != 0; }
 void MarkFirst(std::string& row) { row[kFlagsOffset] = static_cast<char>(row[kFlagsOffset] | kFirstFlag); }
 
 // How to read one current column from a row of one stored version. Offsets count from the row's start.
@@ -306,7 +304,8 @@ Result<RowView> RowCodec::Open(std::string_view row) const {
   if (row.size() < kRowHeaderSize) return Corrupt(fmt::format("{} bytes", row.size()));
   const auto format = static_cast<uint8_t>(row[0]);
   if (format != kFormat) return Corrupt(fmt::format("unknown format {}", format));
-  if ((static_cast<uint8_t>(row[kFlagsOffset]) & ~(kDeletedFlag | kFirstFlag)) != 0) return Corrupt("unknown flags");
+  if ((static_cast<uint8_t>(row[kFlagsOffset]) & ~(kDeletedFlag | kFirstFlag)) != 0)
+    return Corrupt("unknown flags");
   if (Load<uint16_t>(row.data() + kReservedOffset) != 0) return Corrupt("reserved bytes are set");
   const uint32_t number = RowSchemaVersion(row);
   // Nearly always the newest.

@@ -1,8 +1,9 @@
 // Stored rows. The byte format is described in docs/hot-format.md; change both together.
 //
-//   header (16 bytes, little-endian): format u8 = 1 | flags u8 (1 = deleted, 2 = first version) | reserved u16 = 0 |
-//   schema_version u32 | _seq i64 null bitmap, one bit per column of that schema version fixed area: one slot
-//   per column, width by type; variable-length columns hold the u32 end offset of their bytes variable area
+//   header (16 bytes, little-endian): format u8 = 1 | flags u8 (1 = deleted, 2 = first version) | reserved
+//   u16 = 0 | schema_version u32 | _seq i64 null bitmap, one bit per column of that schema version fixed
+//   area: one slot per column, width by type; variable-length columns hold the u32 end offset of their bytes
+//   variable area
 //
 // A deleted row (tombstone) keeps its last column values. The primary key stands in the key and in the row.
 // Invariants: 1. _seq is 0 until the committer assigns it (PatchSeq). 2. A row decodes with the schema

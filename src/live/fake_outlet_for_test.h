@@ -38,8 +38,7 @@ using boost::json::object;
 // Keeps messages until the test takes them. "Waiting" is what was not taken.
 class FakeOutlet final : public Outlet {
  public:
-  explicit FakeOutlet(size_t bytes_max = 1u << 20,
-                      wire::LiveEncoding encoding = wire::LiveEncoding::kJson)
+  explicit FakeOutlet(size_t bytes_max = 1u << 20, wire::LiveEncoding encoding = wire::LiveEncoding::kJson)
       : bytes_max_(bytes_max), encoding_(encoding) {}
 
   size_t Send(std::shared_ptr<const wire::LiveBody> body, const wire::LiveIdPtr& id) override {
@@ -84,8 +83,8 @@ class FakeOutlet final : public Outlet {
     bool drained = false;
     {
       std::unique_lock lock(mu_);
-      const bool there = arrived_.wait_for(lock, std::chrono::seconds(10),
-                                           [&] { return !messages_.empty() || closed_; });
+      const bool there =
+          arrived_.wait_for(lock, std::chrono::seconds(10), [&] { return !messages_.empty() || closed_; });
       if (!there || messages_.empty()) return std::nullopt;
       text = std::move(messages_.front());
       messages_.pop_front();
@@ -193,9 +192,10 @@ class LiveDatabase {
     draft.access_level = AccessLevel::kPrivate;
     if (type == TableType::kStream) draft.options.ttl_seconds = 60;
     TableSchema schema;
-    for (const auto& [column, kind] :
-         {std::pair{"id", TypeKind::kBigInt}, {"room", TypeKind::kText}, {"n", TypeKind::kInt},
-          {"body", TypeKind::kText}}) {
+    for (const auto& [column, kind] : {std::pair{"id", TypeKind::kBigInt},
+                                       {"room", TypeKind::kText},
+                                       {"n", TypeKind::kInt},
+                                       {"body", TypeKind::kText}}) {
       Column& made = schema.columns.emplace_back();
       made.name = column;
       made.type = Type(kind);

@@ -39,14 +39,14 @@ using ConnectionKey = StrongId<struct ConnectionKeyTag, uint64_t>;
 struct HubOptions {
   size_t subscriptions_per_user_max = 100;
   size_t subscriptions_per_connection_max = 100;
-  uint32_t page_rows = 1'000;           // without batch_size
-  uint32_t page_rows_max = 10'000;      // a larger batch_size counts as this
-  size_t page_bytes_max = 4u << 20;     // a page ends early when its rows take as much
-  size_t paused_bytes_max = 256u << 10; // changes kept for one subscription while it loads
-  int64_t push_after_micros = 100'000;  // a page that nobody asked for is sent after so long
-  size_t queue_bytes_max = 64u << 20;   // committed changes that wait to be matched
-  int64_t lag_micros_max = 30'000'000;  // a socket that stays full for so long is closed
-  size_t readers = 2;                   // threads that read snapshots and compile queries
+  uint32_t page_rows = 1'000;            // without batch_size
+  uint32_t page_rows_max = 10'000;       // a larger batch_size counts as this
+  size_t page_bytes_max = 4u << 20;      // a page ends early when its rows take as much
+  size_t paused_bytes_max = 256u << 10;  // changes kept for one subscription while it loads
+  int64_t push_after_micros = 100'000;   // a page that nobody asked for is sent after so long
+  size_t queue_bytes_max = 64u << 20;    // committed changes that wait to be matched
+  int64_t lag_micros_max = 30'000'000;   // a socket that stays full for so long is closed
+  size_t readers = 2;                    // threads that read snapshots and compile queries
 };
 
 // One row of system.live.
@@ -74,7 +74,7 @@ struct HubCounters {
   uint64_t lagging = 0;          // times that a connection stopped taking changes
   uint64_t resyncs = 0;          // subscriptions caught up from the store
   uint64_t closed_slow = 0;
-  uint64_t errors = 0;  // subscriptions refused or ended with an error
+  uint64_t errors = 0;     // subscriptions refused or ended with an error
   int64_t lag_micros = 0;  // from handing on to matching, of the last group
 };
 

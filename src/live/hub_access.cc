@@ -62,8 +62,8 @@ void Hub::Impl::CheckPrincipal(Connection& connection) {
   if (user == nullptr || connection.closing) return;
   const bool dropped = user->deleted_at_ms.has_value();
   if (!dropped && user->role == connection.principal->role) return;
-  connection.principal = std::make_shared<const Principal>(
-      Principal{user->user_id, dropped ? Role::kAnonymous : user->role});
+  connection.principal =
+      std::make_shared<const Principal>(Principal{user->user_id, dropped ? Role::kAnonymous : user->role});
   std::vector<SubscriptionPtr> all;
   for (const auto& [id, subscription] : connection.subscriptions) all.push_back(subscription);
   for (const SubscriptionPtr& subscription : all) {

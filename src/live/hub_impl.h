@@ -154,10 +154,10 @@ struct Hub::Impl {
   };
   std::mutex mu_;
   std::condition_variable wake_;
-  std::deque<Event> queue_;    // guarded by mu_
-  size_t queued_bytes_ = 0;    // guarded by mu_; of groups
-  bool sleeping_ = false;      // guarded by mu_
-  bool stopping_ = false;      // guarded by mu_
+  std::deque<Event> queue_;  // guarded by mu_
+  size_t queued_bytes_ = 0;  // guarded by mu_; of groups
+  bool sleeping_ = false;    // guarded by mu_
+  bool stopping_ = false;    // guarded by mu_
 
   // All below: the hub's thread.
   std::unordered_map<ConnectionKey, std::unique_ptr<Connection>> connections_;

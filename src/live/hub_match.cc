@@ -26,8 +26,7 @@ void Hub::Impl::OnGroup(const hot::CommittedGroup& group) {
     }
     for (const TableId table : batch.dropped_tables) {
       if (const TableWatch* const watch = index_.Find(table)) {
-        EndAll(table, codes::kTableDropped,
-               fmt::format("Table '{}' was dropped", watch->table->full_name()));
+        EndAll(table, codes::kTableDropped, fmt::format("Table '{}' was dropped", watch->table->full_name()));
       }
     }
   }
@@ -149,8 +148,7 @@ void Hub::Impl::Deliver(FilterGroup& group, Shape shape, const hot::Change& chan
     for (size_t i = 0; i < projection->subscribers.size(); ++i) {
       const auto& subscribers = projection->subscribers[i];
       if (subscribers.empty()) continue;
-      const auto body =
-          Encode(*projection, static_cast<wire::LiveEncoding>(i), shape, change, before, after);
+      const auto body = Encode(*projection, static_cast<wire::LiveEncoding>(i), shape, change, before, after);
       for (Subscription* const subscription : subscribers) {
         if (body) {
           DeliverTo(*subscription, change.seq, *body);

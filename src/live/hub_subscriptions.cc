@@ -89,8 +89,7 @@ void Hub::Impl::Subscribe(ConnectionKey key, wire::LiveSubscribe request) {
   Connection* const connection = Find(key);
   if (connection == nullptr || connection->closing) return;
   const auto id = std::make_shared<const wire::LiveId>(request.id);
-  if (const auto same = connection->subscriptions.find(request.id);
-      same != connection->subscriptions.end()) {
+  if (const auto same = connection->subscriptions.find(request.id); same != connection->subscriptions.end()) {
     Remove(*SubscriptionPtr(same->second));
   }
   if (!CheckLimits(*connection, id)) return;

@@ -58,8 +58,7 @@ void Index::Add(Subscription& subscription) {
     (*group)->parent = &filter;
     (*group)->projection = query.projection;
   }
-  auto& subscribers =
-      (*group)->subscribers[static_cast<size_t>(subscription.connection->outlet->encoding())];
+  auto& subscribers = (*group)->subscribers[static_cast<size_t>(subscription.connection->outlet->encoding())];
   subscription.group = group->get();
   subscription.slot = subscribers.size();
   subscribers.push_back(&subscription);

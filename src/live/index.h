@@ -1,9 +1,9 @@
 // Index: which subscriptions a changed row may concern, so that a change costs what it matches.
 //
-// table -> scope (one user's rows, or all of a shared table) -> filter -> projection -> subscriptions. Filters
-// with `column = constant` are found by the row's value; the others are looked at one by one. A filter is
-// decided once per change, however many subscriptions have it, and a change is encoded once per projection
-// and encoding. Threads: the hub's only.
+// table -> scope (one user's rows, or all of a shared table) -> filter -> projection -> subscriptions.
+// Filters with `column = constant` are found by the row's value; the others are looked at one by one. A
+// filter is decided once per change, however many subscriptions have it, and a change is encoded once per
+// projection and encoding. Threads: the hub's only.
 #pragma once
 
 #include <array>

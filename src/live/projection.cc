@@ -24,8 +24,8 @@ Projection::Item Projection::ItemOf(size_t ordinal, std::string_view label) cons
   return {ordinal, primary_key_ && primary_key_->ordinal == ordinal, KeysOf(label)};
 }
 
-Result<std::shared_ptr<const Projection>> Projection::Make(
-    const catalog::Table& table, const std::vector<engine::LiveForm::Item>& items) {
+Result<std::shared_ptr<const Projection>> Projection::Make(const catalog::Table& table,
+                                                           const std::vector<engine::LiveForm::Item>& items) {
   std::shared_ptr<Projection> out(new Projection);
   const TableSchema& schema = table.schema();
   if (const auto key = schema.primary_key()) {
@@ -36,8 +36,8 @@ Result<std::shared_ptr<const Projection>> Projection::Make(
     if (!item.column.empty()) {
       const auto ordinal = schema.Find(item.column);
       if (!ordinal) {
-        return Fail(ErrorCode::kInvalidSql, fmt::format("Column '{}' does not exist in table '{}'",
-                                                        item.column, table.full_name()));
+        return Fail(ErrorCode::kInvalidSql,
+                    fmt::format("Column '{}' does not exist in table '{}'", item.column, table.full_name()));
       }
       out->items_.push_back(out->ItemOf(*ordinal, item.label));
       if (out->items_.back().key) out->primary_key_ = out->items_.back();

@@ -1,8 +1,8 @@
 // Projection: how a table's rows and changes look to a subscription, encoded.
 //
 // Shapes (docs: live protocol): `insert` and pages have all columns; `update` has key, `_seq` and the
-// non-NULL columns, and as old values key, old `_seq` and what changed; `delete` has the last values under the
-// tombstone's `_seq`. All pure functions of stored rows; immutable, thread-safe.
+// non-NULL columns, and as old values key, old `_seq` and what changed; `delete` has the last values under
+// the tombstone's `_seq`. All pure functions of stored rows; immutable, thread-safe.
 #pragma once
 
 #include <array>

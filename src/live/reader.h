@@ -50,10 +50,10 @@ struct PendingChange {
 };
 
 struct ReadResult {
-  Seq snapshot;                // every change up to it was taken into account
-  Seq cursor;                  // everything up to it was read: go on after it
-  bool more = false;           // there is more up to the limit
-  bool cut = false;            // kResume: ended before a delete or exit
+  Seq snapshot;                 // every change up to it was taken into account
+  Seq cursor;                   // everything up to it was read: go on after it
+  bool more = false;            // there is more up to the limit
+  bool cut = false;             // kResume: ended before a delete or exit
   std::optional<Seq> last_row;  // of a page
   wire::LiveBodyPtr ack;
   wire::LiveBodyPtr page;

@@ -25,9 +25,9 @@ struct Connection;
 
 enum class SubscriptionState : uint8_t {
   kCompiling,
-  kLoading,  // pages are on their way; changes are kept
-  kLive,     // changes go straight out
-  kBehind,   // changes are not kept: to be caught up from `cursor`
+  kLoading,     // pages are on their way; changes are kept
+  kLive,        // changes go straight out
+  kBehind,      // changes are not kept: to be caught up from `cursor`
   kCatchingUp,  // a read of changes since `cursor` runs; changes are kept
 };
 
@@ -76,7 +76,7 @@ struct Connection {
   // More than the outlet's limit waits: nothing is queued until it has drained.
   bool full = false;
   int64_t full_since_nanos = 0;
-  Seq flushed;  // changes up to it had left when the last one was queued
+  Seq flushed;       // changes up to it had left when the last one was queued
   size_t reads = 0;  // that run now
   bool closing = false;
 };

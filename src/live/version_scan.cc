@@ -34,8 +34,8 @@ VersionScan::VersionScan(const hot::Store& store, const catalog::Table& table, s
   if (stream_ && after < expired_) after = Seq(expired_.value - 1);
   if (up_to <= after) return;
   const auto space = stream_ ? hot::Space::kRows : hot::Space::kBySeq;
-  const std::string end = up_to.value == INT64_MAX ? hot::PrefixEnd(prefix_)
-                                                   : SeqKey(prefix_, Seq(up_to.value + 1));
+  const std::string end =
+      up_to.value == INT64_MAX ? hot::PrefixEnd(prefix_) : SeqKey(prefix_, Seq(up_to.value + 1));
   cursor_ = store.Scan(space, SeqKey(prefix_, Seq(after.value + 1)), end, direction, &snapshot_);
 }
 

@@ -24,7 +24,7 @@ struct SystemContext {
   const catalog::Catalog& catalog;
   const auth::Users& users;
   const config::Settings& settings;
-  live::Hub* live;  // nullptr: nothing can subscribe
+  live::Hub* live;                             // nullptr: nothing can subscribe
   std::shared_ptr<const Principal> principal;  // who asks; information_schema shows only what it may use
 };
 
