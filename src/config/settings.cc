@@ -85,6 +85,12 @@ constexpr auto kSettingRows = std::to_array<SettingRow>({
      .min = -1,
      .max = 1'000'000,
      .alias = "storage.rocksdb.max_open_files"},
+    {.name = "storage.free_bytes_min",
+     .field = KALAM_FIELD(storage.free_bytes_min),
+     .description =
+         "Bytes of the data folder's disk that stay free. With less, writes are refused, except deletes and "
+         "DROP, until there is room again. 0: no check.",
+     .max = kTiB},
     {.name = "storage.remote_timeouts.request_timeout_secs",
      .field = KALAM_FIELD(storage.remote_timeouts.request_timeout_secs),
      .description = "Seconds that one request to an object store may take; requests are tried again.",

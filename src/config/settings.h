@@ -40,6 +40,7 @@ struct Settings {
     int64_t write_buffer_bytes = 32 << 20;
     int64_t background_jobs_max = 2;
     int64_t open_files_max = 512;
+    int64_t free_bytes_min = 64 << 20;
   } storage;
   struct Limits {
     int64_t default_query_limit = 0;  // rows of a SELECT without LIMIT; 0 = no cap

@@ -4,9 +4,11 @@
 #include <pthread.h>
 #include <rocksdb/db.h>
 #include <rocksdb/write_batch.h>
+#include <sys/statvfs.h>
 
 #include <algorithm>
 #include <cassert>
+#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -23,6 +25,35 @@ constexpr int64_t kCeilingAheadMillis = 1'000;
 constexpr size_t kSyncSamples = 128;
 // What one large group needed is given back.
 constexpr size_t kWriteBytesKept = 1u << 20;
+
+std::function<uint64_t()> FreeBytesOf(const StoreOptions& options) {
+  if (options.free_bytes) return options.free_bytes;
+  return [path = options.path]() -> uint64_t {
+    struct statvfs disk;
+    if (::statvfs(path.c_str(), &disk) != 0) return UINT64_MAX;
+    return static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize;
+  };
+}
+
+// Deletes write too, but it is they and dropped tables that make room.
+bool MayPass(const Batch& batch, Room room) {
+  if (room == Room::kEnough) return true;
+  if (room == Room::kNone) return false;
+  return std::all_of(batch.rows.begin(), batch.rows.end(), [](const RowOp& op) {
+    return op.kind == RowOpKind::kDelete || op.kind == RowOpKind::kErase;
+  });
+}
+
+std::unexpected<Error> NoRoom(const DiskSpace& disk) {
+  constexpr uint64_t kMiB = 1u << 20;
+  return Fail(
+      Error(
+          ErrorCode::kUnavailable,
+          fmt::format("Writes are refused since the disk of the data folder has only {} MiB free, and {} MiB "
+                      "(storage.free_bytes_min) are kept. Free some space: writes go on by themselves",
+                      disk.last_free() / kMiB, disk.min_bytes() / kMiB))
+          .With("storage_error", std::string("no_space")));
+}
 
 }  // namespace
 
@@ -41,6 +72,7 @@ Committer::Committer(Database database, const StoreOptions& options, const Clock
       positions_(ceiling),
       write_(std::make_unique<rocksdb::WriteBatch>()),
       recent_(ceiling),
+      disk_(FreeBytesOf(options), options.free_bytes_min, clock),
       seqs_(options.worker_id, ceiling),
       ceiling_(ceiling),
       last_seq_(ceiling.value) {
@@ -146,7 +178,14 @@ void Committer::CommitTaken() {
   std::shared_ptr<const CommittedGroup> committed;
   if (!failed_) {
     CommitGroup group(database_, versions_, recent_, seqs_, listeners_, clock_.WallMillis());
-    for (Pending& pending : group_) pending.result = group.Add(pending.batch);
+    const Room room = disk_.Look(group_bytes_);
+    for (Pending& pending : group_) {
+      if (MayPass(pending.batch, room)) {
+        pending.result = group.Add(pending.batch);
+      } else {
+        pending.result.status = NoRoom(disk_);
+      }
+    }
     if (group.writes()) {
       if (const Status written = Write(group); written) {
         last_seq_.store(seqs_.last().value, std::memory_order_release);

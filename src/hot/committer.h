@@ -11,7 +11,8 @@
 //   3. _seq ascends in arrival order and is never used again: the store keeps a ceiling above every sequence
 //   that a stored
 //      row may carry.
-//   4. After a failed write nothing is acknowledged any more.
+//   4. After a failed write nothing is acknowledged any more. A disk that is nearly full is no failure:
+//   batches are refused until it has room.
 #pragma once
 
 #include <atomic>
@@ -27,6 +28,7 @@
 #include "hot/change.h"
 #include "hot/commit_group.h"
 #include "hot/database.h"
+#include "hot/disk_space.h"
 #include "hot/positions.h"
 #include "hot/recent_commits.h"
 #include "hot/seq.h"
@@ -108,6 +110,7 @@ class Committer {
   size_t group_bytes_ = 0;
   std::unique_ptr<rocksdb::WriteBatch> write_;
   RecentCommits recent_;
+  DiskSpace disk_;
   SeqGenerator seqs_;
   Seq ceiling_;
   bool failed_ = false;

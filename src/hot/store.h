@@ -8,6 +8,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,10 @@ struct StoreOptions {
   int open_files_max = 512;
   uint16_t worker_id = 1;
   size_t commit_queue_bytes_max = limits::kCommitQueueBytesMax;
+  // Of the disk that must stay free: below it only removals are accepted, below a quarter of it nothing. 0 =
+  // no check.
+  uint64_t free_bytes_min = 0;
+  std::function<uint64_t()> free_bytes;  // empty = asks the file system of `path`; for tests
   rocksdb::Env* env =
       nullptr;  // not owned; nullptr = the operating system's. The seam for fault and power-cut tests
 };

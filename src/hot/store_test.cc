@@ -233,6 +233,31 @@ TEST_P(StoreTest, WhatWasCommittedIsThereAfterReopen) {
   ExpectBySeqMatchesRows();
 }
 
+TEST_P(StoreTest, ANearlyFullDiskRefusesWritesUntilThereIsRoom) {
+  std::atomic<uint64_t> free_bytes{1000};
+  options_.free_bytes_min = 100;
+  options_.free_bytes = [&] { return free_bytes.load(); };
+  Open();
+  ASSERT_TRUE(Commit(BatchOf(Insert(1, 1), Insert(2, 2), Insert(3, 3))).status);
+  free_bytes = 99;
+  clock_.AdvanceMicros(60'000);  // it is not asked for every write
+  const CommitResult refused = Commit(Insert(4, 4));
+  EXPECT_EQ(CodeOf(refused), ErrorCode::kUnavailable);
+  EXPECT_NE(refused.status.error().message.find("storage.free_bytes_min"), std::string::npos);
+  EXPECT_EQ(CodeOf(Commit(Add(1, 1))), ErrorCode::kUnavailable);
+  EXPECT_TRUE(Commit(Remove(2)).status) << "what makes room goes on";
+  EXPECT_EQ(N(1), 1);
+  EXPECT_EQ(N(2), std::nullopt);
+  free_bytes = 24;
+  EXPECT_EQ(CodeOf(Commit(Remove(1))), ErrorCode::kUnavailable);
+  free_bytes = 100;
+  EXPECT_TRUE(Commit(Insert(4, 4)).status) << "at once, without a restart";
+  EXPECT_EQ(N(4), 4);
+  ExpectBySeqMatchesRows();
+  store_->Stop();
+  store_.reset();
+}
+
 TEST_P(StoreTest, SequencesAscendAcrossRestartAndClockSteps) {
   Seq last;
   for (int round = 0; round < 4; ++round) {

@@ -28,6 +28,7 @@ hot::StoreOptions StoreOptionsOf(const config::Settings& settings, rocksdb::Env*
   options.write_buffer_bytes = static_cast<size_t>(settings.storage.write_buffer_bytes);
   options.background_jobs = static_cast<int>(settings.storage.background_jobs_max);
   options.open_files_max = static_cast<int>(settings.storage.open_files_max);
+  options.free_bytes_min = static_cast<uint64_t>(settings.storage.free_bytes_min);
   options.worker_id = kCommitWorker;
   options.env = env;
   return options;
