@@ -49,6 +49,7 @@ ReadRequest Hub::Impl::RequestFor(const Connection& connection, Subscription& su
   request.rows_max = subscription.page_rows;
   request.bytes_max = options_.page_bytes_max;
   request.batch_num = subscription.next_batch_num;
+  request.preload = subscription.preload;
   if (first && !resume) request.last_rows = subscription.options->last_rows;
   if (!first) request.up_to = subscription.boundary;
   return request;
@@ -104,6 +105,7 @@ void Hub::Impl::OnPage(Subscription& subscription, ReadResult result) {
   if (result.page == nullptr) return GoLive(subscription, result.snapshot);
   Send(connection, subscription.id, result.page);
   ++subscription.next_batch_num;
+  subscription.preload = result.preloaded;
   subscription.page_cursor = result.cursor;
   if (result.more) {
     pushes_.push_back({clock_.MonotonicNanos() + options_.push_after_micros * 1000, connection.key,

@@ -97,6 +97,22 @@ class Run {
                        after, up_to, direction, now_micros_);
   }
 
+  Status Preload(VersionScan& scan) {
+    if (!request_.preload || request_.kind != ReadKind::kPage) return {};
+    tables::KeyRange range(tables::ScopePrefix(*query_.table, request_.user_id));
+    const auto key = query_.table->schema().primary_key();
+    for (const tables::OwnedCondition& condition : query_.filter->conditions()) {
+      const bool null_test =
+          condition.op == engine::CompareOp::kIsNull || condition.op == engine::CompareOp::kIsNotNull;
+      // An over-long text has no key form: the filter decides alone.
+      if (key && condition.ordinal == *key && !null_test) {
+        (void)range.Narrow(condition.op, condition.constant.view());
+      }
+    }
+    KALAM_ASSIGN(result_.preloaded, scan.Preload(range));
+    return {};
+  }
+
   // The next rows, with matches_ filled.
   Result<std::span<const hot::RowView>> NextBatch(VersionScan& scan) {
     if (request_.cancelled != nullptr && request_.cancelled->load(std::memory_order_relaxed)) {
@@ -113,6 +129,7 @@ class Run {
   Result<Seq> StartOfLast(uint32_t count) {
     if (count == 0) return up_to_;
     VersionScan scan = Scan(Seq(), up_to_, hot::Direction::kBackward);
+    KALAM_TRY(Preload(scan));
     uint32_t found = 0;
     for (;;) {
       KALAM_ASSIGN(const auto rows, NextBatch(scan));
@@ -126,6 +143,7 @@ class Run {
 
   Status FillPage(Seq after, wire::LiveRows& out) {
     VersionScan scan = Scan(after, up_to_, hot::Direction::kForward);
+    KALAM_TRY(Preload(scan));
     for (;;) {
       KALAM_ASSIGN(const auto rows, NextBatch(scan));
       if (rows.empty()) return {};

@@ -38,6 +38,7 @@ struct ReadRequest {
   size_t bytes_max = 0;
   uint32_t batch_num = 0;
   bool with_ack = false;
+  bool preload = false;  // kPage: the rows are perhaps few enough to be read at once
   // Commits that began before the table was watched must be over before the snapshot is taken.
   bool wait_for_commits = false;
   std::shared_ptr<const std::atomic<bool>> cancelled;
@@ -53,6 +54,7 @@ struct ReadResult {
   Seq snapshot;                 // every change up to it was taken into account
   Seq cursor;                   // everything up to it was read: go on after it
   bool more = false;            // there is more up to the limit
+  bool preloaded = false;       // they were
   bool cut = false;             // kResume: ended before a delete or exit
   std::optional<Seq> last_row;  // of a page
   wire::LiveBodyPtr ack;

@@ -55,6 +55,7 @@ struct Subscription {
   Seq page_cursor;  // everything up to it is in a page
   Seq boundary;     // the snapshot of page 0
   uint32_t page_rows = 0;
+  bool preload = true;  // a page of few rows: they are read at once
 
   // --- the index: subscribers[slot] of this projection group
   void* group = nullptr;

@@ -1,5 +1,6 @@
 #include "live/version_scan.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "hot/key_codec.h"
@@ -30,13 +31,43 @@ VersionScan::VersionScan(const hot::Store& store, const catalog::Table& table, s
       prefix_(std::move(prefix)),
       snapshot_(snapshot),
       stream_(table.type == TableType::kStream),
+      after_(after),
+      up_to_(up_to),
+      direction_(direction),
       expired_(ExpiredBelow(table, now_micros)) {
-  if (stream_ && after < expired_) after = Seq(expired_.value - 1);
+  if (stream_ && after < expired_) after = after_ = Seq(expired_.value - 1);
   if (up_to <= after) return;
   const auto space = stream_ ? hot::Space::kRows : hot::Space::kBySeq;
   const std::string end =
       up_to.value == INT64_MAX ? hot::PrefixEnd(prefix_) : SeqKey(prefix_, Seq(up_to.value + 1));
   cursor_ = store.Scan(space, SeqKey(prefix_, Seq(after.value + 1)), end, direction, &snapshot_);
+}
+
+Result<bool> VersionScan::Preload(const tables::KeyRange& range) {
+  if (stream_) return false;  // its keys are in this order already
+  std::vector<std::string> found;
+  size_t seen = 0;
+  size_t bytes = 0;
+  if (!range.empty()) {
+    auto cursor =
+        store_.Scan(hot::Space::kRows, range.begin(), range.end(), hot::Direction::kForward, &snapshot_);
+    for (; cursor->Valid(); cursor->Next()) {
+      const std::string_view row = cursor->value();
+      if (++seen > kPreloadRows || bytes > kPreloadBytes) return false;
+      if (row.size() < hot::kRowHeaderSize) return Fail(ErrorCode::kCorruption, "a stored row is cut");
+      const Seq seq = hot::RowSeq(row);
+      if (hot::RowDeleted(row) || seq <= after_ || seq > up_to_) continue;
+      bytes += row.size();
+      found.emplace_back(row);
+    }
+    KALAM_TRY(cursor->status());
+  }
+  const bool forward = direction_ == hot::Direction::kForward;
+  std::ranges::sort(found, [&](const std::string& a, const std::string& b) {
+    return forward ? hot::RowSeq(a) < hot::RowSeq(b) : hot::RowSeq(a) > hot::RowSeq(b);
+  });
+  preloaded_ = std::move(found);
+  return true;
 }
 
 Status VersionScan::Take(std::string_view bytes) {
@@ -48,6 +79,13 @@ Status VersionScan::Take(std::string_view bytes) {
 Result<std::span<const hot::RowView>> VersionScan::Next() {
   count_ = 0;
   rows_.clear();
+  if (preloaded_) {
+    for (; rows_.size() < kBatchRows && preloaded_next_ < preloaded_->size(); ++preloaded_next_) {
+      KALAM_ASSIGN(const hot::RowView view, table_.codec->Open((*preloaded_)[preloaded_next_]));
+      rows_.push_back(view);
+    }
+    return std::span<const hot::RowView>(rows_);
+  }
   if (cursor_ == nullptr) return std::span<const hot::RowView>();
   hot::PinnedBytes row;
   for (; count_ < kBatchRows && cursor_->Valid(); cursor_->Next()) {

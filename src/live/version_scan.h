@@ -14,6 +14,7 @@
 #include "catalog/catalog.h"
 #include "hot/row_codec.h"
 #include "hot/store.h"
+#include "tables/key_range.h"
 
 namespace kalam::live {
 
@@ -25,10 +26,17 @@ class VersionScan {
               const hot::Snapshot& snapshot, Seq after, Seq up_to, hot::Direction direction,
               int64_t now_micros);
 
+  // Reads all live rows of a part of the scope at once and sorts them, when they are few: then nothing of the
+  // index is looked at, which keeps an entry for each change until it is compacted. Tombstones are left out.
+  // False when there are too many; the scan then goes on as if this had not been called. Before Next.
+  Result<bool> Preload(const tables::KeyRange& range);
+
   // The next rows, at most kBatchRows; empty = the end. Valid until the next call.
   Result<std::span<const hot::RowView>> Next();
 
   static constexpr size_t kBatchRows = 256;
+  static constexpr size_t kPreloadRows = 4'096;  // tombstones included
+  static constexpr size_t kPreloadBytes = 4u << 20;
 
  private:
   Status Take(std::string_view bytes);
@@ -38,12 +46,17 @@ class VersionScan {
   const std::string prefix_;
   const hot::Snapshot& snapshot_;
   const bool stream_;
+  Seq after_;
+  const Seq up_to_;
+  const hot::Direction direction_;
   Seq expired_;  // STREAM: rows below are expired
   std::unique_ptr<hot::Cursor> cursor_;
   std::string key_;
   std::vector<std::string> bytes_;  // reused
   size_t count_ = 0;
   std::vector<hot::RowView> rows_;
+  std::optional<std::vector<std::string>> preloaded_;  // in the scan's order
+  size_t preloaded_next_ = 0;
 };
 
 // The sequence below which rows of this STREAM table are expired; 0 for tables without TTL.
