@@ -181,6 +181,7 @@ json::object EncodeOptions(const TableOptions& options) {
   add("flush_interval_seconds", options.flush_interval_seconds);
   add("deleted_retention_hours", options.deleted_retention_hours);
   add("ttl_seconds", options.ttl_seconds);
+  add("max_stream_size_bytes", options.max_stream_size_bytes);
   return object;
 }
 
@@ -193,6 +194,7 @@ Result<TableOptions> DecodeOptions(const json::value& value) {
   options.flush_interval_seconds = reader.OptionalInt64("flush_interval_seconds");
   options.deleted_retention_hours = reader.OptionalInt64("deleted_retention_hours");
   options.ttl_seconds = reader.OptionalInt64("ttl_seconds");
+  options.max_stream_size_bytes = reader.OptionalInt64("max_stream_size_bytes");
   KALAM_TRY(reader.Check());
   return options;
 }

@@ -76,6 +76,29 @@ struct Settings {
     int64_t max_parameter_size_bytes = 524'288;
     int64_t sql_plan_cache_max_entries = 2'000;
   } execution;
+  struct Flush {
+    int64_t default_row_limit = 10'000;  // of tables without FLUSH_POLICY; 0 = none
+    int64_t default_time_interval = 0;   // seconds, of tables without FLUSH_POLICY; 0 = none
+    int64_t check_interval_seconds = 60;
+  } flush;
+  struct Retention {
+    int64_t default_deleted_retention_hours = 168;
+    int64_t check_interval_seconds = 3'600;
+    int64_t batch_size = 1'000;
+  } retention;
+  struct Stream {
+    int64_t eviction_interval_seconds = 60;
+    int64_t eviction_batch_size = 10'000;
+  } stream;
+  struct Jobs {
+    int64_t max_concurrent = 5;
+    int64_t max_retries = 3;
+    int64_t retry_backoff_ms = 1'000;
+    int64_t round_delay_ms = 5'000;
+    int64_t active_max = 20'000;
+    int64_t history_max = 10'000;
+    int64_t history_days = 30;
+  } jobs;
   struct RateLimit {
     int64_t max_queries_per_sec = 100;  // per user; 0 = no limit
     int64_t max_auth_requests_per_ip_per_sec = 20;

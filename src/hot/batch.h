@@ -68,6 +68,11 @@ struct SchemaGuard {
   uint32_t version = 0;
 };
 
+struct KeySpan {
+  std::string begin;
+  std::string end;
+};
+
 struct Batch {
   std::vector<RowOp> rows;
   std::vector<MetaOp> meta;
@@ -76,6 +81,10 @@ struct Batch {
   std::vector<SchemaGuard> new_versions;
   // Tables whose rows disappear with this batch.
   std::vector<TableId> dropped_tables;
+  // Prefixes (table and scope) whose rows disappear with this batch, tombstones too. Nobody is told.
+  std::vector<std::string> dropped_hot_rows;
+  // Rows of STREAM tables with begin <= key < end, which have expired: nobody can see them, nobody is told.
+  std::vector<KeySpan> expired_rows;
   // Store::last_seq() as the writer noted it before it read the versions that it gives as `seen`; 0 = not
   // noted. Saves the committer a read per update or delete, mostly. A value noted after those reads loses
   // updates. Inserts and operations with `seen` 0 do not use it.

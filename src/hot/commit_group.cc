@@ -94,11 +94,14 @@ CommitResult CommitGroup::Add(Batch& batch) {
     committed_.push_back({std::move(changes_), batch.dropped_tables, batch.new_versions});
   }
   changes_.clear();
-  writes_ = writes_ || !undo_.empty() || !batch.meta.empty() || !batch.dropped_tables.empty();
+  writes_ = writes_ || !undo_.empty() || !batch.meta.empty() || !batch.dropped_tables.empty() ||
+            !batch.dropped_hot_rows.empty() || !batch.expired_rows.empty();
   undo_.clear();
   std::move(batch.meta.begin(), batch.meta.end(), std::back_inserter(meta_));
   versions_.Apply(batch.new_versions);
-  for (const TableId table : batch.dropped_tables) DropTable(table);
+  for (const TableId table : batch.dropped_tables) DropHotRows(SharedPrefix(table));
+  for (const std::string& prefix : batch.dropped_hot_rows) DropHotRows(prefix);
+  std::move(batch.expired_rows.begin(), batch.expired_rows.end(), std::back_inserter(expired_));
   return result;
 }
 
@@ -279,8 +282,8 @@ Status CommitGroup::Load(Image& image) {
 }
 
 bool CommitGroup::Dropped(std::string_view key) const {
-  return std::any_of(dropped_.begin(), dropped_.end(),
-                     [&](TableId table) { return key.starts_with(SharedPrefix(table)); });
+  return std::any_of(dropped_hot_rows_.begin(), dropped_hot_rows_.end(),
+                     [&](const std::string& prefix) { return key.starts_with(prefix); });
 }
 
 // Sequences that were handed out and notes in recent_ stay: nobody can have seen them.
@@ -297,8 +300,7 @@ void CommitGroup::TakeBack() {
 
 // The range deletion runs before the group's rows are written (Collect), so rows of earlier batches are taken
 // out here, and later ones start from nothing.
-void CommitGroup::DropTable(TableId table) {
-  const std::string prefix = SharedPrefix(table);
+void CommitGroup::DropHotRows(const std::string& prefix) {
   for (Image& image : images_) {
     if (!image.key.starts_with(prefix)) continue;
     image.stored_seq = image.seq = Seq();
@@ -306,19 +308,20 @@ void CommitGroup::DropTable(TableId table) {
     image.loaded = true;
     image.changed = false;
   }
-  dropped_.push_back(table);
+  dropped_hot_rows_.push_back(prefix);
   // The drop takes a sequence of its own, so that a writer's read_at tells whether it read before or after
   // it.
   recent_.Forget(seqs_.Next(wall_millis_));
 }
 
 void CommitGroup::Collect(rocksdb::WriteBatch& out) const {
-  for (const TableId table : dropped_) {
-    const std::string begin = SharedPrefix(table);
+  for (const std::string& begin : dropped_hot_rows_) {
     const std::string end = PrefixEnd(begin);
     out.DeleteRange(database_.rows, begin, end);
     out.DeleteRange(database_.by_seq, begin, end);
   }
+  // Appends of this group lie behind every expired key, so the order does not matter.
+  for (const KeySpan& span : expired_) out.DeleteRange(database_.rows, span.begin, span.end);
   std::string seq_key;
   for (const Image& image : images_) {
     if (!image.changed) continue;

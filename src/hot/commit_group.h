@@ -107,7 +107,7 @@ class CommitGroup {
   Status Load(Image& image);
   bool Dropped(std::string_view key) const;
   void TakeBack();
-  void DropTable(TableId table);
+  void DropHotRows(const std::string& prefix);
 
   const Database& database_;
   SchemaVersions& versions_;
@@ -119,7 +119,8 @@ class CommitGroup {
   std::deque<Image> images_;  // stable addresses
   std::unordered_map<std::string_view, Image*> by_key_;
   std::vector<MetaOp> meta_;
-  std::vector<TableId> dropped_;
+  std::vector<std::string> dropped_hot_rows_;
+  std::vector<KeySpan> expired_;
   std::vector<Undo> undo_;                  // of the batch being added
   std::vector<Change> changes_;             // of the batch being added
   std::vector<CommitParticipant*> joined_;  // by the batch being added

@@ -16,7 +16,7 @@ void Board::Index(const Entry& entry) {
   }
   ++active_;
   if (!job.idempotency_key.empty()) active_keys_[job.idempotency_key] = job.id;
-  if (Waits(job.status) && !entry.claimed) waiting_.emplace(job.next_run_at_ms, job.id);
+  if (Waits(job.status) && !claims_.contains(job.id)) waiting_.emplace(job.next_run_at_ms, job.id);
 }
 
 void Board::Unindex(const Entry& entry) {
@@ -86,7 +86,7 @@ JobPtr Board::Claim(int64_t now_ms, std::optional<int64_t>& next_due_ms) {
     Entry& entry = entries_.at(it->second);
     if (!entry.lane.empty() && busy_lanes_.contains(entry.lane)) continue;
     if (!entry.lane.empty()) busy_lanes_.insert(entry.lane);
-    entry.claimed = true;
+    claims_.emplace(entry.job->id, entry.lane);
     waiting_.erase(it);
     return entry.job;
   }
@@ -94,11 +94,14 @@ JobPtr Board::Claim(int64_t now_ms, std::optional<int64_t>& next_due_ms) {
 }
 
 void Board::Release(std::string_view id) {
-  Entry* entry = Find(id);
-  if (entry == nullptr || !entry->claimed) return;
-  busy_lanes_.erase(entry->lane);
-  entry->claimed = false;
-  if (Waits(entry->job->status)) waiting_.emplace(entry->job->next_run_at_ms, entry->job->id);
+  auto claim = claims_.find(std::string(id));
+  if (claim == claims_.end()) return;
+  busy_lanes_.erase(claim->second);
+  claims_.erase(claim);
+  // The history may have forgotten it already.
+  const Entry* entry = Find(id);
+  if (entry != nullptr && Waits(entry->job->status))
+    waiting_.emplace(entry->job->next_run_at_ms, entry->job->id);
 }
 
 std::vector<std::string> Board::Excess(size_t max, int64_t before_ms) const {
@@ -106,8 +109,7 @@ std::vector<std::string> Board::Excess(size_t max, int64_t before_ms) const {
   size_t left = finished_.size();
   for (const auto& [finished_at, id] : finished_) {
     if (left <= max && finished_at >= before_ms) break;
-    // A thread may still be on its way out of it.
-    if (!Find(id)->claimed) ids.push_back(id);
+    ids.push_back(id);
     --left;
   }
   return ids;

@@ -23,8 +23,7 @@ class Board {
   struct Entry {
     JobPtr job;
     std::string lane;
-    std::string cursor;    // of the last checkpoint
-    bool claimed = false;  // a thread has it
+    std::string cursor;  // of the last checkpoint
   };
 
   // Adds or replaces; keeps every index in step. New entries get `lane` and `cursor`.
@@ -56,6 +55,7 @@ class Board {
   std::set<Order> waiting_;   // queued and retrying, not claimed, by next_run_at
   std::set<Order> finished_;  // by finished_at
   std::unordered_map<std::string, std::string> active_keys_;
+  std::unordered_map<std::string, std::string> claims_;  // id -> lane; a thread has it
   std::set<std::string> busy_lanes_;
   size_t active_ = 0;
 };

@@ -70,7 +70,8 @@ struct TableOptions {
   std::optional<int64_t> flush_rows;
   std::optional<int64_t> flush_interval_seconds;
   std::optional<int64_t> deleted_retention_hours;
-  std::optional<int64_t> ttl_seconds;  // STREAM
+  std::optional<int64_t> ttl_seconds;            // STREAM
+  std::optional<int64_t> max_stream_size_bytes;  // STREAM; none = no limit
 };
 
 inline constexpr std::string_view kSeqColumn = "_seq";

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "cold/storage/storage_template.h"
+#include "jobs/list.h"
 
 namespace kalam::server {
 namespace {
@@ -52,6 +53,18 @@ live::HubOptions HubOptionsOf(const config::Settings& settings) {
   options.push_after_micros = settings.live.page_push_ms * 1'000;
   options.lag_micros_max = settings.live.slow_consumer_seconds * 1'000'000;
   options.readers = static_cast<size_t>(settings.live.readers);
+  return options;
+}
+
+jobs::SchedulerOptions SchedulerOptionsOf(const config::Settings& settings) {
+  jobs::SchedulerOptions options;
+  options.threads = static_cast<int>(settings.jobs.max_concurrent);
+  options.max_retries = settings.jobs.max_retries;
+  options.retry_backoff_ms = settings.jobs.retry_backoff_ms;
+  options.round_delay_ms = settings.jobs.round_delay_ms;
+  options.active_max = settings.jobs.active_max;
+  options.history_max = settings.jobs.history_max;
+  options.history_days = settings.jobs.history_days;
   return options;
 }
 
@@ -133,14 +146,21 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
   i.login_ = std::make_unique<auth::Login>(*i.users_, i.clock_, static_cast<int>(settings.auth.bcrypt_cost));
   KALAM_ASSIGN(i.engine_, engine::Engine::Open(EngineOptionsOf(settings), i.clock_, i.random_));
   i.snowflake_ = std::make_unique<tables::SnowflakeIds>(i.clock_, kSnowflakeWorker, i.store_->last_seq());
-  i.services_ =
-      std::make_unique<sql::Services>(sql::Services{i.settings_, i.clock_, i.random_, *i.store_, *i.catalog_,
-                                                    *i.users_, *i.storages_, *i.engine_, *i.snowflake_});
+  i.job_services_ = std::make_unique<jobs::JobServices>(
+      jobs::JobServices{i.settings_, i.clock_, *i.store_, *i.catalog_, *i.users_});
+  i.executors_ = jobs::MakeExecutors(*i.job_services_);
+  KALAM_ASSIGN(i.jobs_, jobs::Scheduler::Open(*i.store_, i.clock_, i.random_, SchedulerOptionsOf(settings),
+                                              i.executors_));
+  i.services_ = std::make_unique<sql::Services>(sql::Services{i.settings_, i.clock_, i.random_, *i.store_,
+                                                              *i.catalog_, *i.users_, *i.storages_,
+                                                              *i.engine_, *i.snowflake_, *i.jobs_});
   i.hub_ = std::make_unique<live::Hub>(*i.store_, *i.catalog_, *i.users_, *i.engine_, i.clock_,
                                        HubOptionsOf(i.settings_));
   i.hub_feed_.Attach(*i.hub_);
   i.services_->live = i.hub_.get();
   i.executor_ = std::make_unique<sql::Executor>(*i.services_);
+  // Last: jobs use everything above.
+  i.jobs_->Start(jobs::MakePlanners(*i.job_services_, *i.jobs_));
   return instance;
 }
 
@@ -150,6 +170,7 @@ void Instance::Stop() {
   if (std::exchange(stopped_, true)) return;
   if (executor_) executor_->Stop();
   if (hub_) hub_->Stop();
+  if (jobs_) jobs_->Stop();
   if (hashing_) hashing_->Stop();
   if (store_) store_->Stop();
 }

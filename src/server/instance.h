@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "auth/login.h"
 #include "auth/passwords.h"
@@ -15,6 +16,9 @@
 #include "config/settings.h"
 #include "engine/engine.h"
 #include "hot/store.h"
+#include "jobs/executor.h"
+#include "jobs/scheduler.h"
+#include "jobs/services.h"
 #include "live/hub.h"
 #include "live/hub_feed.h"
 #include "sql/executor.h"
@@ -51,6 +55,7 @@ class Instance {
   auth::Login& login() { return *login_; }
   auth::HashingThread& hashing() { return *hashing_; }
   live::Hub& hub() { return *hub_; }
+  jobs::Scheduler& jobs() { return *jobs_; }
   sql::Executor& executor() { return *executor_; }
 
  private:
@@ -70,6 +75,9 @@ class Instance {
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<tables::SnowflakeIds> snowflake_;
   std::unique_ptr<live::Hub> hub_;
+  std::unique_ptr<jobs::JobServices> job_services_;
+  std::vector<std::unique_ptr<jobs::Executor>> executors_;
+  std::unique_ptr<jobs::Scheduler> jobs_;
   std::unique_ptr<sql::Services> services_;
   std::unique_ptr<sql::Executor> executor_;
   bool stopped_ = false;

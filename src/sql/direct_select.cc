@@ -31,8 +31,8 @@ BoundSelect::BoundSelect(const Plan& plan, const BindContext& context, std::opti
     if (!offset) return;
     offset_ = *offset;
   }
-  range_.emplace(tables::ScopePrefix(table_, context.principal.user_id));
-  const size_t key = *schema.primary_key();
+  range_.emplace(tables::ScopeRange(table_, context.principal.user_id, context.services.clock.WallMillis()));
+  const auto key = tables::KeyOrdinal(table_);
   for (const tables::Condition& condition : *conditions) {
     const bool null_test =
         condition.op == engine::CompareOp::kIsNull || condition.op == engine::CompareOp::kIsNotNull;

@@ -27,7 +27,7 @@ PreparedWrite StartWrite(const Plan& plan, OutcomeKind kind) {
 }
 
 Status CheckDistinctKeys(const catalog::Table& table, const hot::Batch& batch) {
-  if (batch.rows.size() < 2) return {};
+  if (batch.rows.size() < 2 || table.type == TableType::kStream) return {};
   std::unordered_set<std::string_view> keys;
   keys.reserve(batch.rows.size());
   for (const hot::RowOp& op : batch.rows) {
@@ -79,8 +79,9 @@ Result<bool> AddChanges(const catalog::Table& table, hot::RowOpKind kind,
                         const std::vector<tables::Condition>& conditions,
                         std::shared_ptr<const hot::RowTransform> transform, const BindContext& context,
                         int64_t deadline_nanos, hot::Batch& batch) {
-  tables::KeyRange range(tables::ScopePrefix(table, context.principal.user_id));
-  const size_t key = *table.schema().primary_key();
+  tables::KeyRange range =
+      tables::ScopeRange(table, context.principal.user_id, context.services.clock.WallMillis());
+  const auto key = tables::KeyOrdinal(table);
   for (const tables::Condition& condition : conditions) {
     if (condition.ordinal == key && condition.op != engine::CompareOp::kIsNull &&
         condition.op != engine::CompareOp::kIsNotNull) {
@@ -147,14 +148,19 @@ Result<Prepared> PrepareDelete(const Plan& plan, const BindContext& context, int
   const auto conditions = BindWhere(del.where, plan.target->schema(), context);
   if (!conditions) return Prepared();
   PreparedWrite write = StartWrite(plan, OutcomeKind::kDeleted);
-  const auto change = std::make_shared<tables::DeleteChange>(plan.target, Own(*conditions));
-  KALAM_ASSIGN(const bool direct, AddChanges(*plan.target, hot::RowOpKind::kDelete, *conditions, change,
-                                             context, deadline_nanos, write.batch));
+  // Rows of STREAM tables never change, so they need no second look, and leave without a tombstone.
+  const bool stream = plan.target->type == TableType::kStream;
+  const auto kind = stream ? hot::RowOpKind::kErase : hot::RowOpKind::kDelete;
+  const auto change =
+      stream ? nullptr : std::make_shared<tables::DeleteChange>(plan.target, Own(*conditions));
+  KALAM_ASSIGN(const bool direct,
+               AddChanges(*plan.target, kind, *conditions, change, context, deadline_nanos, write.batch));
   return direct ? Prepared(std::move(write)) : Prepared();
 }
 
-bool ComparesKeyForEquality(const std::vector<PlannedComparison>& where, const TableSchema& schema) {
-  const auto key = schema.primary_key();
+bool ComparesKeyForEquality(const std::vector<PlannedComparison>& where, const catalog::Table& table) {
+  const auto key = tables::KeyOrdinal(table);
+  if (!key) return false;
   for (const PlannedComparison& comparison : where) {
     if (comparison.ordinal == key && comparison.op == engine::CompareOp::kEqual) return true;
   }
@@ -167,12 +173,11 @@ DirectCost CostOfWrite(const Plan& plan) {
   if (const auto* insert = std::get_if<DirectInsert>(&plan.direct)) {
     return insert->rows.size() <= kInlineInsertRowsMax ? DirectCost::kShort : DirectCost::kScan;
   }
-  const TableSchema& schema = plan.target->schema();
   if (const auto* update = std::get_if<DirectUpdate>(&plan.direct)) {
-    return ComparesKeyForEquality(update->where, schema) ? DirectCost::kShort : DirectCost::kScan;
+    return ComparesKeyForEquality(update->where, *plan.target) ? DirectCost::kShort : DirectCost::kScan;
   }
   if (const auto* del = std::get_if<DirectDelete>(&plan.direct)) {
-    return ComparesKeyForEquality(del->where, schema) ? DirectCost::kShort : DirectCost::kScan;
+    return ComparesKeyForEquality(del->where, *plan.target) ? DirectCost::kShort : DirectCost::kScan;
   }
   return DirectCost::kEngine;
 }

@@ -35,14 +35,14 @@ std::vector<std::shared_ptr<const engine::Source>> MakeSources(const Request& re
   std::vector<std::shared_ptr<const engine::Source>> sources;
   for (const auto& [table, system_table] : request.plan->tables) {
     if (system_table != nullptr) {
-      sources.push_back(system::MakeSystemSource(
-          *system_table,
-          {services.catalog, services.users, services.settings, services.live, request.principal}));
+      sources.push_back(
+          system::MakeSystemSource(*system_table, {services.catalog, services.users, services.settings,
+                                                   services.live, services.jobs, request.principal}));
       continue;
     }
     sources.push_back(std::make_shared<tables::RowSource>(services.store, table, request.principal->user_id,
-                                                          snapshot,
-                                                          request.plan->parsed->mentions_deleted()));
+                                                          snapshot, request.plan->parsed->mentions_deleted(),
+                                                          services.clock.WallMillis()));
   }
   return sources;
 }
@@ -92,11 +92,16 @@ class ChangeSink final : public RowSink {
         values[tables::DeletedOrdinal(schema)].integer != 0)
       return {};
     hot::RowOp op;
-    op.kind = deletes_ ? hot::RowOpKind::kDelete : hot::RowOpKind::kUpdate;
+    const bool stream = table_.type == TableType::kStream;  // only DELETE comes here for these
+    op.kind = stream ? hot::RowOpKind::kErase : deletes_ ? hot::RowOpKind::kDelete : hot::RowOpKind::kUpdate;
     op.prefix_size = static_cast<uint32_t>(prefix_.size());
     op.seen = Seq(values[tables::SeqOrdinal(schema)].integer);
     op.key = prefix_;
-    KALAM_TRY(hot::AppendPrimaryKey(values[*schema.primary_key()], op.key));
+    if (stream) {
+      hot::AppendSeq(op.seen, op.key);
+    } else {
+      KALAM_TRY(hot::AppendPrimaryKey(values[*schema.primary_key()], op.key));
+    }
     row_.assign(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(width));
     bool changed = deletes_;
     ++row_number_;
@@ -132,7 +137,7 @@ class ChangeSink final : public RowSink {
 };
 
 Status RequireKey(const catalog::Table& table, std::string_view verb) {
-  if (table.schema().primary_key()) return {};
+  if (table.schema().primary_key() || table.type == TableType::kStream) return {};
   return Fail(ErrorCode::kInvalidOperation,
               fmt::format("{} requires a primary key; table '{}' has none", verb, table.full_name()));
 }
@@ -170,6 +175,7 @@ Result<hot::Batch> ComputeWrite(Request& request, Services& services) {
                     {services.snowflake, services.random, request.now_micros, request.principal->user_id},
                     services.settings.limits.max_insert_rows, batch);
     KALAM_TRY(services.engine.Run(run, sink));
+    if (table.type == TableType::kStream) return batch;  // their keys are not theirs to choose
     std::unordered_set<std::string_view> keys;
     for (const hot::RowOp& op : batch.rows) {
       if (!keys.insert(op.key).second) return Fail(tables::DuplicateKeyError(table, op, true));

@@ -62,6 +62,15 @@ constexpr std::array<HandlerRow, kKinds> kHandlers = {{
      &RunTransactionControl},
     {StatementKind::kRollback, "ROLLBACK", Access::kUser, Effect::kSession, false, "", nullptr,
      &RunTransactionControl},
+    {StatementKind::kFlushTable, "FLUSH TABLE", Access::kOwn, Effect::kWrite, false, "",
+     &AuthorizeStorageTask, &RunFlushTable},
+    {StatementKind::kFlushAll, "FLUSH ALL TABLES", Access::kOwn, Effect::kWrite, false, "",
+     &AuthorizeStorageTask, &RunFlushAll},
+    {StatementKind::kCompactTable, "COMPACT TABLE", Access::kOwn, Effect::kWrite, false, "",
+     &AuthorizeStorageTask, &RunCompactTable},
+    {StatementKind::kCompactAll, "COMPACT ALL", Access::kOwn, Effect::kWrite, false, "",
+     &AuthorizeStorageTask, &RunCompactAll},
+    {StatementKind::kKillJob, "KILL JOB", Access::kUser, Effect::kWrite, false, "", nullptr, &RunKillJob},
 }};
 
 // Row i is the row of kind i, so each kind stands exactly once and lookup is an index.

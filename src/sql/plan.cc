@@ -60,8 +60,8 @@ bool PlanWhere(const TableSchema& schema, const std::vector<engine::Comparison>&
 std::optional<DirectSelect> PlanSelect(const catalog::Table& table, const engine::SimpleSelect& simple,
                                        const LiteralIndex& literals) {
   const TableSchema& schema = table.schema();
-  const auto key = schema.primary_key();
-  if (!key) return std::nullopt;
+  const auto key = tables::KeyOrdinal(table);
+  if (!key && table.type != TableType::kStream) return std::nullopt;
   DirectSelect plan;
   plan.count_star = simple.count_star;
   if (simple.count_star) {
@@ -83,7 +83,7 @@ std::optional<DirectSelect> PlanSelect(const catalog::Table& table, const engine
     }
   }
   if (simple.order) {
-    if (schema.Find(simple.order->column) != key) return std::nullopt;
+    if (!key || schema.Find(simple.order->column) != key) return std::nullopt;
     plan.descending = simple.order->descending;
   }
   if (!PlanWhere(schema, simple.where, literals, plan.where)) return std::nullopt;
@@ -99,7 +99,7 @@ std::optional<DirectSelect> PlanSelect(const catalog::Table& table, const engine
 std::optional<DirectInsert> PlanInsert(const catalog::Table& table, const engine::SimpleInsert& simple,
                                        const LiteralIndex& literals) {
   const TableSchema& schema = table.schema();
-  if (!schema.primary_key()) return std::nullopt;
+  if (!schema.primary_key() && table.type != TableType::kStream) return std::nullopt;
   DirectInsert plan;
   if (simple.columns.empty()) {
     for (size_t i = 0; i < schema.columns.size(); ++i) plan.columns.push_back(i);
@@ -216,6 +216,10 @@ Result<PlanPtr> MakePlan(engine::ParsedStatementPtr parsed, const catalog::Catal
     if (plan->kind == engine::StatementKind::kInsert) {
       KALAM_TRY(CheckInsertColumns(*plan->target, parsed->written_columns()));
     } else if (plan->kind == engine::StatementKind::kUpdate) {
+      if (plan->target->type == TableType::kStream) {
+        return Fail(ErrorCode::kInvalidOperation,
+                    "Invalid operation: UPDATE not supported for STREAM tables");
+      }
       KALAM_TRY(CheckUpdateColumns(*plan->target, parsed->written_columns()));
     }
   }
@@ -243,8 +247,8 @@ Result<PlanPtr> MakePlan(engine::ParsedStatementPtr parsed, const catalog::Catal
     if (auto direct = PlanUpdate(*plan->target, *update, index)) plan->direct = std::move(*direct);
   } else if (const auto* del = std::get_if<engine::SimpleDelete>(&simple)) {
     DirectDelete direct;
-    if (plan->target->schema().primary_key() &&
-        PlanWhere(plan->target->schema(), del->where, index, direct.where)) {
+    const bool has_key = plan->target->schema().primary_key() || plan->target->type == TableType::kStream;
+    if (has_key && PlanWhere(plan->target->schema(), del->where, index, direct.where)) {
       plan->direct = std::move(direct);
     }
   }

@@ -10,6 +10,7 @@
 #include "config/settings.h"
 #include "engine/engine.h"
 #include "hot/store.h"
+#include "jobs/scheduler.h"
 #include "live/hub.h"
 #include "tables/snowflake.h"
 
@@ -25,6 +26,7 @@ struct Services {
   cold::StorageResolver& storages;
   engine::Engine& engine;
   tables::SnowflakeIds& snowflake;
+  jobs::Scheduler& jobs;
   live::Hub* live = nullptr;  // nullptr: nothing can subscribe
 };
 

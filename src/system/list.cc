@@ -13,6 +13,8 @@ std::span<const SystemTable> SystemTables() {
                                      StoragesTable(),
                                      SettingsTable(),
                                      LiveTable(),
+                                     JobsTable(),
+                                     JobNodesTable(),
                                      InformationSchemaTables(),
                                      InformationSchemaColumns(),
                                      InformationSchemaSchemata()};

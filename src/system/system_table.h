@@ -13,6 +13,7 @@
 #include "catalog/catalog.h"
 #include "config/settings.h"
 #include "engine/source.h"
+#include "jobs/scheduler.h"
 #include "live/hub.h"
 #include "model/principal.h"
 #include "model/result.h"
@@ -24,7 +25,8 @@ struct SystemContext {
   const catalog::Catalog& catalog;
   const auth::Users& users;
   const config::Settings& settings;
-  live::Hub* live;                             // nullptr: nothing can subscribe
+  live::Hub* live;  // nullptr: nothing can subscribe
+  const jobs::Scheduler& jobs;
   std::shared_ptr<const Principal> principal;  // who asks; information_schema shows only what it may use
 };
 

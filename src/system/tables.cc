@@ -63,6 +63,10 @@ std::string TableOptionsJson(const catalog::Table& table) {
   }
   options["flush_policy"] = policy.empty() ? boost::json::value(nullptr) : boost::json::value(policy);
   if (table.options.ttl_seconds) options["ttl_seconds"] = *table.options.ttl_seconds;
+  if (table.type == TableType::kStream) {
+    options["eviction_strategy"] = "time_based";
+    options["max_stream_size_bytes"] = table.options.max_stream_size_bytes.value_or(0);
+  }
   if (table.options.deleted_retention_hours)
     options["deleted_retention_hours"] = *table.options.deleted_retention_hours;
   return boost::json::serialize(options);

@@ -16,6 +16,8 @@ SystemTable UsersTable();
 SystemTable StoragesTable();
 SystemTable SettingsTable();
 SystemTable LiveTable();
+SystemTable JobsTable();
+SystemTable JobNodesTable();
 SystemTable InformationSchemaTables();
 SystemTable InformationSchemaColumns();
 SystemTable InformationSchemaSchemata();

@@ -11,6 +11,12 @@ using engine::CompareOp;
 KeyRange::KeyRange(std::string prefix)
     : prefix_(std::move(prefix)), begin_(prefix_), end_(hot::PrefixEnd(prefix_)) {}
 
+void KeyRange::NarrowToSeq(Seq first) {
+  std::string begin = prefix_;
+  hot::AppendSeq(first, begin);
+  if (begin > begin_) begin_ = std::move(begin);
+}
+
 Status KeyRange::Narrow(CompareOp op, const Value& value) {
   std::string key = prefix_;
   KALAM_TRY(hot::AppendPrimaryKey(value, key));

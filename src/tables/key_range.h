@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "base/ids.h"
 #include "engine/statement.h"
 #include "model/value.h"
 
@@ -21,6 +22,9 @@ class KeyRange {
   // Narrows by `primary key op value`; `value` has the key's type and is not NULL. Operators without a range
   // meaning (<>, IS NULL) are ignored.
   Status Narrow(engine::CompareOp op, const Value& value);
+
+  // Leaves over the rows of a STREAM table, whose keys end with their _seq, from `first` on.
+  void NarrowToSeq(Seq first);
 
   std::string_view begin() const { return begin_; }
   std::string_view end() const { return end_; }

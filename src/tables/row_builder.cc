@@ -89,11 +89,13 @@ Status RowBuilder::Add(std::span<const Value> values, hot::Batch& batch) {
     }
   }
   hot::RowOp op;
-  op.kind = hot::RowOpKind::kInsert;
+  const bool stream = table_.type == TableType::kStream;
+  op.kind = stream ? hot::RowOpKind::kAppend : hot::RowOpKind::kInsert;
   op.prefix_size = static_cast<uint32_t>(prefix_.size());
   op.key.reserve(prefix_.size() + 24);
   op.key = prefix_;
-  KALAM_TRY(hot::AppendPrimaryKey(row_[primary_key_], op.key));
+  // The committer ends the key of a STREAM row with its _seq; a primary key is not unique there.
+  if (!stream) KALAM_TRY(hot::AppendPrimaryKey(row_[primary_key_], op.key));
   KALAM_TRY(table_.codec->Encode(row_, op.value));
   batch.rows.push_back(std::move(op));
   return {};

@@ -63,10 +63,11 @@ class RowScan final : public engine::SourceScan {
 }  // namespace
 
 RowSource::RowSource(const hot::Store& store, catalog::TablePtr table, std::string_view user_id,
-                     std::shared_ptr<const hot::Snapshot> snapshot, bool include_deleted)
+                     std::shared_ptr<const hot::Snapshot> snapshot, bool include_deleted, int64_t now_ms)
     : store_(store),
       table_(std::move(table)),
       prefix_(ScopePrefix(*table_, user_id)),
+      range_(ScopeRange(*table_, user_id, now_ms)),
       snapshot_(std::move(snapshot)),
       include_deleted_(include_deleted) {
   const TableSchema& schema = table_->schema();
@@ -74,8 +75,8 @@ RowSource::RowSource(const hot::Store& store, catalog::TablePtr table, std::stri
 }
 
 Result<std::unique_ptr<engine::SourceScan>> RowSource::Scan(const engine::ScanRequest& request) const {
-  KeyRange range(prefix_);
-  const auto key = table_->schema().primary_key();
+  KeyRange range = range_;
+  const auto key = KeyOrdinal(*table_);
   for (const ScanBound& bound : request.bounds) {
     // A bound that has no key form (an over-long text) only means that the engine filters alone.
     if (key && bound.column == *key && !bound.value.is_null) {

@@ -9,14 +9,16 @@
 #include "catalog/catalog.h"
 #include "engine/source.h"
 #include "hot/store.h"
+#include "tables/key_range.h"
 
 namespace kalam::tables {
 
-// Immutable, thread-safe; `store` outlives it. Every source of one statement shares one snapshot.
+// Immutable, thread-safe; `store` outlives it. `now_ms` decides which rows of a STREAM table have expired.
+// Every source of one statement shares one snapshot.
 class RowSource final : public engine::Source {
  public:
   RowSource(const hot::Store& store, catalog::TablePtr table, std::string_view user_id,
-            std::shared_ptr<const hot::Snapshot> snapshot, bool include_deleted);
+            std::shared_ptr<const hot::Snapshot> snapshot, bool include_deleted, int64_t now_ms);
 
   std::span<const ResultColumn> columns() const override { return columns_; }
   Result<std::unique_ptr<engine::SourceScan>> Scan(const engine::ScanRequest& request) const override;
@@ -29,6 +31,7 @@ class RowSource final : public engine::Source {
   const hot::Store& store_;
   catalog::TablePtr table_;
   std::string prefix_;
+  KeyRange range_;
   std::shared_ptr<const hot::Snapshot> snapshot_;
   bool include_deleted_;
   std::vector<ResultColumn> columns_;

@@ -1,12 +1,18 @@
 // TableScope: one table's rows as one principal owns or shares them.
 #pragma once
 
+#include <algorithm>
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "catalog/catalog.h"
 #include "hot/key_codec.h"
+#include "hot/row_codec.h"
+#include "hot/seq.h"
 #include "model/result.h"
+#include "tables/key_range.h"
 
 namespace kalam::tables {
 
@@ -15,6 +21,26 @@ namespace kalam::tables {
 // the statement.
 inline std::string ScopePrefix(const catalog::Table& table, std::string_view user_id) {
   return table.has_private_rows() ? hot::UserPrefix(table.id, user_id) : hot::SharedPrefix(table.id);
+}
+
+// The column whose values order a table's keys. STREAM tables are ordered by _seq, so none of theirs.
+inline std::optional<size_t> KeyOrdinal(const catalog::Table& table) {
+  if (table.type == TableType::kStream) return std::nullopt;
+  return table.schema().primary_key();
+}
+
+// The _seq from which on a STREAM table's rows are visible at `now_ms`: a row lives while its time + TTL >
+// now.
+inline Seq FirstVisible(const catalog::Table& table, int64_t now_ms) {
+  const int64_t first_ms = now_ms - table.options.ttl_seconds.value_or(0) * 1000 + 1;
+  return hot::SeqFloor(std::max(first_ms, hot::kSeqEpochMillis));
+}
+
+// The rows of ScopePrefix that are there at `now_ms`: all of them but the expired ones of STREAM tables.
+inline KeyRange ScopeRange(const catalog::Table& table, std::string_view user_id, int64_t now_ms) {
+  KeyRange range(ScopePrefix(table, user_id));
+  if (table.type == TableType::kStream) range.NarrowToSeq(FirstVisible(table, now_ms));
+  return range;
 }
 
 // Position of the system columns behind the table's own ones, as in SELECT *.

@@ -95,6 +95,15 @@ class Checker {
     if (table_.type != TableType::kStream && ttl != nullptr) {
       return Refuse("TTL_SECONDS is only supported for STREAM tables", ttl->at);
     }
+    const OptionText* size = Find("MAX_STREAM_SIZE_BYTES");
+    if (table_.type != TableType::kStream && size != nullptr) {
+      return Refuse("MAX_STREAM_SIZE_BYTES is only supported for STREAM tables", size->at);
+    }
+    for (const std::string_view key : {"FLUSH_POLICY", "FLUSH ROWS", "FLUSH SECONDS"}) {
+      if (const OptionText* flush = Find(key); flush != nullptr && table_.type == TableType::kStream) {
+        return Refuse("FLUSH_POLICY is not supported for STREAM tables: their rows expire", flush->at);
+      }
+    }
     if (const OptionText* level = Find("ACCESS_LEVEL");
         level != nullptr && table_.type != TableType::kShared) {
       return Refuse("ACCESS_LEVEL is only supported for SHARED tables", level->at);
@@ -118,6 +127,7 @@ class Checker {
         {"USE_USER_STORAGE", &Checker::ReadUseUserStorage},
         {"DELETED_RETENTION_HOURS", &Checker::ReadRetention},
         {"TTL_SECONDS", &Checker::ReadTtl},
+        {"MAX_STREAM_SIZE_BYTES", &Checker::ReadStreamSize},
     };
     for (const auto& [key, read] : kOptions) {
       for (const OptionText& option : text_.options) {
@@ -235,6 +245,18 @@ class Checker {
                     option.at);
     }
     table_.options.deleted_retention_hours = hours;
+    return {};
+  }
+
+  // 0 = no limit.
+  Status ReadStreamSize(const OptionText& option) {
+    const auto bytes = Number(option.value);
+    if (!bytes.has_value()) {
+      return Refuse(
+          fmt::format("Invalid MAX_STREAM_SIZE_BYTES '{}'. Expected bytes, 0 for no limit", option.value),
+          option.at);
+    }
+    if (*bytes > 0) table_.options.max_stream_size_bytes = bytes;
     return {};
   }
 

@@ -56,6 +56,15 @@ constexpr auto kRules = std::to_array<Rule>({
     {{"START", "TRANSACTION"}, StatementKind::kBegin, &ParseTransactionControl},
     {{"COMMIT"}, StatementKind::kCommit, &ParseTransactionControl},
     {{"ROLLBACK"}, StatementKind::kRollback, &ParseTransactionControl},
+    {{"STORAGE", "FLUSH", "TABLE"}, StatementKind::kFlushTable, &ParseFlushTable},
+    {{"FLUSH", "TABLE"}, StatementKind::kFlushTable, &ParseFlushTable},
+    {{"STORAGE", "FLUSH", "ALL"}, StatementKind::kFlushAll, &ParseFlushAll},
+    {{"FLUSH", "ALL"}, StatementKind::kFlushAll, &ParseFlushAll},
+    {{"STORAGE", "COMPACT", "TABLE"}, StatementKind::kCompactTable, &ParseFlushTable},
+    {{"COMPACT", "TABLE"}, StatementKind::kCompactTable, &ParseFlushTable},
+    {{"STORAGE", "COMPACT", "ALL"}, StatementKind::kCompactAll, &ParseFlushAll},
+    {{"COMPACT", "ALL"}, StatementKind::kCompactAll, &ParseFlushAll},
+    {{"KILL", "JOB"}, StatementKind::kKillJob, &ParseKillJob},
 });
 
 // Statements that are known but not built; `name` is what the error calls them.
@@ -64,19 +73,12 @@ struct Planned {
   std::string_view name;
 };
 constexpr auto kPlanned = std::to_array<Planned>({
-    {{"STORAGE", "FLUSH", "TABLE"}, "STORAGE FLUSH TABLE"},
-    {{"STORAGE", "FLUSH", "ALL"}, "STORAGE FLUSH ALL"},
-    {{"STORAGE", "COMPACT", "TABLE"}, "STORAGE COMPACT TABLE"},
-    {{"STORAGE", "COMPACT", "ALL"}, "STORAGE COMPACT ALL"},
-    {{"FLUSH", "TABLE"}, "FLUSH TABLE"},
-    {{"FLUSH", "ALL"}, "FLUSH ALL TABLES"},
     {{"SHOW", "STATS"}, "SHOW STATS"},
     {{"SHOW", "MANIFEST"}, "SHOW MANIFEST"},
     {{"SHOW", "EXPORT"}, "SHOW EXPORT"},
     {{"SHOW", "COLUMNS"}, "SHOW COLUMNS"},
     {{"SHOW", "ALL"}, "SHOW ALL"},
     {{"SET"}, "SET"},
-    {{"KILL", "JOB"}, "KILL JOB"},
     {{"KILL", "LIVE", "QUERY"}, "KILL LIVE QUERY"},
     {{"SUBSCRIBE", "TO"}, "SUBSCRIBE TO"},
     {{"CREATE", "TOPIC"}, "CREATE TOPIC"},
@@ -228,6 +230,11 @@ constexpr auto kKindNames = std::to_array<KindNames>({
     {StatementKind::kBegin, "BEGIN", "BeginTransaction"},
     {StatementKind::kCommit, "COMMIT", "CommitTransaction"},
     {StatementKind::kRollback, "ROLLBACK", "RollbackTransaction"},
+    {StatementKind::kFlushTable, "FLUSH TABLE", "FlushTable"},
+    {StatementKind::kFlushAll, "FLUSH ALL TABLES", "FlushAllTables"},
+    {StatementKind::kCompactTable, "COMPACT TABLE", "CompactTable"},
+    {StatementKind::kCompactAll, "COMPACT ALL", "CompactAll"},
+    {StatementKind::kKillJob, "KILL JOB", "KillJob"},
 });
 
 consteval bool NamesFollowKinds() {

@@ -33,6 +33,12 @@ Result<StatementBody> ParseAlterStorage(TokenReader& reader);
 Result<StatementBody> ParseDropStorage(TokenReader& reader);
 Result<StatementBody> ParseShowStorages(TokenReader& reader);
 Result<StatementBody> ParseCheckStorage(TokenReader& reader);  // STORAGE CHECK and CHECK STORAGE
+// storage_task.cc: each with and without the word STORAGE
+Result<StatementBody> ParseFlushTable(TokenReader& reader);
+Result<StatementBody> ParseFlushAll(TokenReader& reader);
+
+// job.cc
+Result<StatementBody> ParseKillJob(TokenReader& reader);
 
 // transaction.cc: BEGIN, START TRANSACTION, COMMIT and ROLLBACK
 Result<StatementBody> ParseTransactionControl(TokenReader& reader);

@@ -43,6 +43,11 @@ enum class StatementKind : uint8_t {
   kBegin,
   kCommit,
   kRollback,
+  kFlushTable,
+  kFlushAll,
+  kCompactTable,
+  kCompactAll,
+  kKillJob,
   kCount,  // not a kind
 };
 
@@ -176,7 +181,26 @@ using StatementBody =
     std::variant<std::monostate,  // SELECT, INSERT, UPDATE, DELETE, EXPLAIN: see `parsed`
                  CreateNamespace, AlterNamespace, DropNamespace, ShowNamespaces, UseNamespace, CreateTable,
                  AlterTable, DropTable, ShowTables, DescribeTable, CreateUser, AlterUser, DropUser,
-                 CreateStorage, AlterStorage, DropStorage, ShowStorages, CheckStorage, TransactionControl>;
+                 CreateStorage, AlterStorage, DropStorage, ShowStorages, CheckStorage, TransactionControl,
+                 FlushTable, FlushAll, KillJob>;
+struct FlushTable {  // FLUSH TABLE and STORAGE FLUSH TABLE, COMPACT TABLE and STORAGE COMPACT TABLE
+  TableRef table;
+  bool storage_word = false;  // which spelling; messages keep it
+};
+struct FlushAll {  // also COMPACT ALL
+  std::optional<std::string> ns;
+  bool storage_word = false;
+};
+struct KillJob {
+  std::string job_id;
+};
+struct TransactionControl {};  // BEGIN, COMMIT, ROLLBACK: the kind says which
+
+using StatementBody =
+    std::variant<std::monostate,  // SELECT, INSERT, UPDATE, DELETE, EXPLAIN: see `parsed`
+                 CreateNamespace, AlterNamespace, DropNamespace, ShowNamespaces, UseNamespace, CreateTable,
+                 AlterTable, DropTable, ShowTables, DescribeTable, CreateUser, AlterUser, DropUser,
+                 TransactionControl, FlushTable, FlushAll, KillJob>;
 
 // One classified statement of a payload.
 struct Statement {

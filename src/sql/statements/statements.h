@@ -51,4 +51,14 @@ Result<Outcome> RunCheckStorage(const Statement& statement, Request& request, Se
 // transaction/
 Result<Outcome> RunTransactionControl(const Statement& statement, Request& request, Services& services);
 
+// flush/
+Status AuthorizeStorageTask(const Statement& statement, const Principal& caller, const Services& services);
+Result<Outcome> RunFlushTable(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunFlushAll(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunCompactTable(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunCompactAll(const Statement& statement, Request& request, Services& services);
+
+// jobs/
+Result<Outcome> RunKillJob(const Statement& statement, Request& request, Services& services);
+
 }  // namespace kalam::sql

@@ -81,10 +81,6 @@ Result<Outcome> RunCreateTable(const Statement& statement, Request& request, Ser
     return Fail(InsufficientRole("Insufficient privileges to create shared tables", "CREATE TABLE",
                                  *request.principal, Role::kService));
   }
-  if (draft.type == TableType::kStream) {
-    return Fail(Error(ErrorCode::kUnsupported, "CREATE STREAM TABLE is not supported yet")
-                    .With("feature", std::string("STREAM tables")));
-  }
   if (static_cast<int64_t>(create.columns.size()) > services.settings.limits.max_columns_per_table) {
     return Fail(
         ErrorCode::kLimitExceeded,
