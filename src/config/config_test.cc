@@ -113,8 +113,7 @@ TEST(Config, UnknownKeysAreWarnedAboutByName) {
 TEST(Config, KeysOfOtherVersionsAreAcceptedWithAWarning) {
   EXPECT_EQ(WarningOf("transaction_timeout_secs = 300"),
             "server.toml line 1: transaction_timeout_secs has no effect in this version");
-  EXPECT_THAT(WarningOf("[flush]\ndefault_row_limit = 1"),
-              HasSubstr("flush.default_row_limit has no effect"));
+  EXPECT_THAT(WarningOf("[flush]\nflush_batch_size = 1"), HasSubstr("flush.flush_batch_size has no effect"));
   EXPECT_THAT(WarningOf("[storage.rocksdb.cf_profiles.hot_data]\nwrite_buffer_size = 1"),
               HasSubstr("no effect"));
   EXPECT_THAT(WarningOf("[logging.targets]\nkalamdb = \"debug\""), HasSubstr("no effect"));

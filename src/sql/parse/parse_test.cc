@@ -92,14 +92,8 @@ TEST(ClassifyTest, TextThatStartsWithNoVerbIsASyntaxError) {
 
 TEST(ClassifyTest, PlannedStatementsSaySo) {
   const std::pair<std::string_view, std::string_view> rows[] = {
-      {"STORAGE FLUSH TABLE a.b", "STORAGE FLUSH TABLE"},
-      {"STORAGE FLUSH ALL", "STORAGE FLUSH ALL"},
-      {"STORAGE COMPACT TABLE a.b", "STORAGE COMPACT TABLE"},
-      {"FLUSH TABLE a.b", "FLUSH TABLE"},
-      {"FLUSH ALL TABLES IN a", "FLUSH ALL TABLES"},
       {"SHOW STATS FOR TABLE t", "SHOW STATS"},
       {"SHOW MANIFEST", "SHOW MANIFEST"},
-      {"KILL JOB 'FL-1'", "KILL JOB"},
       {"KILL LIVE QUERY 'a-b-c'", "KILL LIVE QUERY"},
       {"SUBSCRIBE TO a.b", "SUBSCRIBE TO"},
       {"CREATE TOPIC a.b", "CREATE TOPIC"},
@@ -128,6 +122,42 @@ TEST(ClassifyTest, PlannedStatementsSaySo) {
     EXPECT_EQ(error.message, std::string(name) + " is not supported yet");
     EXPECT_EQ(DetailText(error, "feature"), name);
   }
+}
+
+TEST(StorageTaskTest, BothSpellings) {
+  for (const bool storage : {false, true}) {
+    const std::string lead = storage ? "STORAGE " : "";
+    const Statement flush = Parsed(lead + "FLUSH TABLE App.Notes");
+    EXPECT_EQ(flush.kind, StatementKind::kFlushTable);
+    EXPECT_EQ(std::get<FlushTable>(flush.body).table, (TableRef{"app", "notes"}));
+    EXPECT_EQ(std::get<FlushTable>(flush.body).storage_word, storage);
+    EXPECT_EQ(Parsed(lead + "COMPACT TABLE app.notes").kind, StatementKind::kCompactTable);
+    const Statement all = Parsed(lead + "FLUSH ALL");
+    EXPECT_EQ(all.kind, StatementKind::kFlushAll);
+    EXPECT_EQ(std::get<FlushAll>(all.body).ns, std::nullopt);
+    EXPECT_EQ(std::get<FlushAll>(Parsed(lead + "FLUSH ALL IN app").body).ns, "app");
+    EXPECT_EQ(std::get<FlushAll>(Parsed(lead + "FLUSH ALL TABLES IN NAMESPACE app").body).ns, "app");
+    EXPECT_EQ(Parsed(lead + "COMPACT ALL IN app").kind, StatementKind::kCompactAll);
+  }
+}
+
+TEST(StorageTaskTest, Mistakes) {
+  EXPECT_EQ(Failed("STORAGE FLUSH TABLE notes").message,
+            "Table name must be qualified (namespace.table) for STORAGE FLUSH TABLE");
+  EXPECT_EQ(Failed("COMPACT TABLE notes").message,
+            "Table name must be qualified (namespace.table) for COMPACT TABLE");
+  EXPECT_EQ(Failed("STORAGE FLUSH TABLE a.b now").message,
+            "Unexpected tokens after STORAGE FLUSH TABLE. Found: now");
+  EXPECT_EQ(Failed("STORAGE FLUSH ALL FROM a").message, "Expected STORAGE FLUSH ALL IN namespace");
+  EXPECT_EQ(Failed("FLUSH ALL TABLES IN").message, "Namespace name required after IN");
+}
+
+TEST(KillJobTest, IdInEveryForm) {
+  for (const std::string_view sql : {"KILL JOB 'FL-0a'", "KILL JOB \"FL-0a\"", "kill job FL-0a"}) {
+    EXPECT_EQ(std::get<KillJob>(Parsed(sql).body).job_id, "FL-0a") << sql;
+  }
+  EXPECT_EQ(Failed("KILL JOB").message, "KILL JOB requires a job_id");
+  EXPECT_EQ(Failed("KILL JOB ''").message, "KILL JOB requires a non-empty job_id");
 }
 
 TEST(ClassifyTest, CommentsAndCaseDoNotMatter) {

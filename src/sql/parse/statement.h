@@ -175,7 +175,6 @@ struct CheckStorage {
   std::string storage_id;
   bool extended = false;
 };
-struct TransactionControl {};  // BEGIN, COMMIT, ROLLBACK: the kind says which
 
 using StatementBody =
     std::variant<std::monostate,  // SELECT, INSERT, UPDATE, DELETE, EXPLAIN: see `parsed`
