@@ -176,12 +176,6 @@ struct CheckStorage {
   bool extended = false;
 };
 
-using StatementBody =
-    std::variant<std::monostate,  // SELECT, INSERT, UPDATE, DELETE, EXPLAIN: see `parsed`
-                 CreateNamespace, AlterNamespace, DropNamespace, ShowNamespaces, UseNamespace, CreateTable,
-                 AlterTable, DropTable, ShowTables, DescribeTable, CreateUser, AlterUser, DropUser,
-                 CreateStorage, AlterStorage, DropStorage, ShowStorages, CheckStorage, TransactionControl,
-                 FlushTable, FlushAll, KillJob>;
 struct FlushTable {  // FLUSH TABLE and STORAGE FLUSH TABLE, COMPACT TABLE and STORAGE COMPACT TABLE
   TableRef table;
   bool storage_word = false;  // which spelling; messages keep it
@@ -199,7 +193,8 @@ using StatementBody =
     std::variant<std::monostate,  // SELECT, INSERT, UPDATE, DELETE, EXPLAIN: see `parsed`
                  CreateNamespace, AlterNamespace, DropNamespace, ShowNamespaces, UseNamespace, CreateTable,
                  AlterTable, DropTable, ShowTables, DescribeTable, CreateUser, AlterUser, DropUser,
-                 TransactionControl, FlushTable, FlushAll, KillJob>;
+                 CreateStorage, AlterStorage, DropStorage, ShowStorages, CheckStorage, TransactionControl,
+                 FlushTable, FlushAll, KillJob>;
 
 // One classified statement of a payload.
 struct Statement {
