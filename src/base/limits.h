@@ -20,6 +20,7 @@ inline constexpr size_t kCommitGroupBytesMax =
     8'388'608;  // merged batches of one sync; a larger single batch goes alone
 inline constexpr size_t kCommitQueueBytesMax =
     268'435'456;  // waiting batches; beyond it writers are told to retry
+inline constexpr size_t kSubscriptionIdBytesMax = 512;  // chosen by clients, repeated in every message
 inline constexpr int kBatchStatementsMax = 1'000;
 
 static_assert(kRowBytesMax < kCommitQueueBytesMax);

@@ -104,12 +104,21 @@ struct Settings {
     int64_t max_auth_requests_per_ip_per_sec = 20;
     int64_t max_requests_per_ip_per_sec = 200;
     int64_t max_connections_per_ip = 100;
+    int64_t max_messages_per_sec = 10'000;     // per WebSocket; 0 = no limit
+    int64_t max_subscriptions_per_user = 100;  // over all sockets
     int64_t request_body_limit_bytes = 10'485'760;
     int64_t ban_duration_seconds = 300;
     bool enable_connection_protection = true;
     int64_t cache_max_entries = 1'000;
     int64_t cache_ttl_seconds = 600;
   } rate_limit;
+  struct WebSocket {
+    int64_t client_timeout_secs = 10;
+    int64_t auth_timeout_secs = 3;
+    int64_t heartbeat_interval_secs = 5;
+    int64_t outbox_bytes = 1 << 20;  // that may wait for one socket
+    int64_t max_subscriptions_per_connection = 100;
+  } websocket;
   struct Live {
     bool refuse_drop_with_subscribers = false;
     int64_t page_rows = 1'000;           // of a snapshot page without batch_size
@@ -121,6 +130,8 @@ struct Settings {
   } live;
   struct Security {
     std::vector<std::string> trusted_proxy_ranges;
+    int64_t max_ws_message_size = 1 << 20;
+    bool strict_ws_origin_check = false;
     struct Cors {
       std::vector<std::string> allowed_origins;
       std::vector<std::string> allowed_methods = {"GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"};

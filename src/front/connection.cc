@@ -8,8 +8,10 @@
 #include <cassert>
 #include <cerrno>
 
+#include "front/live_sockets.h"
 #include "front/replies.h"
 #include "front/response_head.h"
+#include "front/websocket_upgrade.h"
 
 namespace kalam::front {
 namespace {
@@ -304,6 +306,7 @@ Connection::Step Connection::FailRequest(HttpResponse response) {
 }
 
 Connection::Step Connection::RunRoute() {
+  if (route_->upgrade) return Upgrade();
   in_route_ = true;
   state_ = State::kAnswering;
   state_at_nanos_ = loop_.coarse_nanos();
@@ -316,6 +319,31 @@ Connection::Step Connection::RunRoute() {
   }
   EndRequest();
   return close_after_ ? Step::kPaused : Step::kAgain;
+}
+
+// The socket goes on as a WebSocket, with what is still to be written; this connection ends.
+Connection::Step Connection::Upgrade() {
+  auto opening = PrepareUpgrade(*this, front_.settings.security);
+  if (loop_.stopping()) opening = std::unexpected(TextReply(503, "Server is shutting down"));
+  if (head_.http_1_0) opening = std::unexpected(TextReply(400, "WebSockets need HTTP/1.1"));
+  if (!opening) {
+    AppendResponse(opening.error());
+    EndRequest();
+    return close_after_ ? Step::kPaused : Step::kAgain;
+  }
+  EndRequest();
+  std::string unsent = std::move(output_) + std::move(large_);
+  unsent.erase(0, written_);
+  AppendStatusLine(101, unsent);
+  unsent.append("Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ");
+  unsent.append(opening->accept).append("\r\n\r\n");
+  state_ = State::kClosed;
+  const ConnectionPtr self = shared_from_this();
+  loop_.live().Adopt(std::move(*socket_), std::move(*opening), std::move(unsent), std::string(input_.view()),
+                     counted_by_ip_ ? std::move(peer_ip_) : std::string());
+  socket_.reset();
+  loop_.Remove(*this);
+  return Step::kPaused;
 }
 
 void Connection::OnAnswer(HttpResponse response) {

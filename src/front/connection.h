@@ -6,7 +6,7 @@
 //   reading --whole request--> answering --answer--> reading    (ProcessInput; pipelined requests are handled
 //   in one go) reading --head too slow, body too slow, malformed--> an answer, then closing any     --answer
 //   that ends the connection is written--> lingering --client closes or 2 s--> closed any     --socket error,
-//   idle too long--> closed
+//   idle too long, socket handed on as a WebSocket--> closed
 //
 // Invariants:
 // 1. At most one request is being answered; its head and body stay where they are in input_ until it was.
@@ -84,6 +84,7 @@ class Connection final : public HttpRequest, public std::enable_shared_from_this
   Step RefuseAfterHead(HttpResponse response);
   Step FailRequest(HttpResponse response);
   Step RunRoute();
+  Step Upgrade();
   void EndRequest();
   void AppendResponse(HttpResponse& response);
   void AppendResponseHead(const HttpResponse& response, bool keep_alive);

@@ -6,6 +6,7 @@
 #include <chrono>
 
 #include "front/connection.h"
+#include "front/live_sockets.h"
 #include "wire/time_text.h"
 
 namespace kalam::front {
@@ -28,7 +29,11 @@ FrontShared::FrontShared(const FrontServices& services)
       clock(services.clock) {}
 
 Loop::Loop(FrontShared& front)
-    : front_(front), context_(1), work_(asio::make_work_guard(context_)), tick_timer_(context_) {}
+    : front_(front),
+      context_(1),
+      work_(asio::make_work_guard(context_)),
+      tick_timer_(context_),
+      live_(std::make_unique<LiveSockets>(*this)) {}
 
 Loop::~Loop() {
   // A thread that gave the last answer may still be on its way out of Complete.
@@ -114,6 +119,7 @@ void Loop::Tick() {
   const bool give_up = coarse_nanos_ >= stop_at_nanos_;
   for (const ConnectionPtr& connection : ticking_) connection->OnTick(coarse_nanos_, give_up);
   ticking_.clear();
+  live_->OnTick(coarse_nanos_, give_up);
   if (!ended_) ScheduleTick();  // the last connection may just have been closed
 }
 
@@ -125,13 +131,15 @@ void Loop::BeginStop(int64_t grace_nanos) {
     std::vector<ConnectionPtr> connections;
     for (const auto& [raw, connection] : connections_) connections.push_back(connection);
     for (const ConnectionPtr& connection : connections) connection->OnStop();
+    live_->BeginStop();
     EndWhenDone();
   });
 }
 
 void Loop::EndWhenDone() {
-  if (!stopping_ || !connections_.empty() || outstanding_ != 0) return;
+  if (!stopping_ || !connections_.empty() || !live_->empty() || outstanding_ != 0) return;
   ended_ = true;
+  live_->End();
   tick_timer_.cancel();
   work_.reset();
 }

@@ -28,6 +28,7 @@ namespace kalam::front {
 using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
 class Connection;
+class LiveSockets;
 using ConnectionPtr = std::shared_ptr<Connection>;
 
 // What all loops share. Immutable or thread-safe.
@@ -50,6 +51,7 @@ struct FrontShared {
 // object alive beyond that.
 // 3. The thread ends when the loop stops, no connection is left and no answer is outstanding: nobody can post
 // to a loop that is gone.
+// 4. A connection that becomes a WebSocket moves from connections_ to live_.
 class Loop {
  public:
   explicit Loop(FrontShared& front);
@@ -80,6 +82,9 @@ class Loop {
   const std::string& date_line() const { return date_line_; }
   void AnswerOutstanding() { ++outstanding_; }
   void Remove(Connection& connection);
+  LiveSockets& live() { return *live_; }
+  // Ends the thread when the loop stops and nothing is left.
+  void EndWhenDone();
 
  private:
   struct Completion {
@@ -91,7 +96,6 @@ class Loop {
   void ScheduleTick();
   void Tick();
   void DrainCompletions();
-  void EndWhenDone();
 
   FrontShared& front_;
   boost::asio::io_context context_;
@@ -99,6 +103,7 @@ class Loop {
   boost::asio::steady_timer tick_timer_;
   std::thread thread_;
   std::unordered_map<Connection*, ConnectionPtr> connections_;
+  std::unique_ptr<LiveSockets> live_;   // the sockets that were upgraded
   std::vector<ConnectionPtr> ticking_;  // reused by Tick
   std::vector<Completion> draining_;    // reused by DrainCompletions
   int64_t outstanding_ = 0;             // requests whose answer will come through Complete

@@ -8,6 +8,8 @@ namespace {
 
 std::string_view Reason(int status) {
   switch (status) {
+    case 101:
+      return "Switching Protocols";
     case 200:
       return "OK";
     case 400:
@@ -26,6 +28,8 @@ std::string_view Reason(int status) {
       return "Conflict";
     case 413:
       return "Content Too Large";
+    case 426:
+      return "Upgrade Required";
     case 428:
       return "Precondition Required";
     case 429:

@@ -52,6 +52,7 @@ struct Route {
   uint64_t body_bytes_max;
   AdmitFn admit;  // or nullptr
   HandleFn handle;
+  bool upgrade = false;  // becomes a WebSocket instead of calling `handle`
 };
 
 std::span<const Route> Routes();

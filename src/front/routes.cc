@@ -29,6 +29,7 @@ constexpr auto kRoutes = std::to_array<Route>({
     {"/v1/api/auth/me", kGet, kAllowGet, kNoBody, nullptr, &HandleMe},
     {"/v1/api/auth/setup", kPost, kAllowPost, kAuthBody, nullptr, &HandleSetup},
     {"/v1/api/auth/status", kGet, kAllowGet, kNoBody, nullptr, &HandleSetupStatus},
+    {"/v1/ws", {Method::kGet}, "GET", kNoBody, nullptr, nullptr, true},
 });
 
 }  // namespace

@@ -28,6 +28,8 @@ class Executor;
 
 namespace kalam::front {
 
+class LiveBackend;
+
 // What routes work with. References outlive the server.
 struct FrontServices {
   const config::Settings& settings;
@@ -40,6 +42,7 @@ struct FrontServices {
   sql::Executor& executor;
   std::string version;
   std::string build_date;
+  LiveBackend* live = nullptr;  // behind GET /v1/ws; without it nothing can be subscribed to
 };
 
 class HttpServer {

@@ -1,0 +1,365 @@
+// Cases about live subscriptions: latency, fan-out, filters, snapshots and memory. Every stream's contents
+// are checked as they come: each row once, in order, with the values that were written.
+#include <fmt/format.h>
+#include <algorithm>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "cases.h"
+#include "live_sockets.h"
+
+namespace kalam::bench {
+namespace {
+
+constexpr double kPatienceSeconds = 60;
+
+bool WasSuccess(uint64_t, std::string_view body) { return body.starts_with(R"({"status":"success")"); }
+
+// A table that everybody may subscribe to and root writes.
+std::string CreateSharedTable(Bench& bench, std::string_view name, std::string_view columns) {
+  const std::string full = "bench." + std::string(name);
+  bench.root().Sql(fmt::format("CREATE SHARED TABLE {} ({})", full, columns));
+  bench.root().Sql(fmt::format("ALTER TABLE {} SET ACCESS LEVEL public", full));
+  return full;
+}
+
+LoadResult RunAsRoot(Bench& bench, const Workload& workload, const LoadOptions& options) {
+  LoadResult result =
+      RunLoad({.port = bench.server().port(), .token = bench.root().token()}, workload, options);
+  if (!result.fault.empty()) throw BenchError(result.fault);
+  return result;
+}
+
+std::string RowText(uint64_t id) {
+  return fmt::format(R"({{"id":"{}","v":"{}","name":"name-{}",)", id, RowValue(id), id);
+}
+
+// Checks that each socket gets rows 0, 1, 2 .. in order.
+struct InOrder {
+  explicit InOrder(int sockets) : next(static_cast<size_t>(sockets)) {}
+  bool operator()(int socket, std::string_view message) {
+    uint64_t& id = next[static_cast<size_t>(socket)];
+    const size_t at = message.find("\"rows\":[");
+    if (at == std::string_view::npos || !message.substr(at + 8).starts_with(RowText(id))) return false;
+    ++id;
+    return true;
+  }
+  std::vector<uint64_t> next;
+};
+
+Workload InsertRows(const std::string& table, uint64_t rows_per_statement, uint64_t statements) {
+  return {.make =
+              [=](uint64_t n, std::string& body) {
+                if (n >= statements) return false;
+                AppendInsertBody(table, n * rows_per_statement, (n + 1) * rows_per_statement, body);
+                return true;
+              },
+          .check = WasSuccess};
+}
+
+}  // namespace
+
+// From the answer of an INSERT to its delivery, at half the rate that the server can take.
+void RunLiveLatency(Bench& bench) {
+  const std::string table = bench.CreateTable("live_latency");
+  const double seconds = bench.options().quick ? 1 : bench.options().seconds;
+  const std::string probe = bench.CreateTable("live_latency_probe");
+  const LoadResult peak = bench.Run(InsertWorkload(probe), bench.Load(seconds / 2));
+  const auto rows = static_cast<size_t>(peak.rate * seconds) + 1'000;
+  std::vector<int64_t> sent(rows);
+  std::vector<int64_t> answered(rows);
+  std::vector<int64_t> delivered(rows);
+  std::vector<bool> seen(rows);
+  LiveSockets live({.port = bench.server().port(),
+                    .token = bench.user().token(),
+                    .sql = [&](int, int) { return "SELECT * FROM " + table; },
+                    .on_change =
+                        [&](int, std::string_view message) {
+                          const uint64_t id = ChangedId(message);
+                          if (id >= rows || seen[id] || message.find(RowText(id)) == std::string_view::npos)
+                            return false;
+                          seen[id] = true;
+                          delivered[id] = NowNanos();
+                          return true;
+                        }});
+  live.Start();
+  LoadOptions load = bench.Load(seconds);
+  load.rate = peak.rate / 2;
+  const LoadResult result = bench.Run({.make =
+                                           [&](uint64_t n, std::string& body) {
+                                             if (n >= rows) return false;
+                                             sent[n] = NowNanos();
+                                             AppendInsertBody(table, n, n + 1, body);
+                                             return true;
+                                           },
+                                       .check =
+                                           [&](uint64_t n, std::string_view body) {
+                                             answered[n] = NowNanos();
+                                             return WasSuccess(n, body);
+                                           }},
+                                      load);
+  live.WaitForChanges(result.next_request, kPatienceSeconds);
+  Histogram lag;
+  Histogram commit;
+  Histogram whole;
+  for (size_t i = 0; i < result.next_request; ++i) {
+    lag.Record(delivered[i] - answered[i]);
+    commit.Record(answered[i] - sent[i]);
+    whole.Record(delivered[i] - sent[i]);
+  }
+  const double p99 = lag.Micros(0.99) / 1000;
+  bench.report().Add(
+      {.name = "commit to delivery, 1 subscriber, p99",
+       .value = fmt::format("{:.2f} ms", p99),
+       .floor = "5 ms",
+       .goal = "1 ms",
+       .verdict = Judge(p99, 5, 1, Better::kLower),
+       .note = fmt::format(
+           "at {} inserts/s; commit p50 {:.2f} p99 {:.2f} ms, insert to delivery p50 {:.2f} p99 {:.2f} ms",
+           Format(result.rate), commit.Micros(0.5) / 1000, commit.Micros(0.99) / 1000,
+           whole.Micros(0.5) / 1000, whole.Micros(0.99) / 1000),
+       .numbers = {{"lag_p99_ms", p99},
+                   {"commit_p99_ms", commit.Micros(0.99) / 1000},
+                   {"delivery_p99_ms", whole.Micros(0.99) / 1000}}});
+}
+
+// One change, 1,000 sockets, until the last one has it; then as many changes as go through.
+void RunLiveFanout(Bench& bench) {
+  const int sockets = bench.options().quick ? 100 : 1'000;
+  const double seconds = bench.options().quick ? 1 : bench.options().seconds;
+  const std::string table =
+      CreateSharedTable(bench, "live_fanout", "id BIGINT PRIMARY KEY, v BIGINT NOT NULL, name TEXT NOT NULL");
+  InOrder in_order(sockets);
+  LiveSockets live(
+      {.port = bench.server().port(),
+       .token = bench.user().token(),
+       .sockets = sockets,
+       .sql = [&](int, int) { return "SELECT * FROM " + table; },
+       .on_change = [&](int socket, std::string_view message) { return in_order(socket, message); }});
+  live.Start();
+  const auto all = static_cast<uint64_t>(sockets);
+  std::vector<double> last;
+  uint64_t id = 0;
+  for (int i = 0; i < (bench.options().quick ? 5 : 50); ++i, ++id) {
+    bench.root().Sql(
+        fmt::format("INSERT INTO {} (id, v, name) VALUES ({}, {}, 'name-{}')", table, id, RowValue(id), id));
+    const int64_t committed = NowNanos();
+    live.WaitForChanges((id + 1) * all, kPatienceSeconds);
+    last.push_back(static_cast<double>(std::max<int64_t>(live.last_change_nanos() - committed, 0)) / 1e6);
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  std::ranges::sort(last);
+  const double median = Median(last);
+  bench.report().Add({.name = fmt::format("one change to {} sockets, last one", sockets),
+                      .value = fmt::format("{:.1f} ms", median),
+                      .floor = "25 ms",
+                      .goal = "12 ms",
+                      .verdict = Judge(median, 25, 12, Better::kLower),
+                      .note = fmt::format("median of {}; slowest {:.1f} ms", last.size(), last.back()),
+                      .numbers = {{"last_ms", median}, {"slowest_ms", last.back()}}});
+
+  // One row at a time: as fast as the deliveries go, with few changes under way.
+  const int64_t begin = NowNanos();
+  const auto end = begin + static_cast<int64_t>(seconds * 1e9);
+  const uint64_t first = id;
+  while (NowNanos() < end) {
+    bench.root().Sql(
+        fmt::format("INSERT INTO {} (id, v, name) VALUES ({}, {}, 'name-{}')", table, id, RowValue(id), id));
+    ++id;
+    if (id - first > 4) live.WaitForChanges((id - 4) * all, kPatienceSeconds);
+  }
+  live.WaitForChanges(id * all, kPatienceSeconds);
+  const double rate =
+      static_cast<double>((id - first) * all) / (static_cast<double>(live.last_change_nanos() - begin) / 1e9);
+  // 100 rows in one statement: they may share writes.
+  const uint64_t batches = bench.options().quick ? 5 : 40;
+  const int64_t batch_begin = NowNanos();
+  for (uint64_t i = 0; i < batches; ++i) {
+    std::string body;
+    AppendInsertBody(table, id, id + 100, body);
+    if (bench.root().Request("POST", "/v1/api/sql", body).status != 200) throw BenchError("INSERT failed");
+    id += 100;
+    if (i >= 4) live.WaitForChanges((id - 400) * all, kPatienceSeconds);
+  }
+  live.WaitForChanges(id * all, kPatienceSeconds);
+  const double batch_rate = static_cast<double>(batches * 100 * all) /
+                            (static_cast<double>(live.last_change_nanos() - batch_begin) / 1e9);
+  bench.report().Add({.name = fmt::format("deliveries/s to {} sockets", sockets),
+                      .value = Format(rate),
+                      .floor = "60,000",
+                      .goal = "90,000",
+                      .verdict = Judge(rate, 60'000, 90'000, Better::kHigher),
+                      .note = fmt::format("{} changes, one row each", id - first),
+                      .numbers = {{"deliveries_per_second", rate}}});
+  bench.report().Add({.name = fmt::format("rows/s to {} sockets, coalesced", sockets),
+                      .value = Format(batch_rate),
+                      .goal = "300,000",
+                      .verdict = Judge(batch_rate, 60'000, 300'000, Better::kHigher),
+                      .note = "100 rows per INSERT",
+                      .numbers = {{"rows_per_second", batch_rate}}});
+}
+
+// 10,000 subscriptions to one room each: the cost must follow the matches.
+void RunLiveFilters(Bench& bench) {
+  const int sockets = 100;
+  const int per_socket = bench.options().quick ? 10 : 100;
+  const uint64_t rooms = static_cast<uint64_t>(sockets) * static_cast<uint64_t>(per_socket);
+  const double seconds = bench.options().quick ? 1 : bench.options().seconds;
+  const std::string table = CreateSharedTable(
+      bench, "live_rooms", "id BIGINT PRIMARY KEY, room BIGINT NOT NULL, body TEXT NOT NULL");
+  const auto insert =
+                 [&](uint64_t first) {
+    return Workload{.make =
+                        [=](uint64_t n, std::string& body) {
+                          body += fmt::format(R"({{"sql":"INSERT INTO {} (id, room, body) VALUES ({}, {}, 'text')"}})", table,
+                                              first + n, (first + n) % (2 * rooms));
+    return true;
+                 },
+             .check = WasSuccess
+};
+};
+const auto cpu_share = [&](uint64_t first, uint64_t& next) {
+  LoadOptions load = bench.Load(seconds);
+  load.rate = 1'000;
+  const double before = bench.server().cpu_seconds();
+  const LoadResult result = RunAsRoot(bench, insert(first), load);
+  next = first + result.next_request;
+  return 100 * (bench.server().cpu_seconds() - before) / result.seconds;
+};
+const auto peak = [&](uint64_t first, uint64_t& next) {
+  const LoadResult result = RunAsRoot(bench, insert(first), bench.Load(seconds));
+  next = first + result.next_request;
+  return result.rate;
+};
+uint64_t next = 0;
+const double share_without = cpu_share(0, next);
+const double peak_without = peak(next, next);
+const uint64_t first = next;
+LiveSockets live({.port = bench.server().port(),
+                  .token = bench.user().token(),
+                  .sockets = sockets,
+                  .subscriptions = per_socket,
+                  .sql =
+                      [&](int socket, int subscription) {
+                        return fmt::format("SELECT * FROM {} WHERE room = {}", table,
+                                           socket * per_socket + subscription);
+                      },
+                  .on_change =
+                      [&](int socket, std::string_view message) {
+                        const uint64_t id = ChangedId(message);
+                        const uint64_t room = id % (2 * rooms);
+                        return id >= first &&
+                               room / static_cast<uint64_t>(per_socket) == static_cast<uint64_t>(socket) &&
+                               message.find(fmt::format("\"subscription_id\":\"s{}\"",
+                                                        room % static_cast<uint64_t>(per_socket))) !=
+                                   std::string_view::npos;
+                      }});
+live.Start();
+const double share = cpu_share(next, next);
+const auto matching = [&](uint64_t from, uint64_t to) {
+  uint64_t count = 0;
+  for (uint64_t id = from; id < to; ++id) count += id % (2 * rooms) < rooms ? 1 : 0;
+  return count;
+};
+live.WaitForChanges(matching(first, next), kPatienceSeconds);
+// Writes that match nothing: rooms that nobody looks at.
+uint64_t done = 0;
+const uint64_t base = (next / (2 * rooms) + 1) * 2 * rooms;
+const auto nobody =
+               [&] {
+    const LoadResult result =
+        RunAsRoot(bench,
+                  {.make =
+                       [&](uint64_t n, std::string& body) {
+                         body += fmt::format(R"({{"sql":"INSERT INTO {} (id, room, body) VALUES ({}, {}, 'text')"}})", table,
+                                             base + done + n, rooms + n % rooms);
+    return true;
+               },
+           .check = WasSuccess
+},
+                  bench.Load(seconds));
+done += result.next_request;
+return result.rate;
+}
+;
+const double peak_with = nobody();
+const double ratio = peak_with / peak_without;
+bench.report().Add({.name = fmt::format("{} filters, 1,000 changes/s", Format(static_cast<double>(rooms))),
+                    .value = fmt::format("{:.0f} % of a core", share),
+                    .floor = "60 %",
+                    .goal = "30 %",
+                    .verdict = Judge(share, 60, 30, Better::kLower),
+                    .note = fmt::format("the inserts alone {:.0f} %", share_without),
+                    .numbers = {{"cpu_percent", share}, {"cpu_percent_without", share_without}}});
+bench.report().Add({.name = "write rate with non-matching filters",
+                    .value = fmt::format("{:.2f} of none", ratio),
+                    .floor = "0.90",
+                    .goal = "0.98",
+                    .verdict = Judge(ratio, 0.90, 0.98, Better::kHigher),
+                    .note = fmt::format("{} to {} inserts/s", Format(peak_without), Format(peak_with)),
+                    .numbers = {
+                        {"ratio", ratio}, {"inserts_with", peak_with}, {"inserts_without", peak_without}}});
+}
+
+void RunLiveSnapshot(Bench& bench) {
+  const std::string table = bench.CreateTable("live_snapshot");
+  FillTable(bench, table, 0, 1'000);
+  std::vector<double> millis;
+  for (int i = 0; i < (bench.options().quick ? 3 : 100); ++i) {
+    LiveSockets live({.port = bench.server().port(),
+                      .token = bench.user().token(),
+                      .snapshot = true,
+                      .sql = [&](int, int) { return "SELECT * FROM " + table; },
+                      .on_change = [](int, std::string_view) { return false; }});
+    millis.push_back(static_cast<double>(live.subscribe_nanos()) / 1e6);
+    if (live.snapshot_bytes() < 1'000 * 40) throw BenchError("the snapshot is too small");
+  }
+  std::ranges::sort(millis);
+  const double median = Median(millis);
+  bench.report().Add({.name = "snapshot of 1,000 rows",
+                      .value = fmt::format("{:.2f} ms", median),
+                      .floor = "3 ms",
+                      .goal = "1 ms",
+                      .verdict = Judge(median, 3, 1, Better::kLower),
+                      .note = fmt::format("subscribe to ready; slowest {:.2f} ms", millis.back()),
+                      .numbers = {{"snapshot_ms", median}}});
+}
+
+void RunLiveMemory(Bench& bench) {
+  const int sockets = bench.options().quick ? 300 : 15'000;
+  const std::string table =
+      CreateSharedTable(bench, "live_memory", "id BIGINT PRIMARY KEY, v BIGINT NOT NULL, name TEXT NOT NULL");
+  const auto options = [&](int count) {
+    return LiveOptions{.port = bench.server().port(),
+                       .token = bench.user().token(),
+                       .sockets = count,
+                       .snapshot = true,
+                       .sql = [&](int, int) { return "SELECT * FROM " + table; },
+                       .on_change = [](int, std::string_view) { return true; }};
+  };
+  {
+    LiveSockets warm(options(50));
+  }
+  const auto settle = std::chrono::seconds(bench.options().quick ? 0 : 3);
+  std::this_thread::sleep_for(settle);
+  const Memory before = bench.server().memory();
+  LiveSockets live(options(sockets));
+  live.Start();
+  std::this_thread::sleep_for(settle);
+  const Memory after = bench.server().memory();
+  const double kib = (after.anonymous - before.anonymous) * 1024 / sockets;
+  // They are alive: one change reaches all of them.
+  bench.root().Sql(fmt::format("INSERT INTO {} (id, v, name) VALUES (1, 10, 'name-1')", table));
+  live.WaitForChanges(static_cast<uint64_t>(sockets), kPatienceSeconds);
+  bench.report().Add({.name = fmt::format("memory per idle socket, {} held", Format(sockets)),
+                      .value = fmt::format("{:.1f} KiB", kib),
+                      .floor = "12 KiB",
+                      .goal = "6 KiB",
+                      .verdict = Judge(kib, 12, 6, Better::kLower),
+                      .note = fmt::format("one subscription each; {:.0f} MiB to {:.0f} MiB", before.anonymous,
+                                          after.anonymous),
+                      .numbers = {{"kib_per_socket", kib}, {"sockets", static_cast<double>(sockets)}}});
+}
+
+}  // namespace kalam::bench
