@@ -47,6 +47,9 @@ engine::EngineOptions EngineOptionsOf(const config::Settings& settings) {
 
 live::HubOptions HubOptionsOf(const config::Settings& settings) {
   live::HubOptions options;
+  options.subscriptions_per_user_max = static_cast<size_t>(settings.rate_limit.max_subscriptions_per_user);
+  options.subscriptions_per_connection_max =
+      static_cast<size_t>(settings.websocket.max_subscriptions_per_connection);
   options.page_rows = static_cast<uint32_t>(settings.live.page_rows);
   options.paused_bytes_max = static_cast<size_t>(settings.live.paused_bytes);
   options.queue_bytes_max = static_cast<size_t>(settings.live.queue_bytes);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <pthread.h>
+#include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
@@ -17,6 +18,7 @@
 
 #include "front/server.h"
 #include "observe/log.h"
+#include "server/hub_backend.h"
 #include "server/instance.h"
 #include "server/version.h"
 
@@ -136,6 +138,14 @@ sigset_t BlockSignals() {
   return stop_signals;
 }
 
+// A socket is a file: as many as this process may have.
+void RaiseFileLimit() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == files.rlim_max) return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
+
 int Complain(const Error& error) {
   fmt::print(stderr, "kalamdb-server: {}\n", error.message);
   return 1;
@@ -143,13 +153,15 @@ int Complain(const Error& error) {
 
 int Serve(config::Settings settings, rocksdb::Env* env) {
   const sigset_t stop_signals = BlockSignals();
+  RaiseFileLimit();
   if (const Status secure = SecureSecret(settings); !secure) return Complain(secure.error());
   auto instance = Instance::Open(settings, env);
   if (!instance) return Complain(instance.error());
   Instance& db = **instance;
+  HubBackend live(db.hub());
   front::HttpServer http(front::FrontServices{db.settings(), db.clock(), db.random(), db.users(), db.tokens(),
-                                              db.login(), db.hashing(), db.executor(), kVersion,
-                                              BuildDate()});
+                                              db.login(), db.hashing(), db.executor(), kVersion, BuildDate(),
+                                              &live});
   if (const Status started = http.Start(); !started) return Complain(started.error());
   const std::string host = settings.server.host == "0.0.0.0" ? "127.0.0.1" : settings.server.host;
   observe::LogInfo("ready on {}:{}, durability {}", settings.server.host, http.port(),
