@@ -62,6 +62,14 @@ struct MetaOp {
   std::optional<std::string> value;  // nullopt = delete
 };
 
+// Entries of append-only logs: an ordered key space of its own (column family `messages`) for what is written
+// once, read in order and removed in ranges.
+struct MessageOp {
+  std::string key;
+  std::string value;      // put under `key`, when `erase_end` is empty
+  std::string erase_end;  // else everything from `key` to before this key is removed
+};
+
 // The batch is refused with kConflict unless the table's schema version is still this one (0 = dropped).
 struct SchemaGuard {
   TableId table;
@@ -76,6 +84,7 @@ struct KeySpan {
 struct Batch {
   std::vector<RowOp> rows;
   std::vector<MetaOp> meta;
+  std::vector<MessageOp> messages;
   std::vector<SchemaGuard> guards;
   // What this batch makes of table versions (DDL). Later batches are checked against it.
   std::vector<SchemaGuard> new_versions;

@@ -9,7 +9,8 @@
 //      durable and its writers were answered.
 //   3. Versions that a later operation of the same group replaced are handed on too, though only the last one
 //      is stored.
-// Threads: all calls come from the thread that drains the commit queue, one at a time.
+// Threads: all calls come from the thread that drains the commit queue, one at a time. With os durability
+// that is any thread, but each call happens after the one before it.
 #pragma once
 
 #include <algorithm>
@@ -26,9 +27,13 @@
 
 namespace kalam::hot {
 
+// What happened to the row, as its writer meant it.
+enum class ChangeKind : uint8_t { kInsert, kUpdate, kDelete, kErase };
+
 // One row operation that was applied. Rows are stored bytes: RowCodec of their table decodes them.
 struct Change {
   TableId table;
+  ChangeKind kind = ChangeKind::kInsert;
   std::string key;           // key in `rows`, prefix included
   uint32_t prefix_size = 0;  // bytes of `key` before the primary key: table and scope
   // The live row that was replaced. nullopt: there was none, or nobody who asked needs it (Need::kAfter).
@@ -62,15 +67,27 @@ class CommitObserver {
   virtual void OnCommitted(std::shared_ptr<const CommittedGroup> group) = 0;
 };
 
+// What a participant adds to a batch: it may append, nothing else.
+struct JoinedOps {
+  std::vector<MetaOp>& meta;
+  std::vector<MessageOp>& messages;
+};
+
 class CommitParticipant {
  public:
   virtual ~CommitParticipant() = default;
+  // A group of batches begins. What was submitted is judged by the state as of now: answers of NeedOf stay
+  // the same until the next group.
+  virtual void BeginGroup() {}
   virtual Need NeedOf(TableId table) const = 0;
   // Adds to the write of a batch that was accepted. An error refuses the batch; then nothing of this call may
   // count. Not called for batches without changes that it needs, but for changes that others need.
-  virtual Status Join(std::span<const Change> changes, std::vector<MetaOp>& out) = 0;
+  virtual Status Join(std::span<const Change> changes, JoinedOps out) = 0;
   // The batch of the last Join was refused by another participant: it did not happen.
   virtual void TakeBack() = 0;
+  // The group is durable and its writes can be read; its writers are answered next. Not called after a write
+  // that failed: then nothing is written any more.
+  virtual void GroupWritten() {}
 };
 
 // Who takes part. Filled before the first commit, not owned.

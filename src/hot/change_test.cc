@@ -47,16 +47,26 @@ class Recorder final : public CommitObserver {
 class Counter final : public CommitParticipant {
  public:
   Need NeedOf(TableId table) const override { return table == kTestTable ? Need::kAfter : Need::kNone; }
-  Status Join(std::span<const Change> changes, std::vector<MetaOp>& out) override {
+  Status Join(std::span<const Change> changes, JoinedOps out) override {
     if (refuse_) return Fail(ErrorCode::kConstraint, "refused");
     last_ = static_cast<int64_t>(changes.size());
     count_ += last_;
-    out.push_back({"test/count", std::to_string(count_)});
+    out.meta.push_back({"test/count", std::to_string(count_)});
+    for (const Change& change : changes) {
+      out.messages.push_back({"m" + std::to_string(count_), std::to_string(change.seq.value), {}});
+    }
     return {};
   }
   void TakeBack() override { count_ -= last_; }
+  void BeginGroup() override { in_group_ = true; }
+  void GroupWritten() override {
+    EXPECT_TRUE(in_group_.exchange(false));
+    count_written_ = count_;
+  }
 
   std::atomic<bool> refuse_{false};
+  std::atomic<int64_t> count_written_{0};
+  std::atomic<bool> in_group_{false};
 
  private:
   int64_t count_ = 0;
@@ -73,6 +83,11 @@ class ChangeTest : public StoreTest {
   std::vector<Change> Recorded() {
     store_->Stop();
     return recorder_.Changes();
+  }
+  std::optional<std::string> Message(std::string_view key) const {
+    PinnedBytes bytes;
+    if (!store_->Get(Space::kMessages, key, bytes).value()) return std::nullopt;
+    return std::string(bytes.bytes());
   }
   static int64_t NOf(std::string_view row) { return TestCodec().Open(row)->Get(1).integer; }
 
@@ -143,6 +158,39 @@ TEST_P(ChangeTest, ParticipantsWriteWithTheBatchOrRefuseIt) {
   EXPECT_EQ(Recorded().size(), 3u);
 }
 
+TEST_P(ChangeTest, MessagesAreWrittenWithTheBatchAndRemovedInRanges) {
+  Counter counter;
+  store_->AddParticipant(counter);
+  ASSERT_TRUE(Commit(Insert(1, 1)).status);
+  EXPECT_EQ(counter.count_written_, 1);  // before the writer was answered
+  EXPECT_EQ(Message("m1"), std::to_string(RowSeq(*Read(1)).value));
+  EXPECT_FALSE(Commit(Insert(1, 2)).status);  // refused: no message
+  EXPECT_FALSE(Message("m2"));
+  for (int64_t id = 2; id <= 5; ++id) ASSERT_TRUE(Commit(Insert(id, 1)).status);
+  Batch erase;
+  erase.messages.push_back({"m2", {}, "m5"});
+  ASSERT_TRUE(Commit(std::move(erase)).status);
+  ASSERT_TRUE(store_->ReclaimMessages("m2", "m5"));
+  EXPECT_TRUE(Message("m1"));
+  EXPECT_FALSE(Message("m2"));
+  EXPECT_FALSE(Message("m4"));
+  EXPECT_TRUE(Message("m5"));
+  Batch backwards;
+  backwards.messages.push_back({"m5", {}, "m2"});
+  EXPECT_EQ(CodeOf(Commit(std::move(backwards))), ErrorCode::kInternal);
+  store_->Stop();
+}
+
+TEST_P(ChangeTest, AChangeTellsWhatItsWriterMeant) {
+  ASSERT_TRUE(Commit(BatchOf(Insert(1, 10), Add(1, 1), Remove(1), Insert(1, 20))).status);
+  const std::vector<Change> changes = Recorded();
+  ASSERT_EQ(changes.size(), 4u);
+  EXPECT_EQ(changes[0].kind, ChangeKind::kInsert);
+  EXPECT_EQ(changes[1].kind, ChangeKind::kUpdate);
+  EXPECT_EQ(changes[2].kind, ChangeKind::kDelete);
+  EXPECT_EQ(changes[3].kind, ChangeKind::kInsert);
+}
+
 TEST_P(ChangeTest, AppendedRowsAreKeyedByTheirSequenceAndErasedWithoutTrace) {
   const std::string prefix = UserPrefix(kTestTable, "u");
   RowOp append;
@@ -175,6 +223,8 @@ TEST_P(ChangeTest, AppendedRowsAreKeyedByTheirSequenceAndErasedWithoutTrace) {
   rows.reset();
   const std::vector<Change> changes = Recorded();
   ASSERT_EQ(changes.size(), 3u);
+  EXPECT_EQ(changes[0].kind, ChangeKind::kInsert);
+  EXPECT_EQ(changes[2].kind, ChangeKind::kErase);
   EXPECT_TRUE(changes[2].after.empty());
   ASSERT_TRUE(changes[2].before.has_value());
   EXPECT_EQ(changes[2].key, keys[0]);

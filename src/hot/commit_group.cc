@@ -41,13 +41,32 @@ Status CheckForm(const RowOp& op) {
   return {};
 }
 
-Status CheckMeta(const std::vector<MetaOp>& ops) {
-  for (const MetaOp& op : ops) {
+Status CheckMeta(const Batch& batch) {
+  for (const MetaOp& op : batch.meta) {
     if (op.key.empty() || op.key.starts_with(kReservedMetaPrefix)) {
       return Fail(ErrorCode::kInternal, "a batch holds a meta key that belongs to the store");
     }
   }
+  for (const MessageOp& op : batch.messages) {
+    if (op.key.empty() || (!op.erase_end.empty() && op.erase_end < op.key)) {
+      return Fail(ErrorCode::kInternal,
+                  "a batch holds a message without key or a range that ends before it begins");
+    }
+  }
   return {};
+}
+
+ChangeKind KindOf(RowOpKind kind) {
+  switch (kind) {
+    case RowOpKind::kUpdate:
+      return ChangeKind::kUpdate;
+    case RowOpKind::kDelete:
+      return ChangeKind::kDelete;
+    case RowOpKind::kErase:
+      return ChangeKind::kErase;
+    default:
+      return ChangeKind::kInsert;
+  }
 }
 
 }  // namespace
@@ -78,7 +97,7 @@ Status SchemaVersions::Check(const std::vector<SchemaGuard>& guards) const {
 CommitResult CommitGroup::Add(Batch& batch) {
   CommitResult result;
   result.status = versions_.Check(batch.guards);
-  if (result.status) result.status = CheckMeta(batch.meta);
+  if (result.status) result.status = CheckMeta(batch);
   if (!result.status) return result;
   result.status = AddRows(batch, result);
   if (result.status) result.status = JoinParticipants(batch);
@@ -94,10 +113,11 @@ CommitResult CommitGroup::Add(Batch& batch) {
     committed_.push_back({std::move(changes_), batch.dropped_tables, batch.new_versions});
   }
   changes_.clear();
-  writes_ = writes_ || !undo_.empty() || !batch.meta.empty() || !batch.dropped_tables.empty() ||
-            !batch.dropped_hot_rows.empty() || !batch.expired_rows.empty();
+  writes_ = writes_ || !undo_.empty() || !batch.meta.empty() || !batch.messages.empty() ||
+            !batch.dropped_tables.empty() || !batch.dropped_hot_rows.empty() || !batch.expired_rows.empty();
   undo_.clear();
   std::move(batch.meta.begin(), batch.meta.end(), std::back_inserter(meta_));
+  std::move(batch.messages.begin(), batch.messages.end(), std::back_inserter(messages_));
   versions_.Apply(batch.new_versions);
   for (const TableId table : batch.dropped_tables) DropHotRows(SharedPrefix(table));
   for (const std::string& prefix : batch.dropped_hot_rows) DropHotRows(prefix);
@@ -133,7 +153,7 @@ Status CommitGroup::AddRow(RowOp& op, Seq read_at, CommitResult& result) {
   image->indexed = op.kind != RowOpKind::kErase;
   Replace(*image, std::move(next), seq);
   recent_.Note(image->key, seq);
-  Record(*image, need);
+  Record(*image, KindOf(op.kind), need);
   ++result.applied;
   result.last_seq = seq;
   return {};
@@ -150,7 +170,7 @@ void CommitGroup::Append(RowOp& op, CommitResult& result) {
   image.indexed = false;
   by_key_.emplace(image.key, &image);
   Replace(image, std::move(op.value), seq);
-  Record(image, listeners_.NeedOf(TableOf(op.key)));
+  Record(image, ChangeKind::kInsert, listeners_.NeedOf(TableOf(op.key)));
   ++result.applied;
   result.last_seq = seq;
 }
@@ -173,10 +193,11 @@ void CommitGroup::Replace(Image& image, std::string next, Seq seq) {
   image.changed = true;
 }
 
-void CommitGroup::Record(const Image& image, Need need) {
+void CommitGroup::Record(const Image& image, ChangeKind kind, Need need) {
   if (need == Need::kNone) return;
   Change& change = changes_.emplace_back();
   change.table = TableOf(image.key);
+  change.kind = kind;
   change.key = image.key;
   change.prefix_size = image.prefix_size;
   change.after = image.value;
@@ -193,7 +214,7 @@ Status CommitGroup::JoinParticipants(Batch& batch) {
       return participant.NeedOf(change.table) != Need::kNone;
     });
     if (!needs) continue;
-    Status joined = participant.Join(changes_, batch.meta);
+    Status joined = participant.Join(changes_, {batch.meta, batch.messages});
     if (joined) {
       joined_.push_back(&participant);
       continue;
@@ -349,6 +370,13 @@ void CommitGroup::Collect(rocksdb::WriteBatch& out) const {
       out.Put(database_.meta, op.key, *op.value);
     } else {
       out.Delete(database_.meta, op.key);
+    }
+  }
+  for (const MessageOp& op : messages_) {
+    if (op.erase_end.empty()) {
+      out.Put(database_.messages, op.key, op.value);
+    } else {
+      out.DeleteRange(database_.messages, op.key, op.erase_end);
     }
   }
 }

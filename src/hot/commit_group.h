@@ -99,7 +99,7 @@ class CommitGroup {
   Status Purge(const RowOp& op, CommitResult& result);
   void Replace(Image& image, std::string next, Seq seq);
   // Keeps the change that the newest entry of undo_ made, if anybody needs it.
-  void Record(const Image& image, Need need);
+  void Record(const Image& image, ChangeKind kind, Need need);
   Status JoinParticipants(Batch& batch);
   // Decides what the operation writes: fills `next`, or answers false when it writes nothing.
   Result<bool> NextVersion(RowOp& op, const Image& image, std::string& next);
@@ -121,6 +121,7 @@ class CommitGroup {
   std::vector<MetaOp> meta_;
   std::vector<std::string> dropped_hot_rows_;
   std::vector<KeySpan> expired_;
+  std::vector<MessageOp> messages_;
   std::vector<Undo> undo_;                  // of the batch being added
   std::vector<Change> changes_;             // of the batch being added
   std::vector<CommitParticipant*> joined_;  // by the batch being added

@@ -61,6 +61,7 @@ size_t Batch::ApproximateBytes() const {
   size_t bytes = sizeof(Batch);
   for (const RowOp& op : rows) bytes += sizeof(RowOp) + op.key.size() + op.value.size();
   for (const MetaOp& op : meta) bytes += sizeof(MetaOp) + op.key.size() + (op.value ? op.value->size() : 0);
+  for (const MessageOp& op : messages) bytes += sizeof(MessageOp) + op.key.size() + op.value.size();
   return bytes;
 }
 
@@ -177,6 +178,7 @@ void Committer::TakeGroup() {
 void Committer::CommitTaken() {
   std::shared_ptr<const CommittedGroup> committed;
   if (!failed_) {
+    for (CommitParticipant* participant : listeners_.participants) participant->BeginGroup();
     CommitGroup group(database_, versions_, recent_, seqs_, listeners_, clock_.WallMillis());
     const Room room = disk_.Look(group_bytes_);
     for (Pending& pending : group_) {
@@ -190,6 +192,7 @@ void Committer::CommitTaken() {
       if (const Status written = Write(group); written) {
         last_seq_.store(seqs_.last().value, std::memory_order_release);
         committed = group.TakeCommitted();
+        for (CommitParticipant* participant : listeners_.participants) participant->GroupWritten();
       } else {
         failed_ = true;
         observe::LogError("{}; no write is accepted until the server is restarted", written.error().message);

@@ -21,6 +21,7 @@ struct Database {
   rocksdb::ColumnFamilyHandle* rows = nullptr;
   rocksdb::ColumnFamilyHandle* by_seq = nullptr;
   rocksdb::ColumnFamilyHandle* meta = nullptr;
+  rocksdb::ColumnFamilyHandle* messages = nullptr;
 };
 
 // Keys of `meta` that start so belong to hot itself.

@@ -61,6 +61,8 @@ struct Store::Impl {
         return database.by_seq;
       case Space::kMeta:
         return database.meta;
+      case Space::kMessages:
+        return database.messages;
     }
     return nullptr;
   }
@@ -72,6 +74,7 @@ constexpr std::string_view kFormat = "1";
 constexpr char kRowsFamily[] = "rows";
 constexpr char kBySeqFamily[] = "by_seq";
 constexpr char kMetaFamily[] = "meta";
+constexpr char kMessagesFamily[] = "messages";
 // Recovery replays the WAL: its size bounds the time to start.
 constexpr uint64_t kWalBytesMax = 64u << 20;
 
@@ -130,6 +133,20 @@ rocksdb::ColumnFamilyOptions FamilyOptionsOf(const std::shared_ptr<rocksdb::Cach
     family.memtable_prefix_bloom_size_ratio = 0.02;
     family.memtable_whole_key_filtering = true;
   }
+  return family;
+}
+
+// Written in key order per log, read in long runs, never looked up by absent keys: larger blocks, no bloom
+// filter. Removed in ranges, so the index of each file is small anyway.
+rocksdb::ColumnFamilyOptions MessagesOptionsOf(const std::shared_ptr<rocksdb::Cache>& cache,
+                                               size_t write_buffer_bytes) {
+  rocksdb::ColumnFamilyOptions family = FamilyOptionsOf(cache, write_buffer_bytes, false);
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = cache;
+  table.cache_index_and_filter_blocks = true;
+  table.pin_l0_filter_and_index_blocks_in_cache = true;
+  table.block_size = 16u << 10;
+  family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return family;
 }
 
@@ -200,6 +217,7 @@ Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options, const Cl
       {kRowsFamily, FamilyOptionsOf(cache, options.write_buffer_bytes, true)},
       {kBySeqFamily, FamilyOptionsOf(cache, options.write_buffer_bytes / 2, false)},
       {kMetaFamily, FamilyOptionsOf(cache, small_buffer, true)},
+      {kMessagesFamily, MessagesOptionsOf(cache, options.write_buffer_bytes)},
   };
   KALAM_TRY(MakeFolder(options.env != nullptr ? *options.env : *rocksdb::Env::Default(), options.path));
   rocksdb::DB* db = nullptr;
@@ -211,7 +229,7 @@ Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options, const Cl
     return Fail(std::move(error));
   }
   impl->db.reset(db);
-  impl->database = {db, impl->handles[1], impl->handles[2], impl->handles[3]};
+  impl->database = {db, impl->handles[1], impl->handles[2], impl->handles[3], impl->handles[4]};
   KALAM_TRY(CheckFormat(impl->database));
   KALAM_ASSIGN(const Seq ceiling, ReadCeiling(impl->database));
   impl->committer = std::make_unique<Committer>(impl->database, options, clock, ceiling);
@@ -342,6 +360,15 @@ CommitResult Store::Commit(Batch batch) {
 
 void Store::AddObserver(CommitObserver& observer) { impl_->committer->AddObserver(observer); }
 void Store::AddParticipant(CommitParticipant& participant) { impl_->committer->AddParticipant(participant); }
+
+Status Store::ReclaimMessages(std::string_view begin, std::string_view end) {
+  const rocksdb::Slice first = SliceOf(begin);
+  const rocksdb::Slice last = SliceOf(end);
+  const rocksdb::Status status = rocksdb::DeleteFilesInRange(impl_->db.get(), impl_->database.messages,
+                                                             &first, &last, /*include_end=*/false);
+  if (!status.ok()) return Fail(FromRocks(status, "remove files"));
+  return {};
+}
 
 void Store::SetSchemaVersion(TableId table, uint32_t version) {
   impl_->committer->SetSchemaVersion(table, version);

@@ -106,7 +106,7 @@ class Cursor {
   std::unique_ptr<State> state_;
 };
 
-enum class Space : uint8_t { kRows, kBySeq, kMeta };
+enum class Space : uint8_t { kRows, kBySeq, kMeta, kMessages };
 enum class Direction : uint8_t { kForward, kBackward };
 
 class Store {
@@ -136,6 +136,10 @@ class Store {
   // Who joins commits and who learns of them (hot/change.h). Before the first commit; they outlive Stop().
   void AddObserver(CommitObserver& observer);
   void AddParticipant(CommitParticipant& participant);
+
+  // Gives back the disk space of messages in [begin, end) that batches have removed already: files that hold
+  // nothing else are dropped at once, the rest goes with later compactions.
+  Status ReclaimMessages(std::string_view begin, std::string_view end);
 
   // Tells the committer a table's schema version outside a batch: at start, for tables that exist already.
   void SetSchemaVersion(TableId table, uint32_t version);

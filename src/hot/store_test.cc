@@ -336,7 +336,7 @@ TEST_P(StoreTest, OneProcessOneStore) {
 TEST_P(StoreTest, AStoreOfAnotherFormatIsNotOpened) {
   store_.reset();
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  for (const char* name : {"default", "rows", "by_seq", "meta"})
+  for (const char* name : {"default", "rows", "by_seq", "meta", "messages"})
     families.emplace_back(name, rocksdb::ColumnFamilyOptions());
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
