@@ -63,8 +63,9 @@ LoadOptions Bench::Load(double seconds) const {
   return {.connections = options_.connections, .threads = options_.driver_threads, .seconds = seconds};
 }
 
-LoadResult Bench::RunOn(std::string_view path, const Workload& workload, const LoadOptions& options) {
-  const Endpoint endpoint{.port = server_->port(), .path = std::string(path), .token = user_->token()};
+LoadResult Bench::RunOn(std::string_view path, const std::string& token, const Workload& workload,
+                        const LoadOptions& options) {
+  const Endpoint endpoint{.port = server_->port(), .path = std::string(path), .token = token};
   const double server_before = server_->cpu_seconds();
   const double driver_before = DriverCpuSeconds();
   LoadResult result = RunLoad(endpoint, workload, options);
@@ -75,11 +76,15 @@ LoadResult Bench::RunOn(std::string_view path, const Workload& workload, const L
 }
 
 LoadResult Bench::Run(const Workload& workload, const LoadOptions& options) {
-  return RunOn("/v1/api/sql", workload, options);
+  return RunOn("/v1/api/sql", user_->token(), workload, options);
+}
+
+LoadResult Bench::RunTopics(std::string_view path, const Workload& workload, const LoadOptions& options) {
+  return RunOn(path, root_->token(), workload, options);
 }
 
 LoadResult Bench::RunNull(const Workload& workload, const LoadOptions& options) {
-  return RunOn("/v1/api/null",
+  return RunOn("/v1/api/null", user_->token(),
                {.make = workload.make, .check = [](uint64_t, std::string_view) { return true; }}, options);
 }
 

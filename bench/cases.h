@@ -49,11 +49,14 @@ class Bench {
                  const LoadOptions& options);  // on /v1/api/sql; throws BenchError on a fault
   LoadResult RunNull(const Workload& workload,
                      const LoadOptions& options);  // the same bodies on /v1/api/null
+  // On a route of topics, as root: users may not consume.
+  LoadResult RunTopics(std::string_view path, const Workload& workload, const LoadOptions& options);
   LoadOptions Load(double seconds) const;
 
  private:
   void Connect();
-  LoadResult RunOn(std::string_view path, const Workload& workload, const LoadOptions& options);
+  LoadResult RunOn(std::string_view path, const std::string& token, const Workload& workload,
+                   const LoadOptions& options);
 
   const BenchOptions& options_;
   Report& report_;
@@ -133,6 +136,8 @@ void RunLiveFanout(Bench& bench);
 void RunLiveFilters(Bench& bench);
 void RunLiveSnapshot(Bench& bench);
 void RunLiveMemory(Bench& bench);
+void RunTopicPublish(Bench& bench);
+void RunTopicConsume(Bench& bench);
 void RunIdleMemory(Bench& bench);
 void RunStartReady(Bench& bench);
 void RunMicro(Bench& bench);

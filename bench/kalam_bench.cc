@@ -19,7 +19,8 @@ std::span<const Case> AllCases() {
       {"delete_range", "sync", &RunDeleteRange},        {"group_by", "sync", &RunGroupBy},
       {"live_latency", "sync", &RunLiveLatency},        {"live_fanout", "sync", &RunLiveFanout},
       {"live_filters", "sync", &RunLiveFilters},        {"live_snapshot", "sync", &RunLiveSnapshot},
-      {"live_memory", "sync", &RunLiveMemory},          {"micro", "sync", &RunMicro},
+      {"live_memory", "sync", &RunLiveMemory},          {"topic_publish", "sync", &RunTopicPublish},
+      {"topic_consume", "sync", &RunTopicConsume},      {"micro", "sync", &RunMicro},
       {"insert_64_os", "os", &RunInsert64Os},           {"start_ready", "os", &RunStartReady},
   };
   return kCases;

@@ -45,7 +45,7 @@ MAY_INCLUDE = {
     "auth": OPEN | {"hot", "catalog"},
     "tables": OPEN | {"hot", "cold", "engine", "catalog"},
     "live": OPEN | {"wire", "hot", "engine", "catalog", "auth", "tables"},
-    "topics": OPEN | {"hot", "catalog", "tables/change.h"},
+    "topics": OPEN | {"wire", "hot", "engine", "catalog", "tables"},
     "jobs": OPEN | {"hot", "cold", "catalog", "auth", "tables", "topics", "live"},
     "system": below(7),
     "sql": below(8),

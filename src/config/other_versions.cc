@@ -34,7 +34,6 @@ constexpr std::string_view kKeysWithoutEffect[] = {
     "retention.dba_stats_retention_days",
     "stream.default_ttl_seconds",
     "stream.default_max_buffer",
-    "topics.visibility_timeout_secs",
     "user_management.deletion_grace_period_days",
     "user_management.cleanup_job_schedule",
     "shutdown.flush.timeout",
@@ -78,26 +77,12 @@ constexpr std::string_view kKeysWithoutEffect[] = {
 };
 
 constexpr std::string_view kEnvWithoutEffect[] = {
-    "KALAMDB_TOKIO_WORKER_THREADS",
-    "KALAMDB_OTLP_ENABLED",
-    "KALAMDB_OTLP_ENDPOINT",
-    "KALAMDB_OTLP_PROTOCOL",
-    "KALAMDB_OTLP_SERVICE_NAME",
-    "KALAMDB_OTLP_TIMEOUT_MS",
-    "KALAMDB_PG_AUTH_TOKEN",
-    "KALAMDB_TOPIC_VISIBILITY_TIMEOUT_SECS",
-    "KALAMDB_VISIBILITY_TIMEOUT_SECS",
-    "KALAMDB_CLUSTER_ID",
-    "KALAMDB_NODE_ID",
-    "KALAMDB_CLUSTER_NODE_ID",
-    "KALAMDB_CLUSTER_RPC_ADDR",
-    "KALAMDB_CLUSTER_API_ADDR",
-    "KALAMDB_CLUSTER_PEERS",
-    "KALAMDB_RPC_TLS_ENABLED",
-    "KALAMDB_RPC_TLS_CA_CERT",
-    "KALAMDB_RPC_TLS_SERVER_CERT",
-    "KALAMDB_RPC_TLS_SERVER_KEY",
-    "KALAMDB_RPC_TLS_REQUIRE_CLIENT_CERT",
+    "KALAMDB_TOKIO_WORKER_THREADS", "KALAMDB_OTLP_ENABLED",       "KALAMDB_OTLP_ENDPOINT",
+    "KALAMDB_OTLP_PROTOCOL",        "KALAMDB_OTLP_SERVICE_NAME",  "KALAMDB_OTLP_TIMEOUT_MS",
+    "KALAMDB_PG_AUTH_TOKEN",        "KALAMDB_CLUSTER_ID",         "KALAMDB_NODE_ID",
+    "KALAMDB_CLUSTER_NODE_ID",      "KALAMDB_CLUSTER_RPC_ADDR",   "KALAMDB_CLUSTER_API_ADDR",
+    "KALAMDB_CLUSTER_PEERS",        "KALAMDB_RPC_TLS_ENABLED",    "KALAMDB_RPC_TLS_CA_CERT",
+    "KALAMDB_RPC_TLS_SERVER_CERT",  "KALAMDB_RPC_TLS_SERVER_KEY", "KALAMDB_RPC_TLS_REQUIRE_CLIENT_CERT",
 };
 
 }  // namespace

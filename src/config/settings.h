@@ -99,6 +99,15 @@ struct Settings {
     int64_t history_max = 10'000;
     int64_t history_days = 30;
   } jobs;
+  struct Topics {
+    int64_t visibility_timeout_secs = 60;
+    int64_t long_poll_max_ms = 1'000;
+    int64_t max_fetch_bytes = 8 << 20;
+    int64_t max_groups_per_topic = 10'000;
+    int64_t default_retention_seconds = 604'800;    // 0 = without limit
+    int64_t default_retention_max_bytes = 1 << 30;  // 0 = without limit
+    int64_t retention_check_interval_seconds = 60;
+  } topics;
   struct RateLimit {
     int64_t max_queries_per_sec = 100;  // per user; 0 = no limit
     int64_t max_auth_requests_per_ip_per_sec = 20;

@@ -67,6 +67,18 @@ HttpResponse AuthErrorReply(int status, std::string_view slug, std::string_view 
   return response;
 }
 
+HttpResponse TopicErrorReply(int status, std::string_view code, std::string_view text) {
+  HttpResponse response;
+  response.status = status;
+  response.body = R"({"error":)";
+  wire::AppendJsonString(text, response.body);
+  response.body += R"(,"code":)";
+  wire::AppendJsonString(code, response.body);
+  response.body.push_back('}');
+  if (status == 503) response.headers.emplace_back("Retry-After", "1");
+  return response;
+}
+
 HttpResponse PlainErrorReply(int status, std::string_view text) {
   HttpResponse response;
   response.status = status;

@@ -15,6 +15,8 @@ HttpResponse EmptyReply(int status);
 
 // Family B, /auth routes: {"error":slug,"message":text}.
 HttpResponse AuthErrorReply(int status, std::string_view slug, std::string_view message);
+// Family C, /topics routes: {"error":text,"code":CODE}.
+HttpResponse TopicErrorReply(int status, std::string_view code, std::string_view text);
 // Family E: {"error":text}.
 HttpResponse PlainErrorReply(int status, std::string_view text);
 // Family F: text/plain.

@@ -14,12 +14,15 @@ constexpr std::string_view kAllowGet = "GET, HEAD";
 constexpr std::string_view kAllowPost = "POST";
 constexpr uint64_t kSqlBody = limits::kJsonBodyBytesMax;
 constexpr uint64_t kAuthBody = 2 << 20;  // from strangers
-constexpr uint64_t kNoBody = 64 << 10;   // some clients send one nevertheless
+constexpr uint64_t kTopicBody = 2 << 20;
+constexpr uint64_t kNoBody = 64 << 10;  // some clients send one nevertheless
 
 // The whole HTTP surface. The busiest first: the list is searched from its start.
 constexpr auto kRoutes = std::to_array<Route>({
     {"/v1/api/sql", kPost, "", kSqlBody, &AdmitSql, &HandleSql},
     {"/v1/api/null", kPost, "", kSqlBody, &AdmitNull, &HandleNull},
+    {"/v1/api/topics/consume", kPost, "", kTopicBody, &AdmitTopicCaller, &HandleTopicConsume},
+    {"/v1/api/topics/ack", kPost, "", kTopicBody, &AdmitTopicCaller, &HandleTopicAck},
     {"/health", kGet, kAllowGet, kNoBody, nullptr, &HandleHealth},
     {"/v1/api/healthcheck", kGet, kAllowGet, kNoBody, nullptr, &HandleHealth},
     {"/v1/api/cluster/health", kGet, kAllowGet, kNoBody, nullptr, &HandleClusterHealth},

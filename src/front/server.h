@@ -25,6 +25,9 @@ struct Settings;
 namespace kalam::sql {
 class Executor;
 }
+namespace kalam::topics {
+class Topics;
+}
 
 namespace kalam::front {
 
@@ -40,6 +43,7 @@ struct FrontServices {
   auth::Login& login;
   auth::HashingThread& hashing;
   sql::Executor& executor;
+  topics::Topics& topics;
   std::string version;
   std::string build_date;
   LiveBackend* live = nullptr;  // behind GET /v1/ws; without it nothing can be subscribed to

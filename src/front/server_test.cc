@@ -22,6 +22,7 @@
 #include "auth/users.h"
 #include "sql/executor.h"
 #include "sql/services.h"
+#include "topics/topics.h"
 
 namespace kalam::sql {
 namespace {
@@ -212,8 +213,9 @@ class ServerTest : public auth::StoreTest {
   }
 
   void StartServer() {
-    server_ = std::make_unique<HttpServer>(FrontServices{settings_, system_clock_, random_, *users_, *tokens_,
-                                                         *login_, hashing_, executor_, "1.2.3", "today"});
+    server_ =
+        std::make_unique<HttpServer>(FrontServices{settings_, system_clock_, random_, *users_, *tokens_,
+                                                   *login_, hashing_, executor_, topics_, "1.2.3", "today"});
     const Status started = server_->Start();
     ASSERT_TRUE(started) << started.error().message;
   }
@@ -248,6 +250,9 @@ class ServerTest : public auth::StoreTest {
   // Never looked at by the executor above.
   alignas(sql::Services) std::byte no_services_[sizeof(sql::Services)];
   sql::Executor executor_{reinterpret_cast<sql::Services&>(no_services_)};
+  // Nor by the routes that are asked here.
+  alignas(topics::Topics) std::byte no_topics_[sizeof(topics::Topics)];
+  topics::Topics& topics_ = reinterpret_cast<topics::Topics&>(no_topics_);
   std::unique_ptr<HttpServer> server_;
   std::string token_;
 };
@@ -553,7 +558,7 @@ TEST_F(ServerTest, PortInUseNamesHostAndPort) {
   StartServer();
   settings_.server.port = server_->port();
   HttpServer second(FrontServices{settings_, system_clock_, random_, *users_, *tokens_, *login_, hashing_,
-                                  executor_, "1.2.3", "today"});
+                                  executor_, topics_, "1.2.3", "today"});
   const Status started = second.Start();
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().code, ErrorCode::kIo);

@@ -126,23 +126,29 @@ std::string RequestIdOf(const HttpRequest& request, Random& random) {
   return UuidV4(random);
 }
 
-std::optional<HttpResponse> AdmitSqlCaller(HttpRequest& request, RouteContext& context) {
+std::optional<HttpResponse> AdmitBearer(HttpRequest& request, RouteContext& context) {
   const auto authorization = request.header("Authorization");
   auto principal = context.services.tokens.Authenticate(authorization);
-  if (principal && context.user_limit.Take((*principal)->user_id, request.received_at_nanos())) {
+  if (principal) {
     request.set_principal(std::move(*principal));
     return std::nullopt;
   }
   const std::string request_id = RequestIdOf(request, context.services.random);
   const SqlReplyContext reply{request_id, ElapsedMs(context, request.received_at_nanos()),
                               context.services.clock.WallMicros(), false};
-  if (principal) {
-    return SqlErrorReply(429, RowOf(ErrorCode::kRateLimited).wire,
-                         "Too many queries per second. Please slow down.", reply);
-  }
   // Clients tell "not logged in" from "wrong login" by this code.
   if (!authorization) return SqlErrorReply(401, "MISSING_AUTHORIZATION", principal.error().message, reply);
   return SqlErrorReply({principal.error(), 0, false, {}}, reply);
+}
+
+std::optional<HttpResponse> AdmitSqlCaller(HttpRequest& request, RouteContext& context) {
+  if (auto refusal = AdmitBearer(request, context)) return refusal;
+  if (context.user_limit.Take(request.principal()->user_id, request.received_at_nanos())) return std::nullopt;
+  const std::string request_id = RequestIdOf(request, context.services.random);
+  return SqlErrorReply(429, RowOf(ErrorCode::kRateLimited).wire,
+                       "Too many queries per second. Please slow down.",
+                       {request_id, ElapsedMs(context, request.received_at_nanos()),
+                        context.services.clock.WallMicros(), false});
 }
 
 bool PrepareSqlCall(HttpRequest& request, std::unique_ptr<SqlCall>& call) {

@@ -62,7 +62,9 @@ std::string RequestIdOf(const HttpRequest& request, Random& random);
 // application/json, with or without parameters.
 bool IsJsonContentType(std::string_view type);
 
-// Authenticates and takes a token of the user's rate; sets the request's principal, or gives the refusal.
+// Authenticates by the Authorization header; sets the request's principal, or gives the refusal.
+std::optional<HttpResponse> AdmitBearer(HttpRequest& request, RouteContext& context);
+// The same, and takes a token of the user's rate.
 std::optional<HttpResponse> AdmitSqlCaller(HttpRequest& request, RouteContext& context);
 
 // Decodes body and headers into the call, or answers with the error and gives the call back (false).

@@ -161,6 +161,18 @@ void Committer::Stop() {
   if (thread.joinable()) thread.join();
 }
 
+void Committer::AddObserver(CommitObserver& observer) {
+  std::unique_lock lock(mu_);
+  idle_.wait(lock, [&] { return !draining_; });
+  listeners_.observers.push_back(&observer);
+}
+
+void Committer::AddParticipant(CommitParticipant& participant) {
+  std::unique_lock lock(mu_);
+  idle_.wait(lock, [&] { return !draining_; });
+  listeners_.participants.push_back(&participant);
+}
+
 void Committer::TakeGroup() {
   group_bytes_ = 0;
   size_t count = 0;

@@ -52,9 +52,9 @@ class Committer {
   // Completes what waits and refuses what comes. Idempotent.
   void Stop();
 
-  // Before the first Submit.
-  void AddObserver(CommitObserver& observer) { listeners_.observers.push_back(&observer); }
-  void AddParticipant(CommitParticipant& participant) { listeners_.participants.push_back(&participant); }
+  // Takes part in every group from the next one on; waits for the group that is being written.
+  void AddObserver(CommitObserver& observer);
+  void AddParticipant(CommitParticipant& participant);
 
   // The last _seq that a read at this position of the database can find: rows up to it are there, later ones
   // are not.
@@ -93,7 +93,7 @@ class Committer {
 
   std::mutex mu_;
   std::condition_variable wake_;  // the thread: there is work, or stop
-  std::condition_variable idle_;  // Stop: nobody drains
+  std::condition_variable idle_;  // nobody drains
   // Guarded by mu_:
   std::vector<Pending> queue_;
   size_t queued_bytes_ = 0;  // of queue_ and of the group being written

@@ -133,7 +133,8 @@ class Store {
   // Submit and wait. Not from a CommitDone.
   CommitResult Commit(Batch batch);
 
-  // Who joins commits and who learns of them (hot/change.h). Before the first commit; they outlive Stop().
+  // Who joins commits and who learns of them (hot/change.h), from the next commit on. Not from a commit's
+  // completion. They outlive Stop().
   void AddObserver(CommitObserver& observer);
   void AddParticipant(CommitParticipant& participant);
 

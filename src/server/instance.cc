@@ -71,6 +71,17 @@ jobs::SchedulerOptions SchedulerOptionsOf(const config::Settings& settings) {
   return options;
 }
 
+topics::TopicOptions TopicOptionsOf(const config::Settings& settings) {
+  topics::TopicOptions options;
+  options.visibility_timeout_ms = settings.topics.visibility_timeout_secs * 1'000;
+  options.long_poll_ms_max = settings.topics.long_poll_max_ms;
+  options.fetch_bytes_max = settings.topics.max_fetch_bytes;
+  options.groups_max = settings.topics.max_groups_per_topic;
+  options.retention.seconds = settings.topics.default_retention_seconds;
+  options.retention.bytes_max = settings.topics.default_retention_max_bytes;
+  return options;
+}
+
 // Of the configured root password; empty when there is none or root exists already, since hashing takes a
 // quarter of a second.
 Result<std::string> RootPasswordHash(const config::Settings& settings, const hot::Store& store,
@@ -149,14 +160,16 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
   i.login_ = std::make_unique<auth::Login>(*i.users_, i.clock_, static_cast<int>(settings.auth.bcrypt_cost));
   KALAM_ASSIGN(i.engine_, engine::Engine::Open(EngineOptionsOf(settings), i.clock_, i.random_));
   i.snowflake_ = std::make_unique<tables::SnowflakeIds>(i.clock_, kSnowflakeWorker, i.store_->last_seq());
+  KALAM_ASSIGN(i.topics_,
+               topics::Topics::Open(*i.store_, *i.catalog_, *i.engine_, i.clock_, TopicOptionsOf(settings)));
   i.job_services_ = std::make_unique<jobs::JobServices>(
       jobs::JobServices{i.settings_, i.clock_, *i.store_, *i.catalog_, *i.users_});
   i.executors_ = jobs::MakeExecutors(*i.job_services_);
   KALAM_ASSIGN(i.jobs_, jobs::Scheduler::Open(*i.store_, i.clock_, i.random_, SchedulerOptionsOf(settings),
                                               i.executors_));
-  i.services_ = std::make_unique<sql::Services>(sql::Services{i.settings_, i.clock_, i.random_, *i.store_,
-                                                              *i.catalog_, *i.users_, *i.storages_,
-                                                              *i.engine_, *i.snowflake_, *i.jobs_});
+  i.services_ = std::make_unique<sql::Services>(
+      sql::Services{i.settings_, i.clock_, i.random_, *i.store_, *i.catalog_, *i.users_, *i.storages_,
+                    *i.engine_, *i.snowflake_, *i.jobs_, *i.topics_});
   i.hub_ = std::make_unique<live::Hub>(*i.store_, *i.catalog_, *i.users_, *i.engine_, i.clock_,
                                        HubOptionsOf(i.settings_));
   i.hub_feed_.Attach(*i.hub_);

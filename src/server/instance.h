@@ -24,6 +24,7 @@
 #include "sql/executor.h"
 #include "sql/services.h"
 #include "tables/snowflake.h"
+#include "topics/topics.h"
 
 namespace rocksdb {
 class Env;
@@ -56,6 +57,7 @@ class Instance {
   auth::HashingThread& hashing() { return *hashing_; }
   live::Hub& hub() { return *hub_; }
   jobs::Scheduler& jobs() { return *jobs_; }
+  topics::Topics& topics() { return *topics_; }
   sql::Executor& executor() { return *executor_; }
 
  private:
@@ -75,6 +77,7 @@ class Instance {
   std::unique_ptr<engine::Engine> engine_;
   std::unique_ptr<tables::SnowflakeIds> snowflake_;
   std::unique_ptr<live::Hub> hub_;
+  std::unique_ptr<topics::Topics> topics_;
   std::unique_ptr<jobs::JobServices> job_services_;
   std::vector<std::unique_ptr<jobs::Executor>> executors_;
   std::unique_ptr<jobs::Scheduler> jobs_;

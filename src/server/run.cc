@@ -160,8 +160,8 @@ int Serve(config::Settings settings, rocksdb::Env* env) {
   Instance& db = **instance;
   HubBackend live(db.hub());
   front::HttpServer http(front::FrontServices{db.settings(), db.clock(), db.random(), db.users(), db.tokens(),
-                                              db.login(), db.hashing(), db.executor(), kVersion, BuildDate(),
-                                              &live});
+                                              db.login(), db.hashing(), db.executor(), db.topics(), kVersion,
+                                              BuildDate(), &live});
   if (const Status started = http.Start(); !started) return Complain(started.error());
   const std::string host = settings.server.host == "0.0.0.0" ? "127.0.0.1" : settings.server.host;
   observe::LogInfo("ready on {}:{}, durability {}", settings.server.host, http.port(),
@@ -171,6 +171,7 @@ int Serve(config::Settings settings, rocksdb::Env* env) {
   int signal = 0;
   sigwait(&stop_signals, &signal);
   observe::LogInfo("stopping");
+  db.topics().StopWaiting();  // waiting consumers are answered at once
   http.Stop();
   db.Stop();
   observe::LogInfo("stopped");

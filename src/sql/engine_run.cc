@@ -35,9 +35,9 @@ std::vector<std::shared_ptr<const engine::Source>> MakeSources(const Request& re
   std::vector<std::shared_ptr<const engine::Source>> sources;
   for (const auto& [table, system_table] : request.plan->tables) {
     if (system_table != nullptr) {
-      sources.push_back(
-          system::MakeSystemSource(*system_table, {services.catalog, services.users, services.settings,
-                                                   services.live, services.jobs, request.principal}));
+      sources.push_back(system::MakeSystemSource(
+          *system_table, {services.catalog, services.users, services.settings, services.live, services.jobs,
+                          services.topics, request.principal}));
       continue;
     }
     sources.push_back(std::make_shared<tables::RowSource>(services.store, table, request.principal->user_id,

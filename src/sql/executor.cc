@@ -315,6 +315,8 @@ void Executor::Execute(const Payload& payload, ExecuteDone done) {
   impl_->Post(std::move(job));
 }
 
+bool Executor::Post(std::move_only_function<void()> task) { return impl_->pool.Post(std::move(task)); }
+
 void Executor::Stop() {
   impl_->gate.Close();
   impl_->pool.Stop();

@@ -57,6 +57,9 @@ class Executor {
 
   void Execute(const Payload& payload, ExecuteDone done);
 
+  // Runs work of another door on the threads of statements. False when too much waits already, or after Stop.
+  bool Post(std::move_only_function<void()> task);
+
   // Refuses new payloads (kUnavailable) and waits for those that run.
   void Stop();
 

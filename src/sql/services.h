@@ -14,6 +14,10 @@
 #include "live/hub.h"
 #include "tables/snowflake.h"
 
+namespace kalam::topics {
+class Topics;
+}
+
 namespace kalam::sql {
 
 struct Services {
@@ -27,6 +31,7 @@ struct Services {
   engine::Engine& engine;
   tables::SnowflakeIds& snowflake;
   jobs::Scheduler& jobs;
+  topics::Topics& topics;
   live::Hub* live = nullptr;  // nullptr: nothing can subscribe
 };
 

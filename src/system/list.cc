@@ -15,6 +15,8 @@ std::span<const SystemTable> SystemTables() {
                                      LiveTable(),
                                      JobsTable(),
                                      JobNodesTable(),
+                                     TopicsTable(),
+                                     TopicOffsetsTable(),
                                      InformationSchemaTables(),
                                      InformationSchemaColumns(),
                                      InformationSchemaSchemata()};

@@ -18,6 +18,10 @@
 #include "model/principal.h"
 #include "model/result.h"
 
+namespace kalam::topics {
+class Topics;
+}
+
 namespace kalam::system {
 
 // What rows are made from. References outlive the statement.
@@ -27,6 +31,7 @@ struct SystemContext {
   const config::Settings& settings;
   live::Hub* live;  // nullptr: nothing can subscribe
   const jobs::Scheduler& jobs;
+  const topics::Topics& topics;
   std::shared_ptr<const Principal> principal;  // who asks; information_schema shows only what it may use
 };
 

@@ -18,6 +18,8 @@ SystemTable SettingsTable();
 SystemTable LiveTable();
 SystemTable JobsTable();
 SystemTable JobNodesTable();
+SystemTable TopicsTable();
+SystemTable TopicOffsetsTable();
 SystemTable InformationSchemaTables();
 SystemTable InformationSchemaColumns();
 SystemTable InformationSchemaSchemata();

@@ -15,6 +15,11 @@ void HandleSql(HttpRequest& request, RouteContext& context, Respond respond);
 std::optional<HttpResponse> AdmitNull(HttpRequest& request, RouteContext& context);
 void HandleNull(HttpRequest& request, RouteContext& context, Respond respond);
 
+// topics.cc
+std::optional<HttpResponse> AdmitTopicCaller(HttpRequest& request, RouteContext& context);
+void HandleTopicConsume(HttpRequest& request, RouteContext& context, Respond respond);
+void HandleTopicAck(HttpRequest& request, RouteContext& context, Respond respond);
+
 // health.cc
 void HandleHealth(HttpRequest& request, RouteContext& context, Respond respond);
 void HandleClusterHealth(HttpRequest& request, RouteContext& context, Respond respond);

@@ -39,6 +39,13 @@ Result<StatementBody> ParseFlushAll(TokenReader& reader);
 
 // job.cc
 Result<StatementBody> ParseKillJob(TokenReader& reader);
+// topic.cc
+Result<StatementBody> ParseCreateTopic(TokenReader& reader);
+Result<StatementBody> ParseAlterTopic(TokenReader& reader);
+Result<StatementBody> ParseDropTopic(TokenReader& reader);
+Result<StatementBody> ParseClearTopic(TokenReader& reader);
+Result<StatementBody> ParseConsume(TokenReader& reader);
+Result<StatementBody> ParseAck(TokenReader& reader);
 
 // transaction.cc: BEGIN, START TRANSACTION, COMMIT and ROLLBACK
 Result<StatementBody> ParseTransactionControl(TokenReader& reader);

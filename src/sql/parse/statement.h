@@ -13,6 +13,8 @@
 #include "engine/statement.h"
 #include "model/principal.h"
 #include "model/schema.h"
+#include "topics/start_position.h"
+#include "topics/topic.h"
 
 namespace kalam::sql {
 
@@ -40,6 +42,12 @@ enum class StatementKind : uint8_t {
   kDropStorage,
   kShowStorages,
   kCheckStorage,
+  kCreateTopic,
+  kAlterTopic,
+  kDropTopic,
+  kClearTopic,
+  kConsume,
+  kAck,
   kBegin,
   kCommit,
   kRollback,
@@ -187,6 +195,43 @@ struct FlushAll {  // also COMPACT ALL
 struct KillJob {
   std::string job_id;
 };
+// What a topic's statement says about its retention; 0 = without limit.
+struct TopicRetention {
+  std::optional<int64_t> seconds;
+  std::optional<int64_t> bytes_max;
+};
+struct CreateTopic {
+  std::string name;  // lower case, as written: the handler checks it
+  bool if_not_exists = false;
+  uint32_t partitions = 1;
+  TopicRetention retention;
+};
+struct AlterTopic {
+  std::string name;
+  std::optional<topics::Route> source;  // ADD SOURCE; else SET
+  TopicRetention retention;
+};
+struct DropTopic {
+  std::string name;
+  bool if_exists = false;
+};
+struct ClearTopic {
+  std::string name;
+};
+struct Consume {
+  std::string topic;
+  std::optional<std::string> group;
+  topics::StartPosition start;
+  uint32_t partition = 0;
+  uint64_t limit = 100;
+};
+struct Ack {
+  std::string topic;
+  std::string group;
+  uint32_t partition = 0;
+  uint64_t upto = 0;
+};
+
 struct TransactionControl {};  // BEGIN, COMMIT, ROLLBACK: the kind says which
 
 using StatementBody =
@@ -194,7 +239,7 @@ using StatementBody =
                  CreateNamespace, AlterNamespace, DropNamespace, ShowNamespaces, UseNamespace, CreateTable,
                  AlterTable, DropTable, ShowTables, DescribeTable, CreateUser, AlterUser, DropUser,
                  CreateStorage, AlterStorage, DropStorage, ShowStorages, CheckStorage, TransactionControl,
-                 FlushTable, FlushAll, KillJob>;
+                 FlushTable, FlushAll, KillJob, CreateTopic, AlterTopic, DropTopic, ClearTopic, Consume, Ack>;
 
 // One classified statement of a payload.
 struct Statement {

@@ -47,6 +47,15 @@ Result<Outcome> RunAlterStorage(const Statement& statement, Request& request, Se
 Result<Outcome> RunDropStorage(const Statement& statement, Request& request, Services& services);
 Result<Outcome> RunShowStorages(const Statement& statement, Request& request, Services& services);
 Result<Outcome> RunCheckStorage(const Statement& statement, Request& request, Services& services);
+// topic/
+Result<Outcome> RunCreateTopic(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunAlterTopic(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunDropTopic(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunClearTopic(const Statement& statement, Request& request, Services& services);
+Status AuthorizeConsume(const Statement& statement, const Principal& caller, const Services& services);
+Result<Outcome> RunConsume(const Statement& statement, Request& request, Services& services);
+Status AuthorizeAck(const Statement& statement, const Principal& caller, const Services& services);
+Result<Outcome> RunAck(const Statement& statement, Request& request, Services& services);
 
 // transaction/
 Result<Outcome> RunTransactionControl(const Statement& statement, Request& request, Services& services);
