@@ -208,98 +208,94 @@ void RunLiveFilters(Bench& bench) {
   const double seconds = bench.options().quick ? 1 : bench.options().seconds;
   const std::string table = CreateSharedTable(
       bench, "live_rooms", "id BIGINT PRIMARY KEY, room BIGINT NOT NULL, body TEXT NOT NULL");
-  const auto insert =
-                 [&](uint64_t first) {
+  const auto insert = [&](uint64_t first) {
     return Workload{.make =
                         [=](uint64_t n, std::string& body) {
-                          body += fmt::format(R"({{"sql":"INSERT INTO {} (id, room, body) VALUES ({}, {}, 'text')"}})", table,
-                                              first + n, (first + n) % (2 * rooms));
-    return true;
-                 },
-             .check = WasSuccess
-};
-};
-const auto cpu_share = [&](uint64_t first, uint64_t& next) {
-  LoadOptions load = bench.Load(seconds);
-  load.rate = 1'000;
-  const double before = bench.server().cpu_seconds();
-  const LoadResult result = RunAsRoot(bench, insert(first), load);
-  next = first + result.next_request;
-  return 100 * (bench.server().cpu_seconds() - before) / result.seconds;
-};
-const auto peak = [&](uint64_t first, uint64_t& next) {
-  const LoadResult result = RunAsRoot(bench, insert(first), bench.Load(seconds));
-  next = first + result.next_request;
-  return result.rate;
-};
-uint64_t next = 0;
-const double share_without = cpu_share(0, next);
-const double peak_without = peak(next, next);
-const uint64_t first = next;
-LiveSockets live({.port = bench.server().port(),
-                  .token = bench.user().token(),
-                  .sockets = sockets,
-                  .subscriptions = per_socket,
-                  .sql =
-                      [&](int socket, int subscription) {
-                        return fmt::format("SELECT * FROM {} WHERE room = {}", table,
-                                           socket * per_socket + subscription);
-                      },
-                  .on_change =
-                      [&](int socket, std::string_view message) {
-                        const uint64_t id = ChangedId(message);
-                        const uint64_t room = id % (2 * rooms);
-                        return id >= first &&
-                               room / static_cast<uint64_t>(per_socket) == static_cast<uint64_t>(socket) &&
-                               message.find(fmt::format("\"subscription_id\":\"s{}\"",
-                                                        room % static_cast<uint64_t>(per_socket))) !=
-                                   std::string_view::npos;
-                      }});
-live.Start();
-const double share = cpu_share(next, next);
-const auto matching = [&](uint64_t from, uint64_t to) {
-  uint64_t count = 0;
-  for (uint64_t id = from; id < to; ++id) count += id % (2 * rooms) < rooms ? 1 : 0;
-  return count;
-};
-live.WaitForChanges(matching(first, next), kPatienceSeconds);
-// Writes that match nothing: rooms that nobody looks at.
-uint64_t done = 0;
-const uint64_t base = (next / (2 * rooms) + 1) * 2 * rooms;
-const auto nobody =
-               [&] {
-    const LoadResult result =
-        RunAsRoot(bench,
-                  {.make =
-                       [&](uint64_t n, std::string& body) {
-                         body += fmt::format(R"({{"sql":"INSERT INTO {} (id, room, body) VALUES ({}, {}, 'text')"}})", table,
-                                             base + done + n, rooms + n % rooms);
-    return true;
-               },
-           .check = WasSuccess
-},
-                  bench.Load(seconds));
-done += result.next_request;
-return result.rate;
-}
-;
-const double peak_with = nobody();
-const double ratio = peak_with / peak_without;
-bench.report().Add({.name = fmt::format("{} filters, 1,000 changes/s", Format(static_cast<double>(rooms))),
-                    .value = fmt::format("{:.0f} % of a core", share),
-                    .floor = "60 %",
-                    .goal = "30 %",
-                    .verdict = Judge(share, 60, 30, Better::kLower),
-                    .note = fmt::format("the inserts alone {:.0f} %", share_without),
-                    .numbers = {{"cpu_percent", share}, {"cpu_percent_without", share_without}}});
-bench.report().Add({.name = "write rate with non-matching filters",
-                    .value = fmt::format("{:.2f} of none", ratio),
-                    .floor = "0.90",
-                    .goal = "0.98",
-                    .verdict = Judge(ratio, 0.90, 0.98, Better::kHigher),
-                    .note = fmt::format("{} to {} inserts/s", Format(peak_without), Format(peak_with)),
-                    .numbers = {
-                        {"ratio", ratio}, {"inserts_with", peak_with}, {"inserts_without", peak_without}}});
+                          body += fmt::format(
+                              R"x({{"sql":"INSERT INTO {} (id, room, body) VALUES ({}, {}, 'text')"}})x",
+                              table, first + n, (first + n) % (2 * rooms));
+                          return true;
+                        },
+                    .check = WasSuccess};
+  };
+  const auto cpu_share = [&](uint64_t first, uint64_t& next) {
+    LoadOptions load = bench.Load(seconds);
+    load.rate = 1'000;
+    const double before = bench.server().cpu_seconds();
+    const LoadResult result = RunAsRoot(bench, insert(first), load);
+    next = first + result.next_request;
+    return 100 * (bench.server().cpu_seconds() - before) / result.seconds;
+  };
+  const auto peak = [&](uint64_t first, uint64_t& next) {
+    const LoadResult result = RunAsRoot(bench, insert(first), bench.Load(seconds));
+    next = first + result.next_request;
+    return result.rate;
+  };
+  uint64_t next = 0;
+  const double share_without = cpu_share(0, next);
+  const double peak_without = peak(next, next);
+  const uint64_t first = next;
+  LiveSockets live({.port = bench.server().port(),
+                    .token = bench.user().token(),
+                    .sockets = sockets,
+                    .subscriptions = per_socket,
+                    .sql =
+                        [&](int socket, int subscription) {
+                          return fmt::format("SELECT * FROM {} WHERE room = {}", table,
+                                             socket * per_socket + subscription);
+                        },
+                    .on_change =
+                        [&](int socket, std::string_view message) {
+                          const uint64_t id = ChangedId(message);
+                          const uint64_t room = id % (2 * rooms);
+                          return id >= first &&
+                                 room / static_cast<uint64_t>(per_socket) == static_cast<uint64_t>(socket) &&
+                                 message.find(fmt::format("\"subscription_id\":\"s{}\"",
+                                                          room % static_cast<uint64_t>(per_socket))) !=
+                                     std::string_view::npos;
+                        }});
+  live.Start();
+  const double share = cpu_share(next, next);
+  const auto matching = [&](uint64_t from, uint64_t to) {
+    uint64_t count = 0;
+    for (uint64_t id = from; id < to; ++id) count += id % (2 * rooms) < rooms ? 1 : 0;
+    return count;
+  };
+  live.WaitForChanges(matching(first, next), kPatienceSeconds);
+  // Writes that match nothing: rooms that nobody looks at.
+  uint64_t done = 0;
+  const uint64_t base = (next / (2 * rooms) + 1) * 2 * rooms;
+  const auto nobody = [&] {
+    const LoadResult result = RunAsRoot(
+        bench,
+        {.make =
+             [&](uint64_t n, std::string& body) {
+               body += fmt::format(R"x({{"sql":"INSERT INTO {} (id, room, body) VALUES ({}, {}, 'text')"}})x",
+                                   table, base + done + n, rooms + n % rooms);
+               return true;
+             },
+         .check = WasSuccess},
+        bench.Load(seconds));
+    done += result.next_request;
+    return result.rate;
+  };
+  const double peak_with = nobody();
+  const double ratio = peak_with / peak_without;
+  bench.report().Add({.name = fmt::format("{} filters, 1,000 changes/s", Format(static_cast<double>(rooms))),
+                      .value = fmt::format("{:.0f} % of a core", share),
+                      .floor = "60 %",
+                      .goal = "30 %",
+                      .verdict = Judge(share, 60, 30, Better::kLower),
+                      .note = fmt::format("the inserts alone {:.0f} %", share_without),
+                      .numbers = {{"cpu_percent", share}, {"cpu_percent_without", share_without}}});
+  bench.report().Add(
+      {.name = "write rate with non-matching filters",
+       .value = fmt::format("{:.2f} of none", ratio),
+       .floor = "0.90",
+       .goal = "0.98",
+       .verdict = Judge(ratio, 0.90, 0.98, Better::kHigher),
+       .note = fmt::format("{} to {} inserts/s", Format(peak_without), Format(peak_with)),
+       .numbers = {{"ratio", ratio}, {"inserts_with", peak_with}, {"inserts_without", peak_without}}});
 }
 
 void RunLiveSnapshot(Bench& bench) {

@@ -12,6 +12,7 @@ namespace kalam::front {
 struct FakeRequest final : HttpRequest {
   Method method_value = Method::kGet;
   std::string path_value = "/";
+  std::string query_value;
   std::map<std::string, std::string> headers;
   std::string body_value;
   std::string client_ip_value = "127.0.0.1";
@@ -20,7 +21,7 @@ struct FakeRequest final : HttpRequest {
 
   Method method() const override { return method_value; }
   std::string_view path() const override { return path_value; }
-  std::string_view query() const override { return {}; }
+  std::string_view query() const override { return query_value; }
   std::optional<std::string_view> header(std::string_view name) const override {
     for (const auto& [key, value] : headers) {
       if (std::ranges::equal(key, name, {}, ToLower, ToLower)) return value;

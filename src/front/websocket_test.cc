@@ -369,14 +369,8 @@ TEST(WsUpgradeTest, Origins) {
   EXPECT_EQ(StatusOf(foreign, security), 101);
 }
 
-struct QueryRequest : FakeRequest {
-  std::string query_value;
-  std::string_view query() const override { return query_value; }
-};
-
 TEST(WsUpgradeTest, QueryCountsOnTheHeaderPath) {
-  QueryRequest request;
-  static_cast<FakeRequest&>(request) = Upgrade();
+  FakeRequest request = Upgrade();
   request.query_value = "x=1&serialization=msgpack&compression=none&compress=FALSE";
   auto opening = PrepareUpgrade(request, {});
   ASSERT_TRUE(opening);
