@@ -6,11 +6,21 @@ std::vector<std::unique_ptr<Executor>> MakeExecutors(const JobServices& services
   std::vector<std::unique_ptr<Executor>> executors;
   executors.push_back(MakeStreamEvictionExecutor(services));
   executors.push_back(MakeRetentionExecutor(services));
+  if (services.topics != nullptr) {
+    executors.push_back(MakeTopicCleanupExecutor(*services.topics));
+    executors.push_back(MakeTopicRetentionExecutor(*services.topics));
+  }
   return executors;
 }
 
 std::vector<Planner> MakePlanners(const JobServices& services, Scheduler& scheduler) {
-  return {StreamEvictionPlanner(services, scheduler), RetentionPlanner(services, scheduler)};
+  std::vector<Planner> planners = {StreamEvictionPlanner(services, scheduler),
+                                   RetentionPlanner(services, scheduler)};
+  if (services.topics != nullptr) {
+    planners.push_back(TopicCleanupPlanner(services, scheduler));
+    planners.push_back(TopicRetentionPlanner(services, scheduler));
+  }
+  return planners;
 }
 
 }  // namespace kalam::jobs

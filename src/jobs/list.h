@@ -14,9 +14,13 @@ namespace kalam::jobs {
 
 std::unique_ptr<Executor> MakeStreamEvictionExecutor(const JobServices& services);
 std::unique_ptr<Executor> MakeRetentionExecutor(const JobServices& services);
+std::unique_ptr<Executor> MakeTopicCleanupExecutor(topics::Topics& topics);
+std::unique_ptr<Executor> MakeTopicRetentionExecutor(topics::Topics& topics);
 
 Planner StreamEvictionPlanner(const JobServices& services, Scheduler& scheduler);
 Planner RetentionPlanner(const JobServices& services, Scheduler& scheduler);
+Planner TopicCleanupPlanner(const JobServices& services, Scheduler& scheduler);
+Planner TopicRetentionPlanner(const JobServices& services, Scheduler& scheduler);
 
 // `services` and `scheduler` outlive what is made.
 std::vector<std::unique_ptr<Executor>> MakeExecutors(const JobServices& services);

@@ -7,6 +7,10 @@
 #include "config/settings.h"
 #include "hot/store.h"
 
+namespace kalam::topics {
+class Topics;
+}
+
 namespace kalam::jobs {
 
 struct JobServices {
@@ -15,6 +19,7 @@ struct JobServices {
   hot::Store& store;
   catalog::Catalog& catalog;
   auth::Users& users;
+  topics::Topics* topics = nullptr;  // nullptr: no jobs of topics
 };
 
 }  // namespace kalam::jobs

@@ -164,6 +164,7 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
                topics::Topics::Open(*i.store_, *i.catalog_, *i.engine_, i.clock_, TopicOptionsOf(settings)));
   i.job_services_ = std::make_unique<jobs::JobServices>(
       jobs::JobServices{i.settings_, i.clock_, *i.store_, *i.catalog_, *i.users_});
+  i.job_services_->topics = i.topics_.get();
   i.executors_ = jobs::MakeExecutors(*i.job_services_);
   KALAM_ASSIGN(i.jobs_, jobs::Scheduler::Open(*i.store_, i.clock_, i.random_, SchedulerOptionsOf(settings),
                                               i.executors_));

@@ -488,3 +488,61 @@ def test_transactions_publish_at_commit(root, service, ns):
     messages = consume(service, f"{ns}.feed", start="Earliest")["messages"]
     assert [m["key"] for m in messages] == ["1", "2"]
     assert payload(messages[0])["_commit_seq"] == payload(messages[1])["_commit_seq"]
+
+
+# --- jobs ---
+
+def wait_until(condition, seconds=60):
+    give_up = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < give_up, "did not happen in time"
+        time.sleep(0.02)  # poll interval, not a guess: the loop ends on the event or on the deadline
+
+
+def job_of(message):
+    return message.split("[")[1].split("]")[0]
+
+
+def test_cleanup_jobs_run_to_their_end(root, service, alice, topic):
+    insert(alice, topic, range(10))
+    for statement in (f"CLEAR TOPIC {topic}", f"DROP TOPIC {topic}"):
+        job = job_of(root.run(statement).result["message"])
+        wait_until(lambda: root.value(f"SELECT status FROM system.jobs WHERE job_id = '{job}'") == "completed")
+        assert root.value(f"SELECT job_type FROM system.jobs WHERE job_id = '{job}'") == "topic_cleanup"
+
+
+def test_retention_removes_what_is_too_much(make_server):
+    server = make_server({"topics": {"retention_check_interval_seconds": 1}})
+    root = server.root()
+    root.run("CREATE NAMESPACE app")
+    make_topic(root, "app", kind="SHARED")
+    for start in range(0, 300, 100):
+        insert(root, "app.feed", range(start, start + 100))
+    ack(root, "app.feed", 4)
+    root.run("ALTER TOPIC app.feed SET (retention_max_bytes = 10000)")
+
+    def first():
+        rows = root.rows("CONSUME FROM app.feed FROM EARLIEST LIMIT 1")
+        return int(rows[0][2]) if rows else None
+
+    wait_until(lambda: first() not in (0, None))
+    kept = first()
+    assert 200 < kept < 299, "about 10,000 bytes of the newest"
+    assert offsets(consume(root, "app.feed", limit=1000)) == list(range(kept, 300)), "a group behind it goes on at the first one that is there"
+    wait_until(lambda: root.rows("SELECT status FROM system.jobs WHERE job_type = 'topic_retention'") == [["completed"]])
+    server.restart()
+    root = server.root()
+    assert first() == kept
+    insert(root, "app.feed", [300])
+    assert offsets(consume(root, "app.feed", "new", start="Earliest", limit=1000))[-1] == 300
+
+
+def test_retention_removes_what_is_too_old(make_server):
+    server = make_server({"topics": {"retention_check_interval_seconds": 1, "default_retention_seconds": 1}})
+    root = server.root()
+    root.run("CREATE NAMESPACE app")
+    make_topic(root, "app", kind="SHARED")
+    insert(root, "app.feed", range(5))
+    wait_until(lambda: root.rows("CONSUME FROM app.feed FROM EARLIEST") == [])
+    insert(root, "app.feed", [5])
+    assert offsets(consume(root, "app.feed", start={"Offset": 0})) == [5]

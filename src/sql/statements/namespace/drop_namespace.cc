@@ -26,7 +26,7 @@ Result<Outcome> RunDropNamespace(const Statement& statement, Request& request, S
   if (dropped) {
     for (const topics::TopicPtr& topic : topics) {
       KALAM_TRY(services.topics.Drop(topic->name));
-      KALAM_TRY(CleanUpDropped(*topic, request, services));
+      KALAM_TRY(CleanUpTopic(*topic, request, services));
     }
   }
   if (dropped) return MessageOutcome(fmt::format("Namespace '{}' dropped successfully", drop.name));

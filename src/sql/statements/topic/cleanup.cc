@@ -1,27 +1,16 @@
 #include "sql/statements/topic/cleanup.h"
 
-#include "base/random.h"
-#include "topics/topics.h"
+#include "jobs/scheduler.h"
+#include "jobs/topic_job.h"
 
 namespace kalam::sql {
-namespace {
 
-// "TC-" and twelve hexadecimal digits.
-std::string NewJobId(Services& services) {
-  const std::string uuid = UuidV4(services.random);
-  return "TC-" + uuid.substr(24, 12);
-}
-
-}  // namespace
-
-Result<std::string> CleanUpDropped(const topics::Topic& topic, const Request&, Services& services) {
-  KALAM_TRY(services.topics.EraseRemoved(topic.number));
-  return NewJobId(services);
-}
-
-Result<std::string> CleanUpCleared(const topics::Topic& topic, const Request&, Services& services) {
-  KALAM_TRY(services.topics.EraseCleared(topic.name));
-  return NewJobId(services);
+Result<std::string> CleanUpTopic(const topics::Topic& topic, const Request& request, Services& services) {
+  jobs::JobRequest job = jobs::TopicJobRequest(jobs::JobType::kTopicCleanup, topic.number, topic.name);
+  job.owner = request.payload.principal->user_id;
+  job.idempotency_key = "";  // what was cleared while another one runs needs a job of its own
+  KALAM_ASSIGN(const jobs::JobPtr created, services.jobs.Create(std::move(job)));
+  return created->id;
 }
 
 }  // namespace kalam::sql

@@ -1,4 +1,4 @@
-// Removal of what DROP and CLEAR TOPIC have put out of reach.
+// The job that erases what DROP and CLEAR TOPIC have put out of reach.
 #pragma once
 
 #include <string>
@@ -10,8 +10,8 @@
 
 namespace kalam::sql {
 
-// The id of the job that does it.
-Result<std::string> CleanUpDropped(const topics::Topic& topic, const Request& request, Services& services);
-Result<std::string> CleanUpCleared(const topics::Topic& topic, const Request& request, Services& services);
+// Creates it; its id. A dropped topic whose job could not be created gets one from the planner of topic
+// cleanup.
+Result<std::string> CleanUpTopic(const topics::Topic& topic, const Request& request, Services& services);
 
 }  // namespace kalam::sql

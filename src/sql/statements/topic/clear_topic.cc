@@ -11,7 +11,7 @@ namespace kalam::sql {
 Result<Outcome> RunClearTopic(const Statement& statement, Request& request, Services& services) {
   const auto& clear = std::get<ClearTopic>(statement.body);
   KALAM_ASSIGN(const auto topic, services.topics.Clear(clear.name));
-  KALAM_ASSIGN(const std::string job, CleanUpCleared(*topic, request, services));
+  KALAM_ASSIGN(const std::string job, CleanUpTopic(*topic, request, services));
   return MessageOutcome(fmt::format("Scheduled cleanup job [{}] for topic '{}'", job, topic->name));
 }
 

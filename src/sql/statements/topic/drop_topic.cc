@@ -15,7 +15,7 @@ Result<Outcome> RunDropTopic(const Statement& statement, Request& request, Servi
     return MessageOutcome(fmt::format("Topic '{}' does not exist (skipped)", drop.name), 0);
   }
   if (!dropped) return Fail(dropped.error());
-  KALAM_ASSIGN(const std::string job, CleanUpDropped(**dropped, request, services));
+  KALAM_ASSIGN(const std::string job, CleanUpTopic(**dropped, request, services));
   return MessageOutcome(
       fmt::format("Dropped topic '{}' and scheduled cleanup job [{}]", (*dropped)->name, job));
 }
