@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "hot/resume_horizon.h"
 #include "live/fake_outlet_for_test.h"
 
 namespace kalam::live {
@@ -334,6 +335,21 @@ TEST_F(HubTest, ResumeReportsRowsDeletesAndExitsInSeqOrder) {
   next("insert", "rows", "8");
   db_.Insert(9, "r");
   next("insert", "rows", "9");
+}
+
+TEST_F(HubTest, CursorBelowTheHorizonIsRefused) {
+  const Seq first = db_.Insert(1);
+  const Seq second = db_.Insert(2);
+  hot::Batch batch;
+  batch.meta.push_back(hot::ResumeHorizonOp(db_.Table("notes")->id, second));
+  db_.Commit(std::move(batch));
+  const Client root = db_.Connect("root", Role::kSystem);
+  db_.Subscribe(root, "old", "SELECT * FROM app.notes", wire::LiveOptions{.from = first.value});
+  ExpectError(root, "old", "RESYNC_REQUIRED");
+  for (const int64_t from : {second.value, int64_t{0}}) {
+    db_.Subscribe(root, "new", "SELECT * FROM app.notes", wire::LiveOptions{.from = from});
+    Loaded(root);
+  }
 }
 
 TEST_F(HubTest, UserTablesShowOwnRowsOnly) {

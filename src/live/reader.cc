@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "hot/resume_horizon.h"
 #include "live/codes.h"
 #include "live/version_scan.h"
 #include "observe/log.h"
@@ -40,6 +41,14 @@ class Run {
         now_micros_(clock.WallMicros()) {
     result_.snapshot = snapshot_.seq();
     up_to_ = request.up_to.value_or(result_.snapshot);
+  }
+
+  // True when deletes since the cursor were forgotten already. From 0 there is nothing to be told of.
+  Result<bool> TooOld() const {
+    const bool resumes = request_.kind == ReadKind::kResume || request_.kind == ReadKind::kChanges;
+    if (!resumes || request_.after == Seq()) return false;
+    KALAM_ASSIGN(const Seq horizon, hot::ReadResumeHorizon(store_, query_.table->id, &snapshot_));
+    return request_.after < horizon;
   }
 
   Result<ReadResult> Page() {
@@ -216,6 +225,15 @@ OrRefusal<ReadResult> Reader::Read(const ReadRequest& request) const {
   // An empty batch goes through the queue of the committer; what was before it is over when it answers.
   if (request.wait_for_commits) (void)store_.Commit(hot::Batch());
   Run run(store_, clock_, request);
+  const auto too_old = run.TooOld();
+  if (!too_old) return std::unexpected(ReadRefusal(too_old.error(), *request.query));
+  if (*too_old) {
+    return std::unexpected(
+        Refusal{codes::kResyncRequired,
+                fmt::format("Cannot resume '{}' from {}: deletes since then are no longer known. Subscribe "
+                            "again without 'from'",
+                            request.query->table->full_name(), request.after.value)});
+  }
   auto result = RunKind(run, request.kind);
   if (!result) return std::unexpected(ReadRefusal(result.error(), *request.query));
   return std::move(*result);
