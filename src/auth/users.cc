@@ -140,6 +140,37 @@ Status Users::Drop(std::string_view user_id) {
   });
 }
 
+Status Users::Erase(std::string_view user_id) {
+  std::lock_guard lock(impl_->change_mu);
+  const UserPtr current = impl_->Find(user_id);
+  if (current == nullptr) return {};
+  if (!current->deleted_at_ms) return Fail(ErrorCode::kInvalidOperation, "User must be soft-deleted first");
+  hot::Batch batch;
+  batch.meta.push_back({.key = std::string(kUserKeyPrefix) + current->user_id, .value = std::nullopt});
+  KALAM_TRY(impl_->store.Commit(std::move(batch)).status);
+  {
+    std::unique_lock map_lock(impl_->map_mu);
+    impl_->users.erase(impl_->users.find(user_id));
+  }
+  impl_->version.fetch_add(1, std::memory_order_release);
+  return {};
+}
+
+Status Users::Anonymize(std::string_view user_id) {
+  std::lock_guard lock(impl_->change_mu);
+  const UserPtr current = impl_->Find(user_id);
+  if (current == nullptr) return NotFound(user_id);
+  if (!current->deleted_at_ms) return Fail(ErrorCode::kInvalidOperation, "User must be soft-deleted first");
+  User next = *current;
+  next.password_hash.clear();
+  next.email.reset();
+  next.auth_data.reset();
+  next.last_login_at_ms.reset();
+  next.last_seen_ms.reset();
+  next.updated_at_ms = impl_->clock.WallMillis();
+  return impl_->Put(std::move(next));
+}
+
 Status ValidateUserId(std::string_view user_id) {
   auto refuse = [](std::string why) {
     return Fail(ErrorCode::kInvalidInput, "Invalid user id: " + std::move(why));

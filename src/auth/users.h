@@ -62,6 +62,11 @@ class Users {
   // Applies `change` to the current record under the lock and stores it. kNotFoundUser when missing or
   // deleted.
   Status Update(std::string_view user_id, const std::function<Status(User&)>& change);
+  // Of a dropped user: removes the record for good, so that the id is free again. Only when nothing that the
+  // user owned is left.
+  Status Erase(std::string_view user_id);
+  // Of a dropped user: removes what is personal (password, e-mail, identity); the id stays taken.
+  Status Anonymize(std::string_view user_id);
   // Sets deleted_at_ms.
   Status Drop(std::string_view user_id);
 

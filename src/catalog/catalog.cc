@@ -275,4 +275,56 @@ Result<TablePtr> Catalog::DropTable(std::string_view ns, std::string_view name) 
   return table;
 }
 
+Result<TableId> Catalog::ReserveTableId(const std::function<hot::MetaOp(TableId)>& note) {
+  std::lock_guard lock(write_mu_);
+  if (next_table_id_ == std::numeric_limits<uint32_t>::max())
+    return Fail(ErrorCode::kLimitExceeded, "No table id is left");
+  const TableId id(next_table_id_);
+  hot::Batch batch;
+  batch.meta.push_back({std::string(kNextTableIdKey), fmt::format("{}", next_table_id_ + 1)});
+  batch.meta.push_back(note(id));
+  KALAM_TRY(store_.Commit(std::move(batch)).status);
+  ++next_table_id_;
+  return id;
+}
+
+Result<std::vector<TablePtr>> Catalog::ImportTables(std::vector<Table> tables,
+                                                    std::vector<Namespace> namespaces, bool replace,
+                                                    std::vector<hot::MetaOp> also) {
+  std::lock_guard lock(write_mu_);
+  const SnapshotPtr current = published_.Get();
+  hot::Batch batch;
+  batch.meta = std::move(also);
+  CatalogSnapshot next = *current;
+  for (Namespace& ns : namespaces) {
+    if (current->FindNamespace(ns.name) != nullptr) continue;
+    batch.meta.push_back({NamespaceKey(ns.name), EncodeNamespace(ns)});
+    auto shown = std::make_shared<const Namespace>(std::move(ns));
+    next.namespaces_.Set(KeyOf(*shown), shown);
+  }
+  std::vector<TablePtr> replaced;
+  for (Table& incoming : tables) {
+    if (next.FindNamespace(incoming.ns) == nullptr) return NamespaceNotFound(incoming.ns);
+    if (TablePtr old = current->FindTable(incoming.ns, incoming.name); old != nullptr) {
+      if (!replace) {
+        return Fail(ErrorCode::kAlreadyExists,
+                    fmt::format("Already exists: Table {} already exists", old->full_name()));
+      }
+      AddRemoval(*old, batch);
+      replaced.push_back(std::move(old));
+    }
+    auto table = std::make_shared<Table>(std::move(incoming));
+    table->updated_at_ms = clock_.WallMillis();
+    table->codec = std::make_shared<const hot::RowCodec>(table->versions);
+    batch.meta.push_back({TableKey(table->id), EncodeTable(*table)});
+    for (const TableSchema& schema : table->versions) {
+      batch.meta.push_back({SchemaKey(table->id, schema.version), EncodeSchema(table->id, schema)});
+    }
+    batch.new_versions.push_back({table->id, table->schema().version});
+    next.tables_.Set(KeyOf(*table), table);
+  }
+  KALAM_TRY(CommitAndPublish(std::move(batch), std::move(next)));
+  return replaced;
+}
+
 }  // namespace kalam::catalog

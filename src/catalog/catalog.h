@@ -113,6 +113,15 @@ class Catalog {
   // `versions` that are stored already are undone. Returns the table afterwards.
   Result<TablePtr> AlterTable(std::string_view ns, std::string_view name,
                               const std::function<Result<bool>(Table&)>& change);
+  // For tables that are filled before they are shown: an id that is never given again, and `note(id)` written
+  // in the batch that takes it.
+  Result<TableId> ReserveTableId(const std::function<hot::MetaOp(TableId)>& note);
+  // Shows tables with reserved ids, whose rows are there already, all in one batch with `also`. Creates the
+  // namespaces that are missing. A table of the same name is dropped when `replace`, else kAlreadyExists.
+  // Returns the dropped ones. `versions` and column ids are kept, `codec` is set.
+  Result<std::vector<TablePtr>> ImportTables(std::vector<Table> tables, std::vector<Namespace> namespaces,
+                                             bool replace, std::vector<hot::MetaOp> also);
+
   // Removes the definition and, in the same batch, all hot rows.
   Result<TablePtr> DropTable(std::string_view ns, std::string_view name);
 

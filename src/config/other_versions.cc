@@ -34,7 +34,6 @@ constexpr std::string_view kKeysWithoutEffect[] = {
     "retention.dba_stats_retention_days",
     "stream.default_ttl_seconds",
     "stream.default_max_buffer",
-    "user_management.deletion_grace_period_days",
     "user_management.cleanup_job_schedule",
     "shutdown.flush.timeout",
     "jobs.wal_cleanup_interval_seconds",

@@ -334,6 +334,13 @@ constexpr auto kSettingRows = std::to_array<SettingRow>({
      .min = 1,
      .max = kDaySeconds},
 
+    {.name = "user_management.deletion_grace_period_days",
+     .field = KALAM_FIELD(user_management.deletion_grace_period_days),
+     .description =
+         "Days after which everything of a dropped user is erased. DROP USER ... CASCADE erases at "
+         "once.",
+     .max = 36'500},
+
     {.name = "rate_limit.max_queries_per_sec",
      .field = KALAM_FIELD(rate_limit.max_queries_per_sec),
      .description = "Queries per second and user. 0: no limit.",

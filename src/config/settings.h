@@ -108,6 +108,9 @@ struct Settings {
     int64_t default_retention_max_bytes = 1 << 30;  // 0 = without limit
     int64_t retention_check_interval_seconds = 60;
   } topics;
+  struct UserManagement {
+    int64_t deletion_grace_period_days = 30;
+  } user_management;
   struct RateLimit {
     int64_t max_queries_per_sec = 100;  // per user; 0 = no limit
     int64_t max_auth_requests_per_ip_per_sec = 20;

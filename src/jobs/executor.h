@@ -33,8 +33,9 @@ enum class CancelRule : uint8_t {
 
 // What becomes of a job that was running when the server stopped.
 enum class RestartRule : uint8_t {
-  kResume,  // runs again from its last checkpoint
-  kFail,    // "Server restarted during execution"
+  kResume,                // runs again from its last checkpoint
+  kFail,                  // "Server restarted during execution"
+  kResumeFromCheckpoint,  // kResume when it has a checkpoint, else kFail
 };
 
 struct ExecutorInfo {

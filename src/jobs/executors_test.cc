@@ -10,150 +10,13 @@
 #include "hot/resume_horizon.h"
 #include "hot/row_codec.h"
 #include "hot/seq.h"
-#include "hot/store_for_test.h"
-#include "jobs/list.h"
+#include "jobs/executors_for_test.h"
 #include "jobs/round_size.h"
 #include "jobs/stream_scan.h"
 #include "jobs/table_job.h"
 
 namespace kalam::jobs {
 namespace {
-
-using namespace std::chrono_literals;
-constexpr auto kLong = 60s;
-constexpr int64_t kHourMs = 3'600'000;
-
-class ExecutorsTest : public testing::Test {
- protected:
-  ExecutorsTest() { Open(); }
-  ~ExecutorsTest() override { Close(); }
-
-  void Open() {
-    hot::StoreOptions options;
-    options.path = folder_.path() + "/db";
-    options.durability = hot::Durability::kOs;
-    auto store = hot::Store::Open(options, clock_);
-    ASSERT_TRUE(store.has_value()) << store.error().message;
-    store_ = std::move(*store);
-    catalog_ = std::move(*catalog::Catalog::Open(*store_, clock_));
-    users_ = std::move(*auth::Users::Open(*store_, clock_, ""));
-    services_ = std::make_unique<JobServices>(JobServices{settings_, clock_, *store_, *catalog_, *users_});
-    executors_ = MakeExecutors(*services_);
-    SchedulerOptions scheduler_options;
-    scheduler_options.on_transition = [this](const Job& job) {
-      std::lock_guard lock(mu_);
-      newest_[job.id] = job;
-      changed_.notify_all();
-    };
-    scheduler_ = std::move(*Scheduler::Open(*store_, clock_, random_, scheduler_options, executors_));
-  }
-  void Close() {
-    scheduler_->Stop();
-    scheduler_.reset();
-    executors_.clear();
-    users_.reset();
-    catalog_.reset();
-    store_->Stop();
-    store_.reset();
-  }
-
-  catalog::TablePtr CreateTable(TableType type, std::string name) {
-    catalog::Table draft;
-    draft.ns = "default";
-    draft.name = std::move(name);
-    draft.type = type;
-    if (type == TableType::kStream) draft.options.ttl_seconds = 10;
-    Column id;
-    id.name = "id";
-    id.type = Type(TypeKind::kBigInt);
-    id.primary_key = true;
-    id.nullable = false;
-    draft.versions.emplace_back().columns = {id};
-    auto table = catalog_->CreateTable(std::move(draft));
-    EXPECT_TRUE(table.has_value()) << table.error().message;
-    return *table;
-  }
-
-  // Rows `first`..`last`; the committer gives them the clock's time.
-  void Write(const catalog::Table& table, std::string_view user, hot::RowOpKind kind, int64_t first,
-             int64_t last, bool deleted = false) {
-    hot::Batch batch;
-    for (int64_t id = first; id <= last; ++id) {
-      hot::RowOp& op = batch.rows.emplace_back();
-      op.kind = kind;
-      op.key = user.empty() ? hot::SharedPrefix(table.id) : hot::UserPrefix(table.id, user);
-      op.prefix_size = static_cast<uint32_t>(op.key.size());
-      const Value value = Value::BigInt(id);
-      if (kind != hot::RowOpKind::kAppend) {
-        ASSERT_TRUE(hot::AppendPrimaryKey(value, op.key));
-      }
-      ASSERT_TRUE(table.codec->Encode({&value, 1}, op.value));
-      hot::PatchDeleted(deleted, op.value);
-      if (kind == hot::RowOpKind::kDelete) {
-        hot::PinnedBytes old;
-        ASSERT_TRUE(*store_->Get(hot::Space::kRows, op.key, old));
-        op.seen = hot::RowSeq(old.bytes());
-      }
-    }
-    const auto result = store_->Commit(std::move(batch));
-    ASSERT_TRUE(result.status) << result.status.error().message;
-  }
-  int64_t CountRows(const catalog::Table& table, hot::Space space = hot::Space::kRows) {
-    const std::string prefix = hot::SharedPrefix(table.id);
-    auto cursor = store_->Scan(space, prefix, hot::PrefixEnd(prefix));
-    int64_t rows = 0;
-    for (; cursor->Valid(); cursor->Next()) ++rows;
-    return rows;
-  }
-
-  JobRequest Eviction(const catalog::Table& table) {
-    JobRequest request = TableJobRequest(JobType::kStreamEviction, table);
-    request.parameters.Set("ttl_seconds", 10);
-    request.parameters.Set("batch_size", 10'000);
-    return request;
-  }
-  JobRequest Retention(const catalog::Table& table) {
-    JobRequest request = TableJobRequest(JobType::kRetention, table);
-    request.parameters.Set("retention_hours", 168);
-    return request;
-  }
-  // Advances the clock past each pause until `rounds` rounds are done.
-  void RunRounds(const std::string& id, int64_t rounds) {
-    for (int64_t round = 1; round <= rounds; ++round) {
-      std::unique_lock lock(mu_);
-      const auto reached = [&] {
-        const Job& job = newest_[id];
-        return job.rounds >= round && (job.status == JobStatus::kRetrying || IsTerminal(job.status));
-      };
-      ASSERT_TRUE(changed_.wait_for(lock, kLong, reached)) << "round " << round;
-      const Job job = newest_[id];
-      lock.unlock();
-      if (round == rounds || IsTerminal(job.status)) return;
-      EXPECT_EQ(job.next_run_at_ms - clock_.WallMillis(), 5'000) << "the pause between batches";
-      clock_.AdvanceMicros(5'000'000);
-      scheduler_->Wake();
-    }
-  }
-  Job End(const std::string& id) {
-    const JobPtr job = scheduler_->WaitFor(id, kLong);
-    EXPECT_TRUE(IsTerminal(job->status)) << JobStatusName(job->status);
-    return *job;
-  }
-
-  hot::TempFolder folder_;
-  ManualClock clock_{1'764'000'000'000'000};
-  SeededRandom random_{11};
-  config::Settings settings_;
-  std::unique_ptr<hot::Store> store_;
-  std::unique_ptr<catalog::Catalog> catalog_;
-  std::unique_ptr<auth::Users> users_;
-  std::unique_ptr<JobServices> services_;
-  std::vector<std::unique_ptr<Executor>> executors_;
-  std::unique_ptr<Scheduler> scheduler_;
-  std::mutex mu_;
-  std::condition_variable changed_;
-  std::map<std::string, Job> newest_;
-};
 
 // T154: 3000 deleted rows in batches of 1000.
 TEST_F(ExecutorsTest, RetentionRunsInThreeRounds) {
@@ -350,6 +213,153 @@ TEST_F(ExecutorsTest, ParametersAreChecked) {
   JobRequest empty;
   empty.type = JobType::kRetention;
   EXPECT_EQ(refused(empty), "Missing required parameter: table_id");
+}
+
+TEST_F(ExecutorsTest, CleanupRemovesWhatADroppedTableLeaves) {
+  const auto table = CreateTable(TableType::kUser, "t");
+  Write(*table, "alice", hot::RowOpKind::kInsert, 1, 50);
+  scheduler_->Start({});
+  JobRequest early = CleanupRequest(*table, {});
+  EXPECT_EQ(End((*scheduler_->Create(early))->id).status, JobStatus::kFailed) << "the table exists";
+  ASSERT_TRUE(catalog_->DropTable("default", "t").has_value());
+  // A row that a crash or a bug left behind, and a new table of the same name.
+  Write(*table, "bob", hot::RowOpKind::kInsert, 1, 3);
+  const auto again = CreateTable(TableType::kUser, "t");
+  Write(*again, "alice", hot::RowOpKind::kInsert, 1, 7);
+  int cold_calls = 0;
+  services_->erase_cold = [&](std::string_view prefix) -> Result<ErasedCold> {
+    EXPECT_EQ(prefix, hot::SharedPrefix(table->id));
+    return ErasedCold{.rows = 10, .bytes = 100, .done = ++cold_calls == 3};
+  };
+  const Job job = End((*scheduler_->Create(CleanupRequest(*table, {.rows = 50, .bytes = 5'000})))->id);
+  EXPECT_EQ(job.status, JobStatus::kCompleted) << job.message;
+  EXPECT_EQ(job.metrics.Number("tables_deleted"), 1);
+  EXPECT_EQ(job.metrics.Number("rows_deleted"), 50 + 3 + 30);
+  EXPECT_GT(job.metrics.Number("bytes_freed"), 5'300);
+  EXPECT_EQ(cold_calls, 3);
+  EXPECT_EQ(CountRows(*table), 0);
+  EXPECT_EQ(CountRows(*again), 7);
+}
+
+TEST_F(ExecutorsTest, CleanupCannotBeCancelled) {
+  const auto table = CreateTable(TableType::kUser, "t");
+  ASSERT_TRUE(catalog_->DropTable("default", "t").has_value());
+  const std::string id = (*scheduler_->Create(CleanupRequest(*table, {})))->id;
+  EXPECT_FALSE(scheduler_->Cancel(id, "root").has_value());
+}
+
+TEST_F(ExecutorsTest, CleanupRetriesAfterAFailureOfTheStore) {
+  const auto table = CreateTable(TableType::kUser, "t");
+  ASSERT_TRUE(catalog_->DropTable("default", "t").has_value());
+  int calls = 0;
+  services_->erase_cold = [&](std::string_view) -> Result<ErasedCold> {
+    if (++calls == 1) return Fail(ErrorCode::kIo, "store says no");
+    return ErasedCold{.rows = 5, .bytes = 50, .done = true};
+  };
+  scheduler_->Start({});
+  const std::string id = (*scheduler_->Create(CleanupRequest(*table, {.rows = 2, .bytes = 20})))->id;
+  while (scheduler_->Find(id)->status != JobStatus::kRetrying) std::this_thread::yield();
+  clock_.AdvanceMicros(1'000'000);
+  scheduler_->Wake();
+  const Job job = End(id);
+  EXPECT_EQ(HistoryText(job), "new,queued,running,retrying,running,completed");
+  EXPECT_EQ(job.metrics.Number("rows_deleted"), 7) << "what was noted at the drop is counted once";
+}
+
+TEST_F(ExecutorsTest, UserCleanupErasesEverythingOfOneUser) {
+  auth::User alice;
+  alice.user_id = "alice";
+  ASSERT_TRUE(users_->Create(alice));
+  const auto notes = CreateTable(TableType::kUser, "notes");
+  const auto events = CreateTable(TableType::kStream, "events");
+  const auto untouched = CreateTable(TableType::kUser, "untouched");
+  for (const std::string_view user : {"alice", "alicea", "bob"}) {
+    Write(*notes, user, hot::RowOpKind::kInsert, 1, 20);
+    Write(*events, user, hot::RowOpKind::kAppend, 1, 5);
+  }
+  Write(*untouched, "bob", hot::RowOpKind::kInsert, 1, 1);
+  scheduler_->Start({});
+  const auto early = scheduler_->Create(UserCleanupRequest("alice", true, "root"));
+  ASSERT_FALSE(early.has_value());
+  EXPECT_EQ(early.error().message, "User must be soft-deleted first");
+  EXPECT_FALSE(scheduler_->Create(UserCleanupRequest("nobody", true, "root")).has_value());
+  ASSERT_TRUE(users_->Drop("alice"));
+  const Job job = End((*scheduler_->Create(UserCleanupRequest("alice", true, "root")))->id);
+  EXPECT_EQ(job.status, JobStatus::kCompleted) << job.message;
+  EXPECT_EQ(job.metrics.Number("tables_deleted"), 2);
+  EXPECT_EQ(job.metrics.Number("rows_deleted"), 25);
+  EXPECT_EQ(job.metrics.Number("user_deleted"), 1);
+  EXPECT_EQ(CountRows(*notes), 40);
+  EXPECT_EQ(CountRows(*notes, hot::Space::kBySeq), 40);
+  EXPECT_EQ(CountRows(*events), 10);
+  EXPECT_EQ(CountRows(*untouched), 1);
+  EXPECT_EQ(users_->Find("alice"), nullptr) << "nothing is left, so the id is free";
+  EXPECT_TRUE(users_->Create(alice));
+}
+
+TEST_F(ExecutorsTest, UserCleanupWithoutCascadeKeepsRowsAndTheId) {
+  auth::User alice;
+  alice.user_id = "alice";
+  alice.email = "alice@example.org";
+  ASSERT_TRUE(users_->Create(alice));
+  const auto notes = CreateTable(TableType::kUser, "notes");
+  Write(*notes, "alice", hot::RowOpKind::kInsert, 1, 20);
+  ASSERT_TRUE(users_->Drop("alice"));
+  scheduler_->Start({});
+  const Job job = End((*scheduler_->Create(UserCleanupRequest("alice", false, "root")))->id);
+  EXPECT_EQ(job.status, JobStatus::kCompleted) << job.message;
+  EXPECT_EQ(CountRows(*notes), 20);
+  EXPECT_EQ(users_->Find("alice")->email, std::nullopt);
+  EXPECT_FALSE(users_->Create(alice)) << "whoever got the id would own the rows";
+}
+
+TEST_F(ExecutorsTest, DroppedUsersAreErasedAfterTheGracePeriod) {
+  auth::User alice;
+  alice.user_id = "alice";
+  ASSERT_TRUE(users_->Create(alice));
+  ASSERT_TRUE(users_->Drop("alice"));
+  Planner planner = UserCleanupPlanner(*services_, *scheduler_);
+  clock_.AdvanceMicros(29 * 24 * kHourMs * 1000);
+  ASSERT_TRUE(planner.plan());
+  EXPECT_TRUE(scheduler_->List().empty());
+  clock_.AdvanceMicros(2 * 24 * kHourMs * 1000);
+  ASSERT_TRUE(planner.plan());
+  EXPECT_EQ(scheduler_->List().size(), 1u);
+}
+
+TEST(FlushPolicyTest, EitherHalfIsEnough) {
+  const FlushPolicy rows{.rows = 100};
+  const FlushPolicy age{.interval_seconds = 5};
+  const FlushPolicy both{.rows = 100, .interval_seconds = 5};
+  const PendingRows few_old{TableId(1), 1, 0};
+  const PendingRows many_new{TableId(1), 100, 9'000};
+  const PendingRows none{TableId(1), 0, 0};
+  EXPECT_FALSE(IsDue(rows, few_old, 10'000));
+  EXPECT_TRUE(IsDue(rows, many_new, 10'000));
+  EXPECT_TRUE(IsDue(age, few_old, 5'000));
+  EXPECT_FALSE(IsDue(age, few_old, 4'999));
+  EXPECT_FALSE(IsDue(age, many_new, 10'000));
+  EXPECT_TRUE(IsDue(both, few_old, 10'000));
+  EXPECT_TRUE(IsDue(both, many_new, 10'000));
+  EXPECT_FALSE(IsDue(both, none, 10'000'000));
+  EXPECT_FALSE(IsDue({}, many_new, 10'000'000));
+}
+
+TEST_F(ExecutorsTest, FlushPolicyDecides) {
+  const auto table = CreateTable(TableType::kShared, "t");
+  const auto stream = CreateTable(TableType::kStream, "s");
+  settings_.flush.default_row_limit = 100;
+  int64_t rows = 99;
+  services_->pending = [&](std::span<const TableId> ids, int64_t) -> Result<std::vector<PendingRows>> {
+    EXPECT_EQ(ids.size(), 1u) << "STREAM tables have no policy";
+    return std::vector<PendingRows>{{table->id, rows, clock_.WallMillis()}};
+  };
+  Planner planner = FlushPlanner(*services_, *scheduler_);
+  ASSERT_TRUE(planner.plan());
+  EXPECT_TRUE(scheduler_->List().empty());
+  rows = 100;
+  const Status planned = planner.plan();
+  EXPECT_FALSE(planned) << "the flush executor comes with the cold tier";
 }
 
 // Fixed batches with pauses would fall behind for ever; long jobs take larger ones.

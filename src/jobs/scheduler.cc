@@ -50,6 +50,10 @@ std::string TypeTitle(JobType type) {
   return name;
 }
 
+bool Fails(RestartRule rule, bool has_checkpoint) {
+  return rule == RestartRule::kFail || (rule == RestartRule::kResumeFromCheckpoint && !has_checkpoint);
+}
+
 int64_t ThreadCpuMicros() {
   timespec time{};
   clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
@@ -92,7 +96,7 @@ struct Scheduler::Impl {
   Status Save(Job job, std::string lane = {}, std::vector<hot::MetaOp> extra = {});
   Status Load();
   // The job as the restart rules want it; false when it stays.
-  bool Recover(Job& job) const;
+  bool Recover(Job& job, bool has_checkpoint) const;
   std::string NewId();
   Status Trim(std::vector<hot::MetaOp>& operations, std::vector<std::string>& ids) const;
 
@@ -156,7 +160,7 @@ Status Scheduler::Impl::Trim(std::vector<hot::MetaOp>& operations, std::vector<s
   return {};
 }
 
-bool Scheduler::Impl::Recover(Job& job) const {
+bool Scheduler::Impl::Recover(Job& job, bool has_checkpoint) const {
   const int64_t now = clock.WallMillis();
   if (job.status == JobStatus::kNew) {
     Enter(job, JobStatus::kQueued, now);
@@ -168,7 +172,7 @@ bool Scheduler::Impl::Recover(Job& job) const {
     Enter(job, JobStatus::kCancelled, now);
     job.message = fmt::format("Cancelled by {}", job.cancelled_by);
     observe::LogInfo("[{}] INFO - Job cancelled by user", job.id);
-  } else if (executor == nullptr || executor->info().restart == RestartRule::kFail) {
+  } else if (executor == nullptr || Fails(executor->info().restart, has_checkpoint)) {
     Enter(job, JobStatus::kFailed, now);
     job.message = kRestarted;
     job.exception_trace = "The job was running when the server stopped.";
@@ -197,7 +201,7 @@ Status Scheduler::Impl::Load() {
         if (checkpoint.progress) job.progress = checkpoint.progress;
       }
     }
-    if (Recover(job)) {
+    if (Recover(job, !checkpoint.cursor.empty())) {
       batch.meta.push_back({JobKey(id), EncodeJob(job)});
       if (IsTerminal(job.status)) batch.meta.push_back({CheckpointKey(id), std::nullopt});
     }

@@ -11,7 +11,9 @@
 #include <utility>
 
 #include "cold/storage/storage_template.h"
+#include "jobs/backup/restore.h"
 #include "jobs/list.h"
+#include "jobs/table_job.h"
 
 namespace kalam::server {
 namespace {
@@ -166,6 +168,7 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
       jobs::JobServices{i.settings_, i.clock_, *i.store_, *i.catalog_, *i.users_});
   i.job_services_->topics = i.topics_.get();
   i.executors_ = jobs::MakeExecutors(*i.job_services_);
+  KALAM_TRY(jobs::SweepRestores(*i.store_));
   KALAM_ASSIGN(i.jobs_, jobs::Scheduler::Open(*i.store_, i.clock_, i.random_, SchedulerOptionsOf(settings),
                                               i.executors_));
   i.services_ = std::make_unique<sql::Services>(
@@ -176,6 +179,12 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
   i.hub_feed_.Attach(*i.hub_);
   i.services_->live = i.hub_.get();
   i.executor_ = std::make_unique<sql::Executor>(*i.services_);
+  i.job_services_->store_of = [storages = i.storages_.get()](std::string_view id) {
+    return storages->StoreOf(id);
+  };
+  i.job_services_->create_job = [scheduler = i.jobs_.get()](jobs::JobRequest request) {
+    return jobs::CreateUnlessActive(*scheduler, std::move(request));
+  };
   // Last: jobs use everything above.
   i.jobs_->Start(jobs::MakePlanners(*i.job_services_, *i.jobs_));
   return instance;

@@ -82,6 +82,10 @@ constexpr std::array<HandlerRow, kKinds> kHandlers = {{
     {StatementKind::kCompactAll, "COMPACT ALL", Access::kOwn, Effect::kWrite, false, "",
      &AuthorizeStorageTask, &RunCompactAll},
     {StatementKind::kKillJob, "KILL JOB", Access::kUser, Effect::kWrite, false, "", nullptr, &RunKillJob},
+    {StatementKind::kBackup, "BACKUP", Access::kAdmin, Effect::kWrite, false, "backup operations", nullptr,
+     &RunBackup},
+    {StatementKind::kRestore, "RESTORE", Access::kAdmin, Effect::kSchema, false, "restore operations",
+     nullptr, &RunRestore},
 }};
 
 // Row i is the row of kind i, so each kind stands exactly once and lookup is an index.

@@ -71,6 +71,8 @@ constexpr auto kRules = std::to_array<Rule>({
     {{"STORAGE", "COMPACT", "ALL"}, StatementKind::kCompactAll, &ParseFlushAll},
     {{"COMPACT", "ALL"}, StatementKind::kCompactAll, &ParseFlushAll},
     {{"KILL", "JOB"}, StatementKind::kKillJob, &ParseKillJob},
+    {{"BACKUP"}, StatementKind::kBackup, &ParseBackup},
+    {{"RESTORE"}, StatementKind::kRestore, &ParseRestore},
 });
 
 // Statements that are known but not built; `name` is what the error calls them.
@@ -87,8 +89,6 @@ constexpr auto kPlanned = std::to_array<Planned>({
     {{"SET"}, "SET"},
     {{"KILL", "LIVE", "QUERY"}, "KILL LIVE QUERY"},
     {{"SUBSCRIBE", "TO"}, "SUBSCRIBE TO"},
-    {{"BACKUP"}, "BACKUP"},
-    {{"RESTORE"}, "RESTORE"},
     {{"EXPORT", "USER"}, "EXPORT USER DATA"},
     {{"CLUSTER"}, "CLUSTER"},
     {{"CREATE", "VIEW"}, "CREATE VIEW"},
@@ -241,6 +241,8 @@ constexpr auto kKindNames = std::to_array<KindNames>({
     {StatementKind::kCompactTable, "COMPACT TABLE", "CompactTable"},
     {StatementKind::kCompactAll, "COMPACT ALL", "CompactAll"},
     {StatementKind::kKillJob, "KILL JOB", "KillJob"},
+    {StatementKind::kBackup, "BACKUP", "Backup"},
+    {StatementKind::kRestore, "RESTORE", "Restore"},
 });
 
 consteval bool NamesFollowKinds() {

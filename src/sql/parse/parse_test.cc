@@ -96,8 +96,6 @@ TEST(ClassifyTest, PlannedStatementsSaySo) {
       {"SHOW MANIFEST", "SHOW MANIFEST"},
       {"KILL LIVE QUERY 'a-b-c'", "KILL LIVE QUERY"},
       {"SUBSCRIBE TO a.b", "SUBSCRIBE TO"},
-      {"BACKUP DATABASE TO 'x'", "BACKUP"},
-      {"RESTORE DATABASE FROM 'x'", "RESTORE"},
       {"EXPORT USER DATA", "EXPORT USER DATA"},
       {"SHOW EXPORT", "SHOW EXPORT"},
       {"CLUSTER SNAPSHOT", "CLUSTER"},
@@ -144,6 +142,22 @@ TEST(StorageTaskTest, Mistakes) {
             "Unexpected tokens after STORAGE FLUSH TABLE. Found: now");
   EXPECT_EQ(Failed("STORAGE FLUSH ALL FROM a").message, "Expected STORAGE FLUSH ALL IN namespace");
   EXPECT_EQ(Failed("FLUSH ALL TABLES IN").message, "Namespace name required after IN");
+}
+
+TEST(BackupTest, EveryScope) {
+  const auto body = [](std::string_view sql) { return std::get<BackupRestore>(Parsed(sql).body); };
+  EXPECT_EQ(Parsed("BACKUP DATABASE TO '/b'").kind, StatementKind::kBackup);
+  EXPECT_EQ(body("BACKUP DATABASE TO '/b'").path, "/b");
+  EXPECT_EQ(body("BACKUP DATABASE TO '/b'").ns, "");
+  EXPECT_EQ(body("BACKUP NAMESPACE App TO '/b'").ns, "app");
+  EXPECT_EQ(body("BACKUP TABLE app.Notes TO '/b'").table, "notes");
+  EXPECT_EQ(body("backup database app to '/b'").ns, "app");
+  EXPECT_FALSE(body("RESTORE TABLE app.notes FROM '/b'").overwrite);
+  EXPECT_TRUE(body("RESTORE DATABASE FROM '/b' OVERWRITE").overwrite);
+  EXPECT_EQ(Failed("BACKUP DATABASE TO /b").message, "Backup path must be quoted");
+  EXPECT_EQ(Failed("BACKUP TABLE notes TO '/b'").message,
+            "Table name must be qualified (namespace.table) for BACKUP TABLE");
+  EXPECT_EQ(Failed("BACKUP DATABASE TO '/b' OVERWRITE").code, ErrorCode::kSyntax);
 }
 
 TEST(KillJobTest, IdInEveryForm) {

@@ -47,6 +47,10 @@ Result<StatementBody> ParseClearTopic(TokenReader& reader);
 Result<StatementBody> ParseConsume(TokenReader& reader);
 Result<StatementBody> ParseAck(TokenReader& reader);
 
+// backup.cc
+Result<StatementBody> ParseBackup(TokenReader& reader);
+Result<StatementBody> ParseRestore(TokenReader& reader);
+
 // transaction.cc: BEGIN, START TRANSACTION, COMMIT and ROLLBACK
 Result<StatementBody> ParseTransactionControl(TokenReader& reader);
 

@@ -56,6 +56,8 @@ enum class StatementKind : uint8_t {
   kCompactTable,
   kCompactAll,
   kKillJob,
+  kBackup,
+  kRestore,
   kCount,  // not a kind
 };
 
@@ -149,6 +151,7 @@ struct AlterUser {
 struct DropUser {
   std::string user_id;
   bool if_exists = false;
+  bool cascade = false;  // erase everything of the user at once
 };
 // The clauses of CREATE and ALTER STORAGE as written; nullopt = not there. `credentials` and `config` may
 // hold secrets.
@@ -232,6 +235,13 @@ struct Ack {
   uint64_t upto = 0;
 };
 
+// BACKUP and RESTORE DATABASE, NAMESPACE ns, TABLE ns.t.
+struct BackupRestore {
+  std::string ns;     // empty = the whole database
+  std::string table;  // empty = all of the namespace
+  std::string path;
+  bool overwrite = false;  // RESTORE only
+};
 struct TransactionControl {};  // BEGIN, COMMIT, ROLLBACK: the kind says which
 
 using StatementBody =
@@ -239,7 +249,8 @@ using StatementBody =
                  CreateNamespace, AlterNamespace, DropNamespace, ShowNamespaces, UseNamespace, CreateTable,
                  AlterTable, DropTable, ShowTables, DescribeTable, CreateUser, AlterUser, DropUser,
                  CreateStorage, AlterStorage, DropStorage, ShowStorages, CheckStorage, TransactionControl,
-                 FlushTable, FlushAll, KillJob, CreateTopic, AlterTopic, DropTopic, ClearTopic, Consume, Ack>;
+                 FlushTable, FlushAll, KillJob, CreateTopic, AlterTopic, DropTopic, ClearTopic, Consume, Ack,
+                 BackupRestore>;
 
 // One classified statement of a payload.
 struct Statement {

@@ -16,7 +16,7 @@ constexpr std::string_view kCreateHint =
     "'<email>']";
 constexpr std::string_view kAlterHint =
     "ALTER USER <name> SET (PASSWORD '<password>' | ROLE <role> | EMAIL '<email>')";
-constexpr std::string_view kDropHint = "DROP USER [IF EXISTS] <name>";
+constexpr std::string_view kDropHint = "DROP USER [IF EXISTS] <name> [CASCADE]";
 constexpr std::string_view kRoleHint = "roles are user, service, dba and system";
 
 struct RoleWord {
@@ -134,6 +134,7 @@ Result<StatementBody> ParseDropUser(TokenReader& reader) {
   DropUser statement;
   statement.if_exists = reader.AcceptIfExists();
   KALAM_ASSIGN(statement.user_id, ReadUserId(reader, "DROP USER", kDropHint));
+  statement.cascade = reader.AcceptWord("CASCADE");
   KALAM_TRY(reader.ExpectEnd());
   return statement;
 }

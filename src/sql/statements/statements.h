@@ -69,5 +69,7 @@ Result<Outcome> RunCompactAll(const Statement& statement, Request& request, Serv
 
 // jobs/
 Result<Outcome> RunKillJob(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunBackup(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunRestore(const Statement& statement, Request& request, Services& services);
 
 }  // namespace kalam::sql

@@ -1,6 +1,7 @@
 // DROP NAMESPACE [IF EXISTS] name [CASCADE]: refuses a namespace that holds tables or topics unless CASCADE.
 #include <fmt/format.h>
 
+#include "jobs/list.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
 #include "sql/statements/topic/cleanup.h"
@@ -28,8 +29,11 @@ Result<Outcome> RunDropNamespace(const Statement& statement, Request& request, S
       KALAM_TRY(services.topics.Drop(topic->name));
       KALAM_TRY(CleanUpTopic(*topic, request, services));
     }
+    for (const catalog::TablePtr& table : *dropped) {
+      KALAM_TRY(services.jobs.Create(jobs::CleanupRequest(*table, {})));
+    }
+    return MessageOutcome(fmt::format("Namespace '{}' dropped successfully", drop.name));
   }
-  if (dropped) return MessageOutcome(fmt::format("Namespace '{}' dropped successfully", drop.name));
   if (drop.if_exists && dropped.error().code == ErrorCode::kNotFoundNamespace) {
     return MessageOutcome(fmt::format("Namespace '{}' does not exist", drop.name), 0);
   }

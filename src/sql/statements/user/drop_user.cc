@@ -1,6 +1,7 @@
 // DROP USER [IF EXISTS]: soft; the account stays visible to administrators and its name stays taken.
 #include <fmt/format.h>
 
+#include "jobs/list.h"
 #include "sql/handlers.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
@@ -23,7 +24,11 @@ Result<Outcome> RunDropUser(const Statement& statement, Request& request, Servic
         InsufficientRole("DBA cannot change a System user", "DROP USER", *request.principal, Role::kSystem));
   }
   KALAM_TRY(services.users.Drop(drop.user_id));
-  return MessageOutcome(fmt::format("User '{}' dropped (soft delete)", drop.user_id));
+  if (!drop.cascade) return MessageOutcome(fmt::format("User '{}' dropped (soft delete)", drop.user_id));
+  KALAM_ASSIGN(const jobs::JobPtr job, services.jobs.Create(jobs::UserCleanupRequest(
+                                           drop.user_id, true, request.payload.principal->user_id)));
+  return MessageOutcome(
+      fmt::format("User '{}' dropped (soft delete). Cleanup job: {}", drop.user_id, job->id));
 }
 
 }  // namespace kalam::sql

@@ -1,0 +1,87 @@
+// Cleanup (CL): removes what a dropped table leaves behind: rows, cold files, then the last of its metadata.
+// It goes by the table's id, which is never given again, so a new table of the same name is out of its reach.
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "hot/key_codec.h"
+#include "hot/resume_horizon.h"
+#include "jobs/erasure.h"
+#include "jobs/list.h"
+#include "jobs/table_job.h"
+
+namespace kalam::jobs {
+namespace {
+
+constexpr std::string_view kDropTable = "drop_table";
+
+class CleanupExecutor final : public Executor {
+ public:
+  explicit CleanupExecutor(const JobServices& services) : services_(services) {}
+
+  const ExecutorInfo& info() const override {
+    static constexpr ExecutorInfo kInfo{.type = JobType::kCleanup, .cancel = CancelRule::kNever};
+    return kInfo;
+  }
+
+  Status Validate(const Parameters& parameters) const override {
+    KALAM_TRY(ReadTableParameters(parameters));
+    KALAM_ASSIGN(const std::string operation, parameters.Text("operation"));
+    if (operation != kDropTable) {
+      return Fail(ErrorCode::kInvalidInput,
+                  fmt::format("Invalid operation: expected '{}', got '{}'", kDropTable, operation));
+    }
+    return {};
+  }
+
+  Result<RoundOutcome> RunRound(Round& round) const override {
+    KALAM_ASSIGN(const TableParameters table, ReadTableParameters(round.parameters()));
+    if (FindSameTable(services_.catalog, table) != nullptr) {
+      return Fail(ErrorCode::kInvalidOperation,
+                  fmt::format("Table {}.{} exists; cleanup is for dropped tables", table.ns, table.name));
+    }
+    if (round.cursor().empty()) {
+      // The drop itself removed the hot rows and noted how many there were.
+      round.metrics().Set("tables_deleted", int64_t{1});
+      KALAM_ASSIGN(const int64_t rows, NotedOr0(round.parameters(), "hot_rows"));
+      KALAM_ASSIGN(const int64_t bytes, NotedOr0(round.parameters(), "hot_bytes"));
+      round.metrics().Add("rows_deleted", rows);
+      round.metrics().Add("bytes_freed", bytes);
+      KALAM_TRY(round.Checkpoint("rows"));
+    }
+    KALAM_ASSIGN(const bool erased, EraseRows(services_, hot::SharedPrefix(table.id), round));
+    if (!erased) return RoundOutcome::Interrupted();
+    hot::Batch batch;
+    batch.meta.push_back({hot::ResumeHorizonKey(table.id), std::nullopt});
+    KALAM_TRY(services_.store.Commit(std::move(batch)).status);
+    return RoundOutcome::Completed(fmt::format(
+        "Cleaned up table {}:{} successfully - {} rows deleted, {} bytes freed", table.ns, table.name,
+        round.metrics().Number("rows_deleted"), round.metrics().Number("bytes_freed")));
+  }
+
+ private:
+  static Result<int64_t> NotedOr0(const Parameters& parameters, std::string_view name) {
+    if (!parameters.Has(name)) return 0;
+    return parameters.Positive(name);
+  }
+
+  const JobServices& services_;
+};
+
+}  // namespace
+
+std::unique_ptr<Executor> MakeCleanupExecutor(const JobServices& services) {
+  return std::make_unique<CleanupExecutor>(services);
+}
+
+JobRequest CleanupRequest(const catalog::Table& dropped, const HotSize& hot) {
+  JobRequest request = TableJobRequest(JobType::kCleanup, dropped);
+  request.parameters.Set("operation", kDropTable);
+  if (hot.rows > 0) request.parameters.Set("hot_rows", hot.rows);
+  if (hot.bytes > 0) request.parameters.Set("hot_bytes", hot.bytes);
+  // Two tables of one name may be dropped on one day; each has its own rest.
+  request.idempotency_key = fmt::format("cleanup:{}:{}:{}", dropped.ns, dropped.name, dropped.id.value);
+  return request;
+}
+
+}  // namespace kalam::jobs
