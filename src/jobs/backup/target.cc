@@ -10,8 +10,8 @@ namespace kalam::jobs {
 namespace {
 
 constexpr std::string_view kStorageScheme = "storage://";
-constexpr std::string_view kSensitive[] = {"/etc/", "/root/", "/var/log/",    "/proc/",
-                                           "/sys/", "/dev/",  "c:\\windows\\"};
+// Without the slash in front.
+constexpr std::string_view kSensitive[] = {"etc/", "root/", "var/log/", "proc/", "sys/", "dev/"};
 
 }  // namespace
 
@@ -27,15 +27,16 @@ Status CheckTarget(std::string_view target) {
       return refuse("Backup path must be 'storage://<storage id>/<path>'");
     return {};
   }
-  const std::string folder = std::string(target) + "/";
-  for (const std::string_view sensitive : kSensitive) {
-    if (folder.starts_with(sensitive)) {
-      return refuse(fmt::format("Backup path cannot write to sensitive directory: {}", sensitive));
-    }
-  }
   if (!target.starts_with('/')) {
     return refuse(
         fmt::format("Backup path '{}' must be absolute or 'storage://<storage id>/<path>'", target));
+  }
+  // Without doubled slashes, which would hide where it leads.
+  const std::string folder = (std::filesystem::path(target) / "").lexically_normal().relative_path().string();
+  for (const std::string_view sensitive : kSensitive) {
+    if (folder.starts_with(sensitive)) {
+      return refuse(fmt::format("Backup path cannot write to sensitive directory: /{}", sensitive));
+    }
   }
   return {};
 }
