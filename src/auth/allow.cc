@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 namespace kalam::auth {
 namespace {
 
@@ -11,15 +13,22 @@ Status Deny(const Principal& principal, std::string_view table_name, std::string
                           table_name, reason.empty() ? "" : " ", reason));
 }
 
+// SHARED tables: the lowest role that may, by access level and access.
+struct SharedRow {
+  AccessLevel level;
+  Role read;
+  Role write;
+};
+constexpr std::array<SharedRow, 4> kShared = {{
+    {AccessLevel::kPublic, Role::kUser, Role::kService},
+    {AccessLevel::kPrivate, Role::kService, Role::kService},
+    {AccessLevel::kRestricted, Role::kService, Role::kService},
+    {AccessLevel::kDba, Role::kDba, Role::kDba},
+}};
+
 bool MayUseShared(Role role, Access access, AccessLevel level) {
-  switch (level) {
-    case AccessLevel::kPublic:
-      return access == Access::kRead || role >= Role::kService;
-    case AccessLevel::kPrivate:
-    case AccessLevel::kRestricted:
-      return role >= Role::kService;
-    case AccessLevel::kDba:
-      return role >= Role::kDba;
+  for (const SharedRow& row : kShared) {
+    if (row.level == level) return role >= (access == Access::kRead ? row.read : row.write);
   }
   return false;
 }

@@ -302,7 +302,7 @@ class LoginTest : public UsersTest {
  protected:
   // "ok <id>", or the failure.
   std::string Try(std::string_view user_id, std::string_view password, bool from_loopback = true) {
-    Login login(*users_, clock_, kCost);
+    Login login(*users_, clock_, {.bcrypt_cost = kCost});
     auto user = login.CheckPassword(user_id, password, from_loopback);
     if (user) return "ok " + (*user)->user_id;
     switch (user.error().failure) {
@@ -405,7 +405,7 @@ TEST_F(LoginTest, WorksWhenTheStoreRefusesWritesButNeverGuesses) {
 
 TEST_F(LoginTest, DecoyCostsARealCheck) {
   // The decoy must be a hash that crypt computes, or unknown users would be answered at once.
-  Login login(*users_, clock_, 10);
+  Login login(*users_, clock_, {.bcrypt_cost = 10});
   auto begin = std::chrono::steady_clock::now();
   EXPECT_FALSE(login.CheckPassword("nobody", "x", true));
   EXPECT_GT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(5));

@@ -39,8 +39,9 @@ struct Users::Impl {
   }
 
   // Stores the record, waits until it is durable, then shows it to readers. Needs change_mu.
-  Status Put(User user) {
+  Status Put(User user, std::vector<hot::MetaOp> also) {
     hot::Batch batch;
+    batch.meta = std::move(also);
     batch.meta.push_back({.key = std::string(kUserKeyPrefix) + user.user_id, .value = EncodeUser(user)});
     KALAM_TRY(store.Commit(std::move(batch)).status);
     auto next = std::make_shared<const User>(std::move(user));
@@ -108,7 +109,7 @@ std::vector<UserPtr> Users::List() const {
 
 uint64_t Users::version() const { return impl_->version.load(std::memory_order_acquire); }
 
-Status Users::Create(User user) {
+Status Users::Create(User user, std::vector<hot::MetaOp> also) {
   KALAM_TRY(ValidateUserId(user.user_id));
   std::lock_guard lock(impl_->change_mu);
   // A dropped user keeps its id: whoever got it anew would own the old user's rows.
@@ -117,10 +118,11 @@ Status Users::Create(User user) {
   }
   user.created_at_ms = impl_->clock.WallMillis();
   user.updated_at_ms = user.created_at_ms;
-  return impl_->Put(std::move(user));
+  return impl_->Put(std::move(user), std::move(also));
 }
 
-Status Users::Update(std::string_view user_id, const std::function<Status(User&)>& change) {
+Status Users::Update(std::string_view user_id, const std::function<Status(User&)>& change,
+                     std::vector<hot::MetaOp> also) {
   std::lock_guard lock(impl_->change_mu);
   UserPtr current = impl_->Find(user_id);
   if (current == nullptr || current->deleted_at_ms) return NotFound(user_id);
@@ -128,16 +130,17 @@ Status Users::Update(std::string_view user_id, const std::function<Status(User&)
   KALAM_TRY(change(next));
   next.user_id = current->user_id;
   next.updated_at_ms = impl_->clock.WallMillis();
-  return impl_->Put(std::move(next));
+  return impl_->Put(std::move(next), std::move(also));
 }
 
-Status Users::Drop(std::string_view user_id) {
+Status Users::Drop(std::string_view user_id, std::vector<hot::MetaOp> also) {
   // Without root nobody could repair a server whose other administrators are gone.
   if (user_id == kRootId) return Fail(ErrorCode::kInvalidOperation, "User 'root' cannot be dropped");
-  return Update(user_id, [this](User& user) -> Status {
+  const auto mark = [this](User& user) -> Status {
     user.deleted_at_ms = impl_->clock.WallMillis();
     return {};
-  });
+  };
+  return Update(user_id, mark, std::move(also));
 }
 
 Status Users::Erase(std::string_view user_id) {
@@ -168,7 +171,7 @@ Status Users::Anonymize(std::string_view user_id) {
   next.last_login_at_ms.reset();
   next.last_seen_ms.reset();
   next.updated_at_ms = impl_->clock.WallMillis();
-  return impl_->Put(std::move(next));
+  return impl_->Put(std::move(next), {});
 }
 
 Status ValidateUserId(std::string_view user_id) {

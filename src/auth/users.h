@@ -58,17 +58,19 @@ class Users {
   uint64_t version() const;
 
   // Waits for durability. kAlreadyExists also for a soft-deleted id: "User 'x' already exists".
-  Status Create(User user);
+  // `also` is written in the same batch, here and below.
+  Status Create(User user, std::vector<hot::MetaOp> also = {});
   // Applies `change` to the current record under the lock and stores it. kNotFoundUser when missing or
   // deleted.
-  Status Update(std::string_view user_id, const std::function<Status(User&)>& change);
+  Status Update(std::string_view user_id, const std::function<Status(User&)>& change,
+                std::vector<hot::MetaOp> also = {});
   // Of a dropped user: removes the record for good, so that the id is free again. Only when nothing that the
   // user owned is left.
   Status Erase(std::string_view user_id);
   // Of a dropped user: removes what is personal (password, e-mail, identity); the id stays taken.
   Status Anonymize(std::string_view user_id);
   // Sets deleted_at_ms.
-  Status Drop(std::string_view user_id);
+  Status Drop(std::string_view user_id, std::vector<hot::MetaOp> also = {});
 
  private:
   struct Impl;

@@ -117,7 +117,7 @@ Status Catalog::CommitAndPublish(hot::Batch batch, CatalogSnapshot next) {
   return {};
 }
 
-Status Catalog::CreateNamespace(std::string_view name) {
+Status Catalog::CreateNamespace(std::string_view name, std::vector<hot::MetaOp> also) {
   std::lock_guard lock(write_mu_);
   const SnapshotPtr current = published_.Get();
   if (current->FindNamespace(name) != nullptr) {
@@ -127,6 +127,7 @@ Status Catalog::CreateNamespace(std::string_view name) {
   auto ns =
       std::make_shared<Namespace>(Namespace{.name = std::string(name), .created_at_ms = clock_.WallMillis()});
   hot::Batch batch;
+  batch.meta = std::move(also);
   batch.meta.push_back({NamespaceKey(name), EncodeNamespace(*ns)});
   CatalogSnapshot next = *current;
   next.namespaces_.Set(KeyOf(*ns), ns);
@@ -134,7 +135,8 @@ Status Catalog::CreateNamespace(std::string_view name) {
 }
 
 Status Catalog::AlterNamespace(std::string_view name,
-                               const std::function<Result<std::string>(const std::string&)>& merge) {
+                               const std::function<Result<std::string>(const std::string&)>& merge,
+                               std::vector<hot::MetaOp> also) {
   std::lock_guard lock(write_mu_);
   const SnapshotPtr current = published_.Get();
   const NamespacePtr old = current->FindNamespace(name);
@@ -142,13 +144,15 @@ Status Catalog::AlterNamespace(std::string_view name,
   auto changed = std::make_shared<Namespace>(*old);
   KALAM_ASSIGN(changed->options_json, merge(old->options_json));
   hot::Batch batch;
+  batch.meta = std::move(also);
   batch.meta.push_back({NamespaceKey(name), EncodeNamespace(*changed)});
   CatalogSnapshot next = *current;
   next.namespaces_.Set(KeyOf(*changed), changed);
   return CommitAndPublish(std::move(batch), std::move(next));
 }
 
-Result<std::vector<TablePtr>> Catalog::DropNamespace(std::string_view name, bool cascade) {
+Result<std::vector<TablePtr>> Catalog::DropNamespace(std::string_view name, bool cascade,
+                                                     std::vector<hot::MetaOp> also) {
   std::lock_guard lock(write_mu_);
   const SnapshotPtr current = published_.Get();
   if (current->FindNamespace(name) == nullptr) return NamespaceNotFound(name);
@@ -165,6 +169,7 @@ Result<std::vector<TablePtr>> Catalog::DropNamespace(std::string_view name, bool
                     name, tables.size()));
   }
   hot::Batch batch;
+  batch.meta = std::move(also);
   CatalogSnapshot next = *current;
   batch.meta.push_back({NamespaceKey(name), std::nullopt});
   next.namespaces_.Erase({name, {}});
@@ -176,7 +181,7 @@ Result<std::vector<TablePtr>> Catalog::DropNamespace(std::string_view name, bool
   return tables;
 }
 
-Result<TablePtr> Catalog::CreateTable(Table draft) {
+Result<TablePtr> Catalog::CreateTable(Table draft, std::vector<hot::MetaOp> also) {
   std::lock_guard lock(write_mu_);
   const SnapshotPtr current = published_.Get();
   if (current->FindNamespace(draft.ns) == nullptr) {
@@ -211,6 +216,7 @@ Result<TablePtr> Catalog::CreateTable(Table draft) {
   table->codec = std::make_shared<const hot::RowCodec>(table->versions);
 
   hot::Batch batch;
+  batch.meta = std::move(also);
   batch.meta.push_back({std::string(kNextTableIdKey), fmt::format("{}", next_table_id_)});
   batch.meta.push_back({TableKey(table->id), EncodeTable(*table)});
   batch.meta.push_back({SchemaKey(table->id, 1), EncodeSchema(table->id, table->schema())});
@@ -222,7 +228,8 @@ Result<TablePtr> Catalog::CreateTable(Table draft) {
 }
 
 Result<TablePtr> Catalog::AlterTable(std::string_view ns, std::string_view name,
-                                     const std::function<Result<bool>(Table&)>& change) {
+                                     const std::function<Result<bool>(Table&)>& change,
+                                     std::vector<hot::MetaOp> also) {
   std::lock_guard lock(write_mu_);
   const SnapshotPtr current = published_.Get();
   TablePtr old = current->FindTable(ns, name);
@@ -240,6 +247,7 @@ Result<TablePtr> Catalog::AlterTable(std::string_view ns, std::string_view name,
   table->name = old->name;
   table->updated_at_ms = clock_.WallMillis();
   hot::Batch batch;
+  batch.meta = std::move(also);
   batch.guards.push_back({table->id, old->schema().version});
   // Stored versions never change: rows refer to them.
   std::copy(old->versions.begin(), old->versions.end(), table->versions.begin());
@@ -262,12 +270,14 @@ Result<TablePtr> Catalog::AlterTable(std::string_view ns, std::string_view name,
   return table;
 }
 
-Result<TablePtr> Catalog::DropTable(std::string_view ns, std::string_view name) {
+Result<TablePtr> Catalog::DropTable(std::string_view ns, std::string_view name,
+                                    std::vector<hot::MetaOp> also) {
   std::lock_guard lock(write_mu_);
   const SnapshotPtr current = published_.Get();
   TablePtr table = current->FindTable(ns, name);
   if (table == nullptr) return TableNotFound(ns, name);
   hot::Batch batch;
+  batch.meta = std::move(also);
   AddRemoval(*table, batch);
   CatalogSnapshot next = *current;
   next.tables_.Erase(KeyOf(*table));

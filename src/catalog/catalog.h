@@ -89,13 +89,16 @@ class Catalog {
   uint64_t version() const { return published_.version(); }
 
   // `Already exists: Namespace 'x' already exists`.
-  Status CreateNamespace(std::string_view name);
+  // `also` is written in the same batch, here and below; not when nothing changes.
+  Status CreateNamespace(std::string_view name, std::vector<hot::MetaOp> also = {});
   // Replaces the options object by `merge(current)`.
   Status AlterNamespace(std::string_view name,
-                        const std::function<Result<std::string>(const std::string&)>& merge);
+                        const std::function<Result<std::string>(const std::string&)>& merge,
+                        std::vector<hot::MetaOp> also = {});
   // Refuses a non-empty one unless cascade: "Cannot drop namespace 'x': namespace contains 2 table(s). Drop
   // all tables first." `default` and `system` stay. Returns the dropped tables.
-  Result<std::vector<TablePtr>> DropNamespace(std::string_view name, bool cascade);
+  Result<std::vector<TablePtr>> DropNamespace(std::string_view name, bool cascade,
+                                              std::vector<hot::MetaOp> also = {});
 
   // Sets the times. kAlreadyExists.
   Status CreateStorage(Storage storage);
@@ -107,12 +110,13 @@ class Catalog {
 
   // `draft`: everything but ids, times and codec; one version whose columns have no ids yet. Returns the
   // stored table.
-  Result<TablePtr> CreateTable(Table draft);
+  Result<TablePtr> CreateTable(Table draft, std::vector<hot::MetaOp> also = {});
   // Gives `change` a copy of the table to modify (columns without id get one, `versions` may get one more
   // entry, whose number is set here). Stored when `change` returns true, nothing happens on false; edits of
   // `versions` that are stored already are undone. Returns the table afterwards.
   Result<TablePtr> AlterTable(std::string_view ns, std::string_view name,
-                              const std::function<Result<bool>(Table&)>& change);
+                              const std::function<Result<bool>(Table&)>& change,
+                              std::vector<hot::MetaOp> also = {});
   // For tables that are filled before they are shown: an id that is never given again, and `note(id)` written
   // in the batch that takes it.
   Result<TableId> ReserveTableId(const std::function<hot::MetaOp(TableId)>& note);
@@ -121,9 +125,8 @@ class Catalog {
   // Returns the dropped ones. `versions` and column ids are kept, `codec` is set.
   Result<std::vector<TablePtr>> ImportTables(std::vector<Table> tables, std::vector<Namespace> namespaces,
                                              bool replace, std::vector<hot::MetaOp> also);
-
   // Removes the definition and, in the same batch, all hot rows.
-  Result<TablePtr> DropTable(std::string_view ns, std::string_view name);
+  Result<TablePtr> DropTable(std::string_view ns, std::string_view name, std::vector<hot::MetaOp> also = {});
 
  private:
   Catalog(hot::Store& store, const Clock& clock, CatalogSnapshot first, uint32_t next_table_id);

@@ -111,9 +111,8 @@ TEST(Config, UnknownKeysAreWarnedAboutByName) {
 }
 
 TEST(Config, KeysOfOtherVersionsAreAcceptedWithAWarning) {
-  EXPECT_EQ(WarningOf("transaction_timeout_secs = 300"),
-            "server.toml line 1: transaction_timeout_secs has no effect in this version");
-  EXPECT_THAT(WarningOf("[flush]\nflush_batch_size = 1"), HasSubstr("flush.flush_batch_size has no effect"));
+  EXPECT_EQ(WarningOf("[flush]\nflush_batch_size = 1"),
+            "server.toml line 2: flush.flush_batch_size has no effect in this version");
   EXPECT_THAT(WarningOf("[storage.rocksdb.cf_profiles.hot_data]\nwrite_buffer_size = 1"),
               HasSubstr("no effect"));
   EXPECT_THAT(WarningOf("[logging.targets]\nkalamdb = \"debug\""), HasSubstr("no effect"));

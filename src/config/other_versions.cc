@@ -6,8 +6,6 @@ namespace kalam::config {
 namespace {
 
 constexpr std::string_view kKeysWithoutEffect[] = {
-    "transaction_timeout_secs",
-    "max_transaction_buffer_bytes",
     "server.api_version",
     "server.enable_http2",
     "limits.max_message_size",

@@ -111,6 +111,12 @@ struct Settings {
   struct UserManagement {
     int64_t deletion_grace_period_days = 30;
   } user_management;
+  struct Transactions {
+    bool enabled = true;
+    int64_t timeout_secs = 300;
+    int64_t max_buffer_bytes = 104'857'600;
+    std::string conflicts = "last_commit_wins";  // last_commit_wins | first_commit_wins
+  } transactions;
   struct RateLimit {
     int64_t max_queries_per_sec = 100;  // per user; 0 = no limit
     int64_t max_auth_requests_per_ip_per_sec = 20;
@@ -154,6 +160,12 @@ struct Settings {
       int64_t max_age = 3600;
     } cors;
   } security;
+  struct Audit {
+    bool enabled = true;
+    bool dml = false;
+    int64_t retention_days = 90;
+    int64_t max_entries = 200'000;
+  } audit;
   struct Auth {
     std::string root_password;
     std::string jwt_secret = "CHANGE_ME_IN_PRODUCTION";
@@ -161,6 +173,8 @@ struct Settings {
     int64_t jwt_expiry_hours = 24;
     bool cookie_secure = true;
     int64_t bcrypt_cost = 12;
+    int64_t max_failed_logins = 5;
+    int64_t lockout_minutes = 15;
     bool enforce_password_complexity = false;
     bool allow_remote_setup = false;
   } auth;  // [auth], also spelled [authentication]

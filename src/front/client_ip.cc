@@ -79,6 +79,15 @@ std::string CanonicalIp(std::string_view text) {
 
 bool IsLocalhost(std::string_view ip) { return ip == "127.0.0.1" || ip == "::1" || ip == "localhost"; }
 
+std::string LimitKey(std::string_view canonical_ip) {
+  const auto address =
+      canonical_ip.find(':') == std::string_view::npos ? std::nullopt : ParseAddress(canonical_ip);
+  if (!address || IsMapped(*address)) return std::string(canonical_ip);
+  Address network{};
+  std::memcpy(network.data(), address->data(), network.size() / 2);
+  return ToText(network) + "/64";
+}
+
 ClientIpRule::ClientIpRule(std::span<const std::string> ranges) {
   for (const std::string& text : ranges) {
     const size_t slash = text.find('/');

@@ -16,6 +16,10 @@ std::string CanonicalIp(std::string_view text);
 // True for 127.0.0.1, ::1 and localhost only: 127.0.0.2 is not "localhost" to clients of this protocol.
 bool IsLocalhost(std::string_view ip);
 
+// What limits count by: an IPv4 address itself, of an IPv6 address the /64 network, since one host may use
+// all of it.
+std::string LimitKey(std::string_view canonical_ip);
+
 // Immutable, thread-safe. A peer is trusted to name the client when it is loopback or inside a configured
 // range.
 class ClientIpRule {

@@ -12,6 +12,7 @@
 #include "front/replies.h"
 #include "front/response_head.h"
 #include "front/websocket_upgrade.h"
+#include "observe/log.h"
 
 namespace kalam::front {
 namespace {
@@ -31,6 +32,7 @@ constexpr uint64_t kDiscardedBodyMax =
 constexpr int64_t kIdleNanos = 2 * kNanosPerSecond;  // then an idle connection gives its buffers back
 constexpr int64_t kStallNanos =
     30 * kNanosPerSecond;  // a client that neither sends its body nor takes its answer
+constexpr int64_t kUntrustedLogNanos = 60 * kNanosPerSecond;
 constexpr int64_t kLingerNanos = 2 * kNanosPerSecond;
 constexpr int64_t kCheckClientNanos =
     kNanosPerSecond;  // a running request's client is looked after from then on
@@ -86,6 +88,7 @@ void Connection::Start() {
   peer_trusted_ = front_.client_ips.IsTrusted(peer_ip_);
   active_at_nanos_ = state_at_nanos_ = loop_.coarse_nanos();
   const int64_t connections = front_.connections.fetch_add(1) + 1;
+  front_.metrics.Opened();
   int64_t from_ip = 0;
   // Proxies and local programs bring many clients.
   const auto& limits = front_.settings.rate_limit;
@@ -266,10 +269,19 @@ Connection::Step Connection::TakeChunks() {
 
 void Connection::NoteClient() {
   client_ip_.clear();
-  if (!peer_trusted_) return;
   const auto forwarded_for = header("X-Forwarded-For");
   const auto real_ip = header("X-Real-IP");
   if (!forwarded_for && !real_ip) return;
+  if (!peer_trusted_) {
+    // Once in a while: a stranger must not fill the log.
+    int64_t logged_at = front_.untrusted_logged_at_nanos.load(std::memory_order_relaxed);
+    if (received_at_nanos_ < logged_at + kUntrustedLogNanos && logged_at != INT64_MIN) return;
+    if (!front_.untrusted_logged_at_nanos.compare_exchange_strong(logged_at, received_at_nanos_)) return;
+    observe::LogWarn(
+        "forwarding headers from {} are ignored: it is no trusted proxy (security.trusted_proxy_ranges)",
+        peer_ip_);
+    return;
+  }
   client_ip_ = ClientIpRule::ForwardedClient(forwarded_for.value_or(""), real_ip.value_or(""), peer_ip_);
 }
 
@@ -385,6 +397,8 @@ void Connection::AppendResponseHead(const HttpResponse& response, bool keep_aliv
 }
 
 void Connection::AppendResponse(HttpResponse& response) {
+  if (head_done_)
+    front_.metrics.Answered(response.status, front_.clock.MonotonicNanos() - received_at_nanos_);
   if (!head_done_ || !head_.keep_alive || loop_.stopping()) close_after_ = true;
   AppendResponseHead(response, !close_after_);
   if (head_done_ && head_.method == Method::kHead) return;
@@ -465,6 +479,7 @@ void Connection::Close() {
   (void)socket_->close(error);
   socket_.reset();
   front_.connections.fetch_sub(1);
+  front_.metrics.Closed();
   if (counted_by_ip_) front_.connection_counts.Remove(peer_ip_);
   loop_.Remove(*this);
 }

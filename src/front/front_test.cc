@@ -123,6 +123,11 @@ TEST(ClientIpTest, Canonical) {
   EXPECT_EQ(CanonicalIp("1.2.3.4"), "1.2.3.4");
   EXPECT_EQ(CanonicalIp("::FFFF:1.2.3.4"), "1.2.3.4");
   EXPECT_EQ(CanonicalIp("2001:DB8:0:0::1"), "2001:db8::1");
+  EXPECT_EQ(LimitKey("1.2.3.4"), "1.2.3.4");
+  EXPECT_EQ(LimitKey("2001:db8:1:2:3::4"), "2001:db8:1:2::/64");
+  EXPECT_EQ(LimitKey("2001:db8:1:2:ffff::1"), "2001:db8:1:2::/64");
+  EXPECT_EQ(LimitKey("2001:db8:1:3::1"), "2001:db8:1:3::/64");
+  EXPECT_EQ(LimitKey("::1"), "::/64");
   EXPECT_EQ(CanonicalIp("example.org"), "");
   EXPECT_EQ(CanonicalIp("1.2.3"), "");
   EXPECT_EQ(CanonicalIp(""), "");

@@ -25,6 +25,7 @@ FrontShared::FrontShared(const FrontServices& services)
       cors(services.settings.security.cors),
       client_ips(services.settings.security.trusted_proxy_ranges),
       guard(services.settings.rate_limit),
+      metrics(services.metrics),
       settings(services.settings),
       clock(services.clock) {}
 

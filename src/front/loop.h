@@ -18,6 +18,7 @@
 #include "front/client_ip.h"
 #include "front/cors.h"
 #include "front/http.h"
+#include "front/http_metrics.h"
 #include "front/rate_limit.h"
 #include "front/route.h"
 
@@ -40,6 +41,8 @@ struct FrontShared {
   ClientIpRule client_ips;
   IpGuard guard;
   ConnectionCounts connection_counts;
+  HttpMetrics metrics;
+  std::atomic<int64_t> untrusted_logged_at_nanos{INT64_MIN};  // see Connection::NoteClient
   std::atomic<int64_t> connections{0};
   const config::Settings& settings;
   const Clock& clock;

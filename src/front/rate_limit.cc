@@ -38,7 +38,7 @@ IpGuard::IpGuard(const config::Settings::RateLimit& settings)
 std::optional<HttpResponse> IpGuard::Check(std::string_view client_ip, int64_t now_nanos) {
   if (!enabled_ || per_second_ <= 0 || IsLocalhost(client_ip)) return std::nullopt;
   std::lock_guard lock(mu_);
-  Client& client = clients_.Use(client_ip, now_nanos);
+  Client& client = clients_.Use(LimitKey(client_ip), now_nanos);
   if (client.banned_until_nanos > now_nanos) return BannedReply();
   if (client.bucket.Take(per_second_, now_nanos)) return std::nullopt;
   ++client.violations;
@@ -51,12 +51,12 @@ std::optional<HttpResponse> IpGuard::Check(std::string_view client_ip, int64_t n
 
 int64_t ConnectionCounts::Add(const std::string& ip) {
   std::lock_guard lock(mu_);
-  return ++counts_[ip];
+  return ++counts_[LimitKey(ip)];
 }
 
 void ConnectionCounts::Remove(const std::string& ip) {
   std::lock_guard lock(mu_);
-  const auto found = counts_.find(ip);
+  const auto found = counts_.find(LimitKey(ip));
   if (found != counts_.end() && --found->second == 0) counts_.erase(found);
 }
 

@@ -86,7 +86,8 @@ class TokenBuckets {
   RecentEntries<TokenBucket> buckets_;  // guarded by mu_
 };
 
-// What stands before every route: bans and requests per second by client address. Thread-safe.
+// What stands before every route: bans and requests per second by client address (IPv6: by /64 network).
+// Thread-safe.
 class IpGuard {
  public:
   explicit IpGuard(const config::Settings::RateLimit& settings);
@@ -108,7 +109,7 @@ class IpGuard {
   RecentEntries<Client> clients_;  // guarded by mu_
 };
 
-// Open connections by peer address. Thread-safe.
+// Open connections by peer address (IPv6: by /64 network). Thread-safe.
 class ConnectionCounts {
  public:
   int64_t Add(const std::string& ip);

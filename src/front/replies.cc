@@ -4,6 +4,9 @@
 #include "wire/json_text.h"
 #include "wire/sql_response.h"
 
+#include <variant>
+#include <vector>
+
 namespace kalam::front {
 namespace {
 
@@ -35,6 +38,27 @@ void AppendMember(std::string_view name, int64_t number, std::string& out) {
   out.push_back(',');
   wire::AppendJsonKey(name, out);
   wire::AppendInteger(number, out);
+}
+
+// "feature: transactions; planned_phase: Phase 11"
+std::string DetailsText(const Error& error) {
+  std::string text;
+  for (const Detail& detail : error.details) {
+    if (!text.empty()) text += "; ";
+    text += detail.key + ": ";
+    if (const auto* number = std::get_if<int64_t>(&detail.value)) {
+      wire::AppendInteger(*number, text);
+    } else if (const auto* one = std::get_if<std::string>(&detail.value)) {
+      text += *one;
+    } else {
+      std::string_view separator;
+      for (const std::string& element : std::get<std::vector<std::string>>(detail.value)) {
+        text.append(separator).append(element);
+        separator = ", ";
+      }
+    }
+  }
+  return text;
 }
 
 HttpResponse FinishSqlError(int status, const wire::SqlResponse::ErrorInfo& info,
@@ -137,13 +161,18 @@ HttpResponse SqlErrorReply(const SqlFailure& failure, const SqlReplyContext& con
   info.statement_index = failure.statement_index;
   info.wall_micros = context.wall_micros;
   std::string message;
+  std::string details;
   if (!context.is_admin && !row.public_text.empty()) {
     info.message = row.public_text;
   } else {
     if (failure.while_running) message = "Statement " + std::to_string(failure.statement_index) + " failed: ";
     message += failure.error.message;
     info.message = message;
-    if (!failure.error.details.empty()) {
+    if (!failure.error.details.empty() && row.status >= 500) {
+      // Clients decode the body of a 5xx strictly, and there `details` is a text.
+      details = DetailsText(failure.error);
+      info.details_text = details;
+    } else if (!failure.error.details.empty()) {
       info.details = &failure.error;
     } else if (context.is_admin && failure.while_running) {
       info.details_text = failure.statement;

@@ -26,6 +26,7 @@ constexpr auto kRoutes = std::to_array<Route>({
     {"/health", kGet, kAllowGet, kNoBody, nullptr, &HandleHealth},
     {"/v1/api/healthcheck", kGet, kAllowGet, kNoBody, nullptr, &HandleHealth},
     {"/v1/api/cluster/health", kGet, kAllowGet, kNoBody, nullptr, &HandleClusterHealth},
+    {"/metrics", kGet, kAllowGet, kNoBody, nullptr, &HandleMetrics},
     {"/v1/api/auth/login", kPost, kAllowPost, kAuthBody, nullptr, &HandleLogin},
     {"/v1/api/auth/refresh", kPost, kAllowPost, kAuthBody, nullptr, &HandleRefresh},
     {"/v1/api/auth/logout", kPost, kAllowPost, kAuthBody, nullptr, &HandleLogout},

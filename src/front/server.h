@@ -14,11 +14,15 @@
 #include "base/random.h"
 
 namespace kalam::auth {
+class AuditLog;
 class HashingThread;
 class Login;
 class Tokens;
 class Users;
 }  // namespace kalam::auth
+namespace kalam::observe {
+class Metrics;
+}
 namespace kalam::config {
 struct Settings;
 }
@@ -41,9 +45,11 @@ struct FrontServices {
   auth::Users& users;
   auth::Tokens& tokens;
   auth::Login& login;
+  auth::AuditLog& audit;
   auth::HashingThread& hashing;
   sql::Executor& executor;
   topics::Topics& topics;
+  observe::Metrics& metrics;
   std::string version;
   std::string build_date;
   LiveBackend* live = nullptr;  // behind GET /v1/ws; without it nothing can be subscribed to

@@ -15,11 +15,13 @@
 #include <mutex>
 #include <thread>
 
+#include "auth/audit_log.h"
 #include "auth/login.h"
 #include "auth/passwords.h"
 #include "auth/test_store.h"
 #include "auth/tokens.h"
 #include "auth/users.h"
+#include "observe/metrics.h"
 #include "sql/executor.h"
 #include "sql/services.h"
 #include "topics/topics.h"
@@ -205,6 +207,9 @@ class ServerTest : public auth::StoreTest {
     tokens_ =
         std::make_unique<auth::Tokens>(auth::TokenOptions{std::string(32, 's'), 24}, *users_, system_clock_);
     login_ = std::make_unique<auth::Login>(*users_, system_clock_);
+    auto audit = auth::AuditLog::Open(*store_, system_clock_, random_, {});
+    ASSERT_TRUE(audit);
+    audit_ = std::move(*audit);
     auth::User alice;
     alice.user_id = "alice";
     alice.role = Role::kUser;
@@ -213,9 +218,9 @@ class ServerTest : public auth::StoreTest {
   }
 
   void StartServer() {
-    server_ =
-        std::make_unique<HttpServer>(FrontServices{settings_, system_clock_, random_, *users_, *tokens_,
-                                                   *login_, hashing_, executor_, topics_, "1.2.3", "today"});
+    server_ = std::make_unique<HttpServer>(FrontServices{settings_, system_clock_, random_, *users_, *tokens_,
+                                                         *login_, *audit_, hashing_, executor_, topics_,
+                                                         metrics_, "1.2.3", "today"});
     const Status started = server_->Start();
     ASSERT_TRUE(started) << started.error().message;
   }
@@ -225,6 +230,7 @@ class ServerTest : public auth::StoreTest {
     server_.reset();
     executor_.Stop();
     hashing_.Stop();
+    audit_.reset();
     login_.reset();
     tokens_.reset();
     users_.reset();
@@ -246,9 +252,11 @@ class ServerTest : public auth::StoreTest {
   std::unique_ptr<auth::Users> users_;
   std::unique_ptr<auth::Tokens> tokens_;
   std::unique_ptr<auth::Login> login_;
+  std::unique_ptr<auth::AuditLog> audit_;
   auth::HashingThread hashing_;
   // Never looked at by the executor above.
   alignas(sql::Services) std::byte no_services_[sizeof(sql::Services)];
+  observe::Metrics metrics_;
   sql::Executor executor_{reinterpret_cast<sql::Services&>(no_services_)};
   // Nor by the routes that are asked here.
   alignas(topics::Topics) std::byte no_topics_[sizeof(topics::Topics)];
@@ -557,8 +565,8 @@ TEST_F(ServerTest, StopLetsRunningRequestsAnswer) {
 TEST_F(ServerTest, PortInUseNamesHostAndPort) {
   StartServer();
   settings_.server.port = server_->port();
-  HttpServer second(FrontServices{settings_, system_clock_, random_, *users_, *tokens_, *login_, hashing_,
-                                  executor_, topics_, "1.2.3", "today"});
+  HttpServer second(FrontServices{settings_, system_clock_, random_, *users_, *tokens_, *login_, *audit_,
+                                  hashing_, executor_, topics_, metrics_, "1.2.3", "today"});
   const Status started = second.Start();
   ASSERT_FALSE(started);
   EXPECT_EQ(started.error().code, ErrorCode::kIo);

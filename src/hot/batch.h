@@ -59,7 +59,10 @@ struct RowOp {
 // `meta`). Keys that start with "hot/" belong to the store.
 struct MetaOp {
   std::string key;
-  std::optional<std::string> value;  // nullopt = delete
+  std::optional<std::string> value = std::nullopt;  // nullopt = delete
+  // When set: gives `value` once the batch is accepted, from the number of its row operations that wrote
+  // something. Pure, fast.
+  std::function<std::optional<std::string>(int64_t applied)> of_applied = nullptr;
 };
 
 // Entries of append-only logs: an ordered key space of its own (column family `messages`) for what is written

@@ -116,6 +116,9 @@ CommitResult CommitGroup::Add(Batch& batch) {
   writes_ = writes_ || !undo_.empty() || !batch.meta.empty() || !batch.messages.empty() ||
             !batch.dropped_tables.empty() || !batch.dropped_hot_rows.empty() || !batch.expired_rows.empty();
   undo_.clear();
+  for (MetaOp& op : batch.meta) {
+    if (op.of_applied) op.value = op.of_applied(result.applied);
+  }
   std::move(batch.meta.begin(), batch.meta.end(), std::back_inserter(meta_));
   std::move(batch.messages.begin(), batch.messages.end(), std::back_inserter(messages_));
   versions_.Apply(batch.new_versions);

@@ -14,6 +14,7 @@
 #include "jobs/backup/restore.h"
 #include "jobs/list.h"
 #include "jobs/table_job.h"
+#include "observe/log.h"
 
 namespace kalam::server {
 namespace {
@@ -81,6 +82,15 @@ topics::TopicOptions TopicOptionsOf(const config::Settings& settings) {
   options.groups_max = settings.topics.max_groups_per_topic;
   options.retention.seconds = settings.topics.default_retention_seconds;
   options.retention.bytes_max = settings.topics.default_retention_max_bytes;
+  return options;
+}
+
+auth::AuditOptions AuditOptionsOf(const config::Settings& settings) {
+  constexpr int64_t kDayMillis = 86'400'000;
+  auth::AuditOptions options;
+  options.enabled = settings.audit.enabled;
+  options.retention_millis = settings.audit.retention_days * kDayMillis;
+  options.entries_max = settings.audit.max_entries;
   return options;
 }
 
@@ -158,8 +168,13 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
   KALAM_ASSIGN(std::string secret, TokenSecret(settings, *i.store_, i.random_));
   i.tokens_ = std::make_unique<auth::Tokens>(
       auth::TokenOptions{std::move(secret), settings.auth.jwt_expiry_hours}, *i.users_, i.clock_);
+  KALAM_ASSIGN(i.audit_, auth::AuditLog::Open(*i.store_, i.clock_, i.random_, AuditOptionsOf(settings)));
   i.hashing_ = std::make_unique<auth::HashingThread>();
-  i.login_ = std::make_unique<auth::Login>(*i.users_, i.clock_, static_cast<int>(settings.auth.bcrypt_cost));
+  i.login_ = std::make_unique<auth::Login>(
+      *i.users_, i.clock_,
+      auth::LoginOptions{static_cast<int>(settings.auth.bcrypt_cost), settings.auth.max_failed_logins,
+                         settings.auth.lockout_minutes},
+      i.audit_.get());
   KALAM_ASSIGN(i.engine_, engine::Engine::Open(EngineOptionsOf(settings), i.clock_, i.random_));
   i.snowflake_ = std::make_unique<tables::SnowflakeIds>(i.clock_, kSnowflakeWorker, i.store_->last_seq());
   KALAM_ASSIGN(i.topics_,
@@ -173,7 +188,7 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
                                               i.executors_));
   i.services_ = std::make_unique<sql::Services>(
       sql::Services{i.settings_, i.clock_, i.random_, *i.store_, *i.catalog_, *i.users_, *i.storages_,
-                    *i.engine_, *i.snowflake_, *i.jobs_, *i.topics_});
+                    *i.engine_, *i.snowflake_, *i.jobs_, *i.topics_, i.transactions_, *i.audit_, i.metrics_});
   i.hub_ = std::make_unique<live::Hub>(*i.store_, *i.catalog_, *i.users_, *i.engine_, i.clock_,
                                        HubOptionsOf(i.settings_));
   i.hub_feed_.Attach(*i.hub_);
@@ -187,7 +202,28 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
   };
   // Last: jobs use everything above.
   i.jobs_->Start(jobs::MakePlanners(*i.job_services_, *i.jobs_));
+  i.AddMetrics();
   return instance;
+}
+
+// What is asked for when somebody looks; counters belong to those who count.
+void Instance::AddMetrics() {
+  metrics_.AddGaugeReader("kalam_uptime_seconds", "Seconds since the database was opened.",
+                          [this, start = clock_.MonotonicNanos()] {
+                            return static_cast<double>((clock_.MonotonicNanos() - start) / 1'000'000) / 1e3;
+                          });
+  metrics_.AddGaugeReader("kalam_namespaces", "Namespaces.",
+                          [this] { return static_cast<double>(catalog_->Snapshot()->Namespaces().size()); });
+  metrics_.AddGaugeReader("kalam_tables", "Tables of all namespaces.",
+                          [this] { return static_cast<double>(catalog_->Snapshot()->Tables().size()); });
+  metrics_.AddGaugeReader("kalam_users", "Accounts, dropped ones too.",
+                          [this] { return static_cast<double>(users_->List().size()); });
+  metrics_.AddGaugeReader("kalam_transactions_open", "Explicit transactions between BEGIN and COMMIT.",
+                          [this] { return static_cast<double>(transactions_.size()); });
+  metrics_.AddGaugeReader("kalam_commit_sync_seconds", "Median of recent disk syncs of commits.",
+                          [this] { return static_cast<double>(store_->sync_micros()) / 1e6; });
+  metrics_.AddGaugeReader("kalam_log_lines_lost", "Log lines that could not be written.",
+                          [] { return static_cast<double>(observe::LostLogLines()); });
 }
 
 Instance::~Instance() { Stop(); }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <vector>
 
+#include "auth/audit_log.h"
 #include "auth/login.h"
 #include "auth/passwords.h"
 #include "auth/tokens.h"
@@ -21,9 +22,11 @@
 #include "jobs/services.h"
 #include "live/hub.h"
 #include "live/hub_feed.h"
+#include "observe/metrics.h"
 #include "sql/executor.h"
 #include "sql/services.h"
 #include "tables/snowflake.h"
+#include "tables/transaction_list.h"
 #include "topics/topics.h"
 
 namespace rocksdb {
@@ -54,14 +57,17 @@ class Instance {
   auth::Users& users() { return *users_; }
   auth::Tokens& tokens() { return *tokens_; }
   auth::Login& login() { return *login_; }
+  auth::AuditLog& audit() { return *audit_; }
   auth::HashingThread& hashing() { return *hashing_; }
   live::Hub& hub() { return *hub_; }
   jobs::Scheduler& jobs() { return *jobs_; }
   topics::Topics& topics() { return *topics_; }
   sql::Executor& executor() { return *executor_; }
+  observe::Metrics& metrics() { return metrics_; }
 
  private:
   explicit Instance(const config::Settings& settings);
+  void AddMetrics();
 
   const config::Settings settings_;
   SystemClock clock_;
@@ -72,6 +78,7 @@ class Instance {
   std::unique_ptr<cold::StorageResolver> storages_;
   std::unique_ptr<auth::Users> users_;
   std::unique_ptr<auth::Tokens> tokens_;
+  std::unique_ptr<auth::AuditLog> audit_;
   std::unique_ptr<auth::HashingThread> hashing_;
   std::unique_ptr<auth::Login> login_;
   std::unique_ptr<engine::Engine> engine_;
@@ -81,6 +88,8 @@ class Instance {
   std::unique_ptr<jobs::JobServices> job_services_;
   std::vector<std::unique_ptr<jobs::Executor>> executors_;
   std::unique_ptr<jobs::Scheduler> jobs_;
+  observe::Metrics metrics_;
+  tables::TransactionList transactions_;
   std::unique_ptr<sql::Services> services_;
   std::unique_ptr<sql::Executor> executor_;
   bool stopped_ = false;

@@ -160,8 +160,8 @@ int Serve(config::Settings settings, rocksdb::Env* env) {
   Instance& db = **instance;
   HubBackend live(db.hub());
   front::HttpServer http(front::FrontServices{db.settings(), db.clock(), db.random(), db.users(), db.tokens(),
-                                              db.login(), db.hashing(), db.executor(), db.topics(), kVersion,
-                                              BuildDate(), &live});
+                                              db.login(), db.audit(), db.hashing(), db.executor(),
+                                              db.topics(), db.metrics(), kVersion, BuildDate(), &live});
   if (const Status started = http.Start(); !started) return Complain(started.error());
   const std::string host = settings.server.host == "0.0.0.0" ? "127.0.0.1" : settings.server.host;
   observe::LogInfo("ready on {}:{}, durability {}", settings.server.host, http.port(),

@@ -14,6 +14,7 @@
 #include "sql/plan.h"
 #include "sql/services.h"
 #include "tables/predicate.h"
+#include "tables/read_view.h"
 #include "tables/row_builder.h"
 
 namespace kalam::sql {
@@ -26,6 +27,7 @@ struct BindContext {
   int64_t now_micros;
   Arena& arena;
   Services& services;
+  tables::ReadView view;  // what rows are read from
 };
 
 // The operand's value as written, before any cast. nullopt when only the engine knows what it means (escape

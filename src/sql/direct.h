@@ -12,6 +12,7 @@
 #include "sql/plan.h"
 #include "sql/services.h"
 #include "tables/key_range.h"
+#include "tables/transaction.h"
 #include "wire/sql_response.h"
 
 namespace kalam::sql {
@@ -63,6 +64,10 @@ DirectCost CostOfWrite(const Plan& plan);
 // not by key.
 Result<std::optional<PreparedWrite>> PrepareWrite(const Plan& plan, const BindContext& context,
                                                   int64_t deadline_nanos);
+
+// The batch of one statement goes into the transaction instead of the store.
+Result<Outcome> StageWrite(tables::Transaction& transaction, const catalog::TablePtr& table, OutcomeKind kind,
+                           hot::Batch batch);
 
 // The statement's outcome from the commit's. A kConflict without failed_key means that the table changed:
 // plan again.

@@ -60,9 +60,9 @@ Result<int64_t> BoundSelect::Run(wire::SqlResponse& response, int64_t deadline_n
 Result<int64_t> BoundSelect::RunPoint(std::string_view key, wire::SqlResponse& response) {
   if (offset_ > 0) return 0;
   hot::PinnedBytes bytes;
-  KALAM_ASSIGN(const bool found, context_.services.store.Get(hot::Space::kRows, key, bytes));
-  if (!found) return 0;
-  KALAM_ASSIGN(const hot::RowView row, table_.codec->Open(bytes.bytes()));
+  KALAM_ASSIGN(const auto stored, context_.view.Get(key, bytes));
+  if (!stored) return 0;
+  KALAM_ASSIGN(const hot::RowView row, table_.codec->Open(*stored));
   if (row.deleted() || !tables::Matches(conditions_, row)) return 0;
   std::array<Value, 16> small;
   std::vector<Value> large;
@@ -80,14 +80,14 @@ Result<int64_t> BoundSelect::RunScan(wire::SqlResponse& response, int64_t deadli
   int64_t matched = 0;
   int64_t rows = 0;
   if (!range_->empty()) {
-    auto cursor = context_.services.store.Scan(
-        hot::Space::kRows, range_->begin(), range_->end(),
-        select_.descending ? hot::Direction::kBackward : hot::Direction::kForward);
-    for (; cursor->Valid(); cursor->Next()) {
+    auto cursor =
+        context_.view.Scan(range_->begin(), range_->end(),
+                           select_.descending ? hot::Direction::kBackward : hot::Direction::kForward);
+    for (; cursor.Valid(); cursor.Next()) {
       if (++seen % kDeadlineCheckRows == 0 && context_.services.clock.MonotonicNanos() > deadline_nanos) {
         return Fail(ErrorCode::kDeadline, "Handler execution exceeded its timeout");
       }
-      KALAM_ASSIGN(const hot::RowView row, table_.codec->Open(cursor->value()));
+      KALAM_ASSIGN(const hot::RowView row, table_.codec->Open(cursor.value()));
       if (row.deleted() || !tables::Matches(conditions_, row)) continue;
       ++matched;
       if (select_.count_star) continue;
@@ -101,7 +101,7 @@ Result<int64_t> BoundSelect::RunScan(wire::SqlResponse& response, int64_t deadli
       KALAM_TRY(response.Row(cells));
       if (++rows == limit_) break;
     }
-    KALAM_TRY(cursor->status());
+    KALAM_TRY(cursor.status());
   }
   if (!select_.count_star) return rows;
   if (offset_ > 0 || limit_ == 0) return 0;

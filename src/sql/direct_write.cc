@@ -100,15 +100,15 @@ Result<bool> AddChanges(const catalog::Table& table, hot::RowOpKind kind,
     add(*range.point());
     return true;
   }
-  auto cursor = context.services.store.Scan(hot::Space::kRows, range.begin(), range.end());
-  for (int64_t seen = 1; cursor->Valid(); cursor->Next(), ++seen) {
+  auto cursor = context.view.Scan(range.begin(), range.end());
+  for (int64_t seen = 1; cursor.Valid(); cursor.Next(), ++seen) {
     if (seen % kDeadlineCheckRows == 0 && context.services.clock.MonotonicNanos() > deadline_nanos) {
       return Fail(ErrorCode::kDeadline, "Handler execution exceeded its timeout");
     }
-    KALAM_ASSIGN(const hot::RowView row, table.codec->Open(cursor->value()));
-    if (!row.deleted() && tables::Matches(conditions, row)) add(cursor->key());
+    KALAM_ASSIGN(const hot::RowView row, table.codec->Open(cursor.value()));
+    if (!row.deleted() && tables::Matches(conditions, row)) add(cursor.key());
   }
-  KALAM_TRY(cursor->status());
+  KALAM_TRY(cursor.status());
   return true;
 }
 
@@ -188,6 +188,12 @@ Result<std::optional<PreparedWrite>> PrepareWrite(const Plan& plan, const BindCo
   if (std::holds_alternative<DirectUpdate>(plan.direct)) return PrepareUpdate(plan, context, deadline_nanos);
   if (std::holds_alternative<DirectDelete>(plan.direct)) return PrepareDelete(plan, context, deadline_nanos);
   return Prepared();
+}
+
+Result<Outcome> StageWrite(tables::Transaction& transaction, const catalog::TablePtr& table, OutcomeKind kind,
+                           hot::Batch batch) {
+  KALAM_ASSIGN(const int64_t rows, transaction.Stage(table, std::move(batch)));
+  return Outcome{kind, rows, {}};
 }
 
 Result<Outcome> FinishWrite(const catalog::Table& table, OutcomeKind kind, hot::CommitResult result) {

@@ -9,6 +9,7 @@
 
 #include "hot/key_codec.h"
 #include "hot/row_codec.h"
+#include "sql/audit.h"
 #include "sql/direct.h"
 #include "tables/row_builder.h"
 #include "tables/row_source.h"
@@ -31,17 +32,17 @@ engine::StatementContext ContextOf(const Request& request, Services& services) {
 
 // Every table of the statement as this principal sees it, all at one snapshot.
 std::vector<std::shared_ptr<const engine::Source>> MakeSources(const Request& request, Services& services) {
-  const auto snapshot = std::make_shared<const hot::Snapshot>(services.store.TakeSnapshot());
+  tables::ReadView view = request.view(services);
+  if (!view.snapshot) view.snapshot = std::make_shared<const hot::Snapshot>(services.store.TakeSnapshot());
   std::vector<std::shared_ptr<const engine::Source>> sources;
   for (const auto& [table, system_table] : request.plan->tables) {
     if (system_table != nullptr) {
-      sources.push_back(system::MakeSystemSource(
-          *system_table, {services.catalog, services.users, services.settings, services.live, services.jobs,
-                          services.topics, request.principal}));
+      sources.push_back(
+          system::MakeSystemSource(*system_table, SystemContextOf(services, request.principal)));
       continue;
     }
-    sources.push_back(std::make_shared<tables::RowSource>(services.store, table, request.principal->user_id,
-                                                          snapshot, request.plan->parsed->mentions_deleted(),
+    sources.push_back(std::make_shared<tables::RowSource>(view, table, request.principal->user_id,
+                                                          request.plan->parsed->mentions_deleted(),
                                                           services.clock.WallMillis()));
   }
   return sources;
@@ -244,6 +245,8 @@ Result<Outcome> RunEngineWrite(Request& request, Services& services) {
   for (int attempt = 0;; ++attempt) {
     KALAM_ASSIGN(hot::Batch batch, ComputeWrite(request, services));
     if (batch.rows.empty()) return Outcome{kind, 0, {}};
+    AuditRows(request.payload, *request.principal, *plan.target, kind, services, batch.meta);
+    if (request.transaction) return StageWrite(*request.transaction, plan.target, kind, std::move(batch));
     hot::CommitResult result = services.store.Commit(std::move(batch));
     const bool row_conflict =
         !result.status && result.status.error().code == ErrorCode::kConflict && result.failed_op;

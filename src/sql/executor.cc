@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <utility>
 #include <vector>
 
 #include "auth/allow.h"
 #include "base/gate.h"
 #include "observe/redact.h"
+#include "sql/audit.h"
 #include "sql/bind.h"
 #include "sql/default_namespace.h"
 #include "sql/direct.h"
@@ -17,6 +20,7 @@
 #include "sql/planner.h"
 #include "sql/request.h"
 #include "sql/services.h"
+#include "sql/transaction_rules.h"
 #include "sql/worker_pool.h"
 
 namespace kalam::sql {
@@ -49,6 +53,7 @@ struct Job {
         now_micros(now) {}
 
   void Fail(Error error, size_t index, bool running) {
+    transaction.reset();  // rolled back before the answer is on its way
     ExecutionError failure;
     failure.error = std::move(error);
     failure.statement_index = static_cast<int64_t>(index) + 1;
@@ -66,7 +71,8 @@ struct Job {
   wire::SqlResponse response;
   Arena arena;
   int64_t now_micros;
-  size_t next = 0;  // statement to run
+  size_t next = 0;                                   // statement to run
+  std::unique_ptr<tables::Transaction> transaction;  // between BEGIN and COMMIT or ROLLBACK
 };
 
 struct Executor::Impl {
@@ -74,7 +80,15 @@ struct Executor::Impl {
       : services(s),
         planner(s, static_cast<size_t>(s.settings.execution.sql_plan_cache_max_entries)),
         pool(static_cast<size_t>(s.settings.performance.worker_max_blocking_threads),
-             static_cast<size_t>(s.settings.performance.worker_queue_max)) {}
+             static_cast<size_t>(s.settings.performance.worker_queue_max)),
+        failures(
+            s.metrics.AddCounter("kalam_sql_failures_total", "Statements that were refused or failed.")) {
+    for (size_t kind = 0; kind < statements.size(); ++kind) {
+      statements[kind] =
+          &s.metrics.AddCounter("kalam_sql_statements_total", "Statements that succeeded, by kind.",
+                                {{"kind", std::string(StatementName(static_cast<StatementKind>(kind)))}});
+    }
+  }
 
   // Splits, classifies, plans and authorises everything. On failure `index` is the statement's.
   Status Prepare(Job& job, size_t& index);
@@ -91,11 +105,38 @@ struct Executor::Impl {
   Result<Outcome> RunOne(Job& job, PreparedStatement& prepared);
   void Begin(Job& job, const PreparedStatement& prepared);
 
+  void Finish(Job& job, size_t index, const Outcome& outcome) {
+    statements[static_cast<size_t>(job.prepared[index].statement.kind)]->Add();
+    job.response.EndStatement(outcome);
+  }
+  void Fail(Job& job, Error error, size_t index, bool running) {
+    failures.Add();
+    job.Fail(Complete(job, std::move(error), index), index, running);
+  }
+  // What clients are promised about an error and only the executor knows.
+  Error Complete(const Job& job, Error error, size_t index) const;
+
   Services& services;
   Planner planner;
   WorkerPool pool;
   Gate gate;
+  observe::Counter& failures;
+  std::array<observe::Counter*, static_cast<size_t>(StatementKind::kCount)> statements{};
 };
+
+Error Executor::Impl::Complete(const Job& job, Error error, size_t index) const {
+  if (index >= job.prepared.size()) return error;
+  const StatementKind kind = job.prepared[index].statement.kind;
+  const bool not_found = error.code >= ErrorCode::kNotFoundTable && error.code <= ErrorCode::kNotFoundUser;
+  if (not_found && std::ranges::find(error.details, "operation", &Detail::key) == error.details.end())
+    return std::move(error).With("operation", std::string(StatementName(kind)));
+  if (error.code != ErrorCode::kDeadline) return error;
+  const int64_t seconds = services.settings.execution.handler_timeout_seconds;
+  return Error(ErrorCode::kDeadline, fmt::format("Handler execution exceeded {}s timeout", seconds))
+      .With("timeout_seconds", seconds)
+      .With("elapsed_ms", (services.clock.WallMicros() - job.payload.received_at_micros) / 1000)
+      .With("statement_type", std::string(StatementTypeName(kind)));
+}
 
 Result<std::shared_ptr<const Principal>> Executor::Impl::Impersonate(const Job& job,
                                                                      const std::string& target) const {
@@ -104,6 +145,7 @@ Result<std::shared_ptr<const Principal>> Executor::Impl::Impersonate(const Job& 
   const auth::UserPtr user = services.users.Find(target);
   const Role target_role = user ? user->role : Role::kUser;
   if (target != actor.user_id && !auth::MayImpersonate(actor.role, target_role)) {
+    SubmitDeniedImpersonation(job.payload, target, services);
     return kalam::Fail(ErrorCode::kPermissionDenied,
                        fmt::format("Unauthorized: EXECUTE AS USER is not authorized: actor '{}' with role {} "
                                    "cannot target '{}' with role {}",
@@ -188,7 +230,8 @@ bool Executor::Impl::TryShort(std::unique_ptr<Job>& job) {
     return false;
   }
   const BindContext context{
-      prepared.literals, job->payload.parameters, *prepared.principal, job->now_micros, job->arena, services};
+      prepared.literals, job->payload.parameters,          *prepared.principal, job->now_micros, job->arena,
+      services,          tables::ReadView{&services.store}};
   if (prepared.plan->kind == engine::StatementKind::kSelect) return TryShortRead(job, context);
   return TryShortWrite(job, context);
 }
@@ -197,15 +240,16 @@ bool Executor::Impl::TryShortRead(std::unique_ptr<Job>& job, const BindContext& 
   PreparedStatement& prepared = job->prepared[0];
   BoundSelect bound(*prepared.plan, context, RowCap(*prepared.plan, services.settings));
   if (bound.cost() != DirectCost::kShort) return false;
+  SubmitImpersonation(job->payload, prepared.statement, services);
   Begin(*job, prepared);
   bool capped = false;
   const auto rows = bound.Run(job->response, job->payload.deadline_nanos, capped);
   if (!rows) {
-    job->Fail(rows.error(), 0, true);
+    Fail(*job, rows.error(), 0, true);
     return true;
   }
   if (capped) job->response.SetTruncated();
-  job->response.EndStatement({OutcomeKind::kRows, *rows, {}});
+  Finish(*job, 0, {OutcomeKind::kRows, *rows, {}});
   job->done(std::move(job->response));
   return true;
 }
@@ -215,27 +259,30 @@ bool Executor::Impl::TryShortWrite(std::unique_ptr<Job>& job, const BindContext&
   if (CostOfWrite(*prepared.plan) != DirectCost::kShort) return false;
   auto write = PrepareWrite(*prepared.plan, context, job->payload.deadline_nanos);
   if (!write) {
-    job->Fail(std::move(write).error(), 0, true);
+    Fail(*job, std::move(write).error(), 0, true);
     return true;
   }
   if (!*write) return false;
   if ((*write)->batch.rows.empty()) {
+    SubmitImpersonation(job->payload, prepared.statement, services);
     Begin(*job, prepared);
-    job->response.EndStatement({(*write)->kind, 0, {}});
+    Finish(*job, 0, {(*write)->kind, 0, {}});
     job->done(std::move(job->response));
     return true;
   }
   const OutcomeKind kind = (*write)->kind;
   const catalog::TablePtr table = (*write)->table;
+  AuditImpersonation(job->payload, prepared.statement, services, (*write)->batch.meta);
+  AuditRows(job->payload, *prepared.principal, *table, kind, services, (*write)->batch.meta);
   services.store.Submit(std::move((*write)->batch), [this, job = std::move(job), kind,
                                                      table](hot::CommitResult result) mutable {
     const bool schema_changed =
         !result.status && result.status.error().code == ErrorCode::kConflict && !result.failed_op;
     if (schema_changed) return Post(std::move(job));  // nothing was written: plan and run it again
     auto outcome = FinishWrite(*table, kind, std::move(result));
-    if (!outcome) return job->Fail(std::move(outcome).error(), 0, true);
+    if (!outcome) return Fail(*job, std::move(outcome).error(), 0, true);
     Begin(*job, job->prepared[0]);
-    job->response.EndStatement(*outcome);
+    Finish(*job, 0, *outcome);
     job->done(std::move(job->response));
   });
   return true;
@@ -245,11 +292,11 @@ void Executor::Impl::Post(std::unique_ptr<Job> job) {
   // The pool drops the task when it refuses it, so the job is held where both can reach it.
   auto shared = std::make_shared<std::unique_ptr<Job>>(std::move(job));
   if (pool.Post([this, shared] { RunAll(std::move(*shared)); })) return;
-  (*shared)->Fail(
-      Error(ErrorCode::kUnavailable, fmt::format("The server is busy: {} statements wait already "
-                                                 "(performance.worker_queue_max). Try again later",
-                                                 services.settings.performance.worker_queue_max)),
-      0, false);
+  Fail(*(*shared),
+       Error(ErrorCode::kUnavailable, fmt::format("The server is busy: {} statements wait already "
+                                                  "(performance.worker_queue_max). Try again later",
+                                                  services.settings.performance.worker_queue_max)),
+       0, false);
 }
 
 Result<Outcome> Executor::Impl::RunOne(Job& job, PreparedStatement& prepared) {
@@ -257,6 +304,7 @@ Result<Outcome> Executor::Impl::RunOne(Job& job, PreparedStatement& prepared) {
     return kalam::Fail(ErrorCode::kDeadline, "Handler execution exceeded its timeout");
   }
   if (prepared.planned_namespace != job.name_space) prepared.plan = nullptr;
+  SubmitImpersonation(job.payload, prepared.statement, services);
   Arena arena;
   Request request{job.payload,
                   prepared.statement,
@@ -268,7 +316,9 @@ Result<Outcome> Executor::Impl::RunOne(Job& job, PreparedStatement& prepared) {
                   planner,
                   prepared.text,
                   prepared.plan,
-                  std::move(prepared.literals)};
+                  std::move(prepared.literals),
+                  job.transaction};
+  if (job.transaction) KALAM_TRY(ContinueTransaction(prepared.statement, *job.transaction));
   return HandlerOf(prepared.statement.kind).run(prepared.statement, request, services);
 }
 
@@ -278,18 +328,16 @@ void Executor::Impl::RunAll(std::unique_ptr<Job> job) {
     Begin(*job, prepared);
     auto outcome = RunOne(*job, prepared);
     if (!outcome) {
-      Error error = std::move(outcome).error();
-      if (error.code == ErrorCode::kDeadline) {
-        const int64_t seconds = services.settings.execution.handler_timeout_seconds;
-        error =
-            Error(ErrorCode::kDeadline, fmt::format("Handler execution exceeded {}s timeout", seconds))
-                .With("timeout_seconds", seconds)
-                .With("elapsed_ms", (services.clock.WallMicros() - job->payload.received_at_micros) / 1000)
-                .With("statement_type", std::string(StatementTypeName(prepared.statement.kind)));
-      }
-      return job->Fail(std::move(error), job->next, true);
+      return Fail(*job, std::move(outcome).error(), job->next, true);
     }
-    job->response.EndStatement(*outcome);
+    Finish(*job, job->next, *outcome);
+  }
+  if (job->transaction) {
+    job->transaction.reset();
+    ExecutionError failure;
+    failure.error = Error(ErrorCode::kInvalidOperation,
+                          "Request completed with an open explicit transaction; rolled back automatically");
+    return job->done(std::unexpected(std::move(failure)));
   }
   job->done(std::move(job->response));
 }
@@ -309,7 +357,7 @@ void Executor::Execute(const Payload& payload, ExecuteDone done) {
                                    impl_->services.clock.WallMicros());
   size_t index = 0;
   if (Status prepared = impl_->Prepare(*job, index); !prepared) {
-    return job->Fail(std::move(prepared).error(), index, false);
+    return impl_->Fail(*job, std::move(prepared).error(), index, false);
   }
   if (impl_->TryShort(job)) return;
   impl_->Post(std::move(job));

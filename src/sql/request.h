@@ -11,6 +11,8 @@
 #include "sql/executor.h"
 #include "sql/parse/statement.h"
 #include "sql/planner.h"
+#include "tables/read_view.h"
+#include "tables/transaction.h"
 #include "wire/sql_response.h"
 
 namespace kalam::sql {
@@ -28,6 +30,12 @@ struct Request {
   const StatementText& text;      // of this statement
   PlanPtr plan;                   // SELECT, INSERT, UPDATE, DELETE, EXPLAIN; nullptr = not planned yet
   std::vector<Literal> literals;  // of `text`, for direct plans
+  std::unique_ptr<tables::Transaction>& transaction;  // of the payload; empty = none is open
+
+  // What this statement reads rows from.
+  tables::ReadView view(const Services& services) const {
+    return transaction ? transaction->view() : tables::ReadView{&services.store};
+  }
 };
 
 // Makes sure that `plan` fits the current catalog and namespace and that the principal may run it; checks the

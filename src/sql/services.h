@@ -2,6 +2,10 @@
 // server/instance.cc.
 #pragma once
 
+#include <memory>
+#include <utility>
+
+#include "auth/audit_log.h"
 #include "auth/users.h"
 #include "base/clock.h"
 #include "base/random.h"
@@ -12,7 +16,10 @@
 #include "hot/store.h"
 #include "jobs/scheduler.h"
 #include "live/hub.h"
+#include "observe/metrics.h"
+#include "system/system_table.h"
 #include "tables/snowflake.h"
+#include "tables/transaction_list.h"
 
 namespace kalam::topics {
 class Topics;
@@ -32,7 +39,17 @@ struct Services {
   tables::SnowflakeIds& snowflake;
   jobs::Scheduler& jobs;
   topics::Topics& topics;
+  tables::TransactionList& transactions;
+  auth::AuditLog& audit;
+  observe::Metrics& metrics;
   live::Hub* live = nullptr;  // nullptr: nothing can subscribe
 };
+
+// What system tables make their rows from, for one caller.
+inline system::SystemContext SystemContextOf(const Services& services,
+                                             std::shared_ptr<const Principal> principal) {
+  return {services.catalog, services.users, services.settings,     services.live,  services.jobs,
+          services.topics,  services.clock, services.transactions, services.audit, std::move(principal)};
+}
 
 }  // namespace kalam::sql

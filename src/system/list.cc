@@ -17,6 +17,8 @@ std::span<const SystemTable> SystemTables() {
                                      JobNodesTable(),
                                      TopicsTable(),
                                      TopicOffsetsTable(),
+                                     TransactionsTable(),
+                                     AuditLogTable(),
                                      InformationSchemaTables(),
                                      InformationSchemaColumns(),
                                      InformationSchemaSchemata()};

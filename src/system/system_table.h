@@ -9,7 +9,9 @@
 #include <span>
 #include <string_view>
 
+#include "auth/audit_log.h"
 #include "auth/users.h"
+#include "base/clock.h"
 #include "catalog/catalog.h"
 #include "config/settings.h"
 #include "engine/source.h"
@@ -17,6 +19,7 @@
 #include "live/hub.h"
 #include "model/principal.h"
 #include "model/result.h"
+#include "tables/transaction_list.h"
 
 namespace kalam::topics {
 class Topics;
@@ -32,6 +35,9 @@ struct SystemContext {
   live::Hub* live;  // nullptr: nothing can subscribe
   const jobs::Scheduler& jobs;
   const topics::Topics& topics;
+  const Clock& clock;
+  const tables::TransactionList& transactions;
+  const auth::AuditLog& audit;
   std::shared_ptr<const Principal> principal;  // who asks; information_schema shows only what it may use
 };
 

@@ -20,6 +20,8 @@ SystemTable JobsTable();
 SystemTable JobNodesTable();
 SystemTable TopicsTable();
 SystemTable TopicOffsetsTable();
+SystemTable TransactionsTable();
+SystemTable AuditLogTable();
 SystemTable InformationSchemaTables();
 SystemTable InformationSchemaColumns();
 SystemTable InformationSchemaSchemata();

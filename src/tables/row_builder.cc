@@ -8,9 +8,7 @@
 #include "hot/row_codec.h"
 
 namespace kalam::tables {
-namespace {
 
-// A tag for duplicate messages: the value as the user wrote it, without quotes.
 std::string KeyText(const catalog::Table& table, const hot::RowOp& op) {
   const auto ordinal = table.schema().primary_key();
   if (!ordinal) return "?";
@@ -21,8 +19,6 @@ std::string KeyText(const catalog::Table& table, const hot::RowOp& op) {
   if (shown.size() >= 2 && shown.front() == '\'') shown = shown.substr(1, shown.size() - 2);
   return shown;
 }
-
-}  // namespace
 
 Value ComputeDefault(DefaultKind kind, const DefaultSources& sources, TypeKind column_kind, Arena& arena) {
   constexpr int64_t kMicrosPerDay = 86'400'000'000;

@@ -52,6 +52,9 @@ class RowBuilder {
   int64_t row_number_ = 0;
 };
 
+// The primary key of an operation for messages: the value as the user wrote it, without quotes.
+std::string KeyText(const catalog::Table& table, const hot::RowOp& op);
+
 // "Primary key violation: value '5' already exists in column 'id'" for the insert operation that was refused.
 Error DuplicateKeyError(const catalog::Table& table, const hot::RowOp& op, bool within_statement);
 

@@ -31,8 +31,8 @@ CompareOp ToCompareOp(ScanBound::Op op) {
 
 class RowScan final : public engine::SourceScan {
  public:
-  RowScan(catalog::TablePtr table, std::shared_ptr<const hot::Snapshot> snapshot,
-          std::unique_ptr<hot::Cursor> cursor, std::vector<size_t> columns, bool include_deleted)
+  RowScan(catalog::TablePtr table, std::shared_ptr<const hot::Snapshot> snapshot, RowCursor cursor,
+          std::vector<size_t> columns, bool include_deleted)
       : table_(std::move(table)),
         snapshot_(std::move(snapshot)),
         cursor_(std::move(cursor)),
@@ -42,33 +42,32 @@ class RowScan final : public engine::SourceScan {
   Result<size_t> Next(engine::BatchWriter& out) override {
     size_t rows = 0;
     const TableSchema& schema = table_->schema();
-    for (; rows < out.capacity() && cursor_->Valid(); cursor_->Next()) {
-      KALAM_ASSIGN(const hot::RowView row, table_->codec->Open(cursor_->value()));
+    for (; rows < out.capacity() && cursor_.Valid(); cursor_.Next()) {
+      KALAM_ASSIGN(const hot::RowView row, table_->codec->Open(cursor_.value()));
       if (row.deleted() && !include_deleted_) continue;
       for (size_t i = 0; i < columns_.size(); ++i) out.Set(i, rows, CellOf(row, schema, columns_[i]));
       ++rows;
     }
-    KALAM_TRY(cursor_->status());
+    KALAM_TRY(cursor_.status());
     return rows;
   }
 
  private:
   catalog::TablePtr table_;
   std::shared_ptr<const hot::Snapshot> snapshot_;  // outlives the cursor
-  std::unique_ptr<hot::Cursor> cursor_;
+  RowCursor cursor_;
   std::vector<size_t> columns_;
   bool include_deleted_;
 };
 
 }  // namespace
 
-RowSource::RowSource(const hot::Store& store, catalog::TablePtr table, std::string_view user_id,
-                     std::shared_ptr<const hot::Snapshot> snapshot, bool include_deleted, int64_t now_ms)
-    : store_(store),
+RowSource::RowSource(ReadView view, catalog::TablePtr table, std::string_view user_id, bool include_deleted,
+                     int64_t now_ms)
+    : view_(std::move(view)),
       table_(std::move(table)),
       prefix_(ScopePrefix(*table_, user_id)),
       range_(ScopeRange(*table_, user_id, now_ms)),
-      snapshot_(std::move(snapshot)),
       include_deleted_(include_deleted) {
   const TableSchema& schema = table_->schema();
   for (size_t i = 0; i < schema.columns.size() + 2; ++i) columns_.push_back(ResultColumnOf(schema, i));
@@ -84,9 +83,8 @@ Result<std::unique_ptr<engine::SourceScan>> RowSource::Scan(const engine::ScanRe
       if (!narrowed) continue;
     }
   }
-  auto cursor = store_.Scan(hot::Space::kRows, range.begin(), range.empty() ? range.begin() : range.end(),
-                            hot::Direction::kForward, snapshot_.get());
-  return std::make_unique<RowScan>(table_, snapshot_, std::move(cursor),
+  RowCursor cursor = view_.Scan(range.begin(), range.empty() ? range.begin() : range.end());
+  return std::make_unique<RowScan>(table_, view_.snapshot, std::move(cursor),
                                    std::vector<size_t>(request.columns.begin(), request.columns.end()),
                                    include_deleted_);
 }

@@ -1,4 +1,4 @@
-// RowSource: a table's rows for the engine, bound to one principal's scope and one snapshot.
+// RowSource: a table's rows for the engine, bound to one principal's scope and one read view.
 #pragma once
 
 #include <memory>
@@ -8,17 +8,18 @@
 
 #include "catalog/catalog.h"
 #include "engine/source.h"
-#include "hot/store.h"
 #include "tables/key_range.h"
+#include "tables/read_view.h"
 
 namespace kalam::tables {
 
-// Immutable, thread-safe; `store` outlives it. `now_ms` decides which rows of a STREAM table have expired.
-// Every source of one statement shares one snapshot.
+// Immutable, thread-safe; what `view` points to outlives it. `now_ms` decides which rows of a STREAM table
+// have expired. Every source of one statement shares one snapshot.
 class RowSource final : public engine::Source {
  public:
-  RowSource(const hot::Store& store, catalog::TablePtr table, std::string_view user_id,
-            std::shared_ptr<const hot::Snapshot> snapshot, bool include_deleted, int64_t now_ms);
+  // `view` has a snapshot.
+  RowSource(ReadView view, catalog::TablePtr table, std::string_view user_id, bool include_deleted,
+            int64_t now_ms);
 
   std::span<const ResultColumn> columns() const override { return columns_; }
   Result<std::unique_ptr<engine::SourceScan>> Scan(const engine::ScanRequest& request) const override;
@@ -28,11 +29,10 @@ class RowSource final : public engine::Source {
   const std::string& prefix() const { return prefix_; }
 
  private:
-  const hot::Store& store_;
+  ReadView view_;
   catalog::TablePtr table_;
   std::string prefix_;
   KeyRange range_;
-  std::shared_ptr<const hot::Snapshot> snapshot_;
   bool include_deleted_;
   std::vector<ResultColumn> columns_;
 };

@@ -175,9 +175,7 @@ void SqlResponse::EndStatement(const Outcome& outcome) {
     ForgetRows();
     const auto dml = DmlIndex(outcome.kind);
     if (dml && statement_count_ > 1) {
-      dml_rows_[*dml] += outcome.rows_affected;
-      dml_seen_[*dml] = true;
-      if (dml_user_.empty()) dml_user_ = as_user_;
+      AddToTotal(*dml, outcome.rows_affected);
     } else {
       AppendOutcome(outcome, as_user_);
     }
@@ -186,9 +184,20 @@ void SqlResponse::EndStatement(const Outcome& outcome) {
   statement_start_ = body_.size();
 }
 
+void SqlResponse::AddToTotal(size_t kind, int64_t rows) {
+  for (Total& total : totals_) {
+    if (total.kind != kind || total.as_user != as_user_) continue;
+    total.rows += rows;
+    return;
+  }
+  totals_.push_back({kind, as_user_, rows});
+}
+
 void SqlResponse::AppendTotals() {
-  for (size_t i = 0; i < kDmlKinds.size(); ++i) {
-    if (dml_seen_[i]) AppendOutcome({kDmlKinds[i].kind, dml_rows_[i], {}}, dml_user_);
+  for (size_t kind = 0; kind < kDmlKinds.size(); ++kind) {
+    for (const Total& total : totals_) {
+      if (total.kind == kind) AppendOutcome({kDmlKinds[kind].kind, total.rows, {}}, total.as_user);
+    }
   }
 }
 

@@ -5,8 +5,9 @@
 //   {"row_count":n,"message":"..",
 //    "as_user":"u"}],"took":1.234,"request_id":"..","elapsed_ms":1.234}
 // Every result also carries "rows_affected" when it is not a row result. A result that a row cap cut carries
-// "truncated":true. With more than one statement the DML results are summed into one result per kind,
-// appended at the end in the order inserted, updated, deleted (a kind that ran with 0 rows is listed too).
+// "truncated":true. With more than one statement the DML results are summed into one result per kind and user
+// that it ran as, appended at the end in the order inserted, updated, deleted (a kind that ran with 0 rows is
+// listed too).
 #pragma once
 
 #include <cstdint>
@@ -56,6 +57,7 @@ class SqlResponse final : public RowSink {
  private:
   void AppendSeparator();
   void AppendOutcome(const Outcome& outcome, std::string_view as_user);
+  void AddToTotal(size_t kind, int64_t rows);
   void AppendTotals();
 
   std::string body_;
@@ -69,9 +71,13 @@ class SqlResponse final : public RowSink {
   bool has_rows_ = false;
   bool truncated_ = false;
   int64_t rows_ = 0;
-  int64_t dml_rows_[3] = {0, 0, 0};
-  bool dml_seen_[3] = {false, false, false};
-  std::string dml_user_;
+  // DML of a batch, by kind and by whom it ran as.
+  struct Total {
+    size_t kind;
+    std::string as_user;
+    int64_t rows;
+  };
+  std::vector<Total> totals_;
 };
 
 }  // namespace kalam::wire

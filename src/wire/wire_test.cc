@@ -334,6 +334,17 @@ TEST(SqlResponseTest, BatchSumsDmlAtTheEnd) {
                     R"j({"row_count":0,"message":"Deleted 0 row(s)","as_user":"bob","rows_affected":0})j"));
 }
 
+TEST(SqlResponseTest, TotalsOfTwoUsersStayApart) {
+  SqlResponse response(4, 1 << 20);
+  for (const auto& [user, rows] : {std::pair("bob", 1), std::pair("amy", 2), std::pair("bob", 4)}) {
+    response.BeginStatement(user, false);
+    response.EndStatement({OutcomeKind::kInserted, rows, {}});
+  }
+  EXPECT_EQ(Finish(std::move(response)),
+            Success(R"j({"row_count":5,"message":"Inserted 5 row(s)","as_user":"bob","rows_affected":5},)j"
+                    R"j({"row_count":2,"message":"Inserted 2 row(s)","as_user":"amy","rows_affected":2})j"));
+}
+
 TEST(SqlResponseTest, SecretsAreMaskedWhenAsked) {
   const std::array<ResultColumn, 3> columns = {{{"Credentials", Type(TypeKind::kText)},
                                                 {"password_hash", Type(TypeKind::kText)},

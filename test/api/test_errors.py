@@ -47,17 +47,6 @@ def test_broken_kalam_statements(root, sql):
     root.fails(sql, status=400, code=("INVALID_SQL", "INVALID_SQL_SYNTAX"))
 
 
-def test_transactions_are_not_implemented_yet(root):
-    for sql in ("BEGIN", "COMMIT", "ROLLBACK", "START TRANSACTION", "BEGIN TRANSACTION"):
-        root.fails(sql, status=501, code="NOT_IMPLEMENTED_TRANSACTION", contains="Transaction support planned for Phase 11")
-
-
-def test_a_batch_with_begin_has_no_effect(root, ns):
-    root.run(f"CREATE SHARED TABLE {ns}.t (id INT PRIMARY KEY)")
-    root.fails(f"BEGIN; INSERT INTO {ns}.t VALUES (1); COMMIT", status=501)
-    assert root.rows(f"SELECT * FROM {ns}.t") == []
-
-
 # --- not found ---
 
 def test_missing_tables(root, ns):
@@ -169,7 +158,7 @@ def test_what_users_may_see(alice, root, ns):
     alice.fails(f"SELECT nope FROM {ns}.u", contains="nope")
     alice.fails("SELECT $1", [1, 2], contains="expected 1 parameters, got 2")
     alice.fails("SELECT $1", [[1]], contains="Array parameters not yet supported")
-    alice.fails("BEGIN", contains="Transaction support planned")
+    alice.fails("BEGIN", contains="open explicit transaction")
     alice.fails(f"UPDATE {ns}.u SET v = 'x'", contains="WHERE")
 
 

@@ -201,3 +201,11 @@ def test_numbers_beyond_64_bits_become_double(root):
     response = root.request("POST", SQL, body=b'{"sql":"SELECT $1, $2","params":[18446744073709551615, 123456789012345678901234567890]}',
                             headers={**root.bearer(), "Content-Type": "application/json"}).expect(200)
     assert response.json()["results"][0]["rows"] == [[18446744073709551615.0, 1.2345678901234568e+29]]
+
+
+def test_a_plan_that_is_used_again_checks_json_too(root, ns):
+    root.run(f"CREATE SHARED TABLE {ns}.j (id TEXT PRIMARY KEY, j JSON)")
+    root.run(f"INSERT INTO {ns}.j VALUES ('a', '5'), ('b', '[1, 2]')")
+    for _ in range(3):  # the first run plans for its values, later ones share a plan
+        root.fails(f"SELECT id FROM {ns}.j WHERE j BETWEEN $1 AND '[1, 2]'", ["2024-01-02"], contains="JSON")
+        assert root.rows(f"SELECT id FROM {ns}.j WHERE j BETWEEN $1 AND '[1, 2]'", ["5"]) == [["a"], ["b"]]

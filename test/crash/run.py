@@ -2,7 +2,7 @@
 """kill -9 again and again under concurrent writers, then compare what is left with what was acknowledged.
 
 Each writer is a user of its own with a log (a model) of its acknowledged statements. The statement that was in flight at the kill may
-have happened or not, but never by half. After each restart the database must equal the model, with or without that statement:
+have happened or not, but never by half; a transaction counts as one statement. After each restart the database must equal the model, with or without that statement:
 no acknowledged write lost, nothing that nobody wrote, no failed start.
 
     run.py [--cycles 20] [--seed N] [--mode sync|os|both] [--writers 8] [--canary]
@@ -46,8 +46,11 @@ class Model:
         self.columns = ["v"]      # SHARED table crash.own_<writer>
         self.own = {}             # id -> {column: value}
         self.extra = None         # name of a table that comes and goes
+        self.space = None         # name of a namespace that comes and goes, with its tables
+        self.space_tables = []
         self.next_column = 0
         self.next_table = 0
+        self.next_space = 0
 
 
 class Writer(threading.Thread):
@@ -81,7 +84,8 @@ class Writer(threading.Thread):
             self.check(reply, Step(reply.sql, affected=1))
             self.maybe_counted, self.counted = 0, self.counted + 1
             return
-        steps = self.batch() if self.rng.random() < 0.12 else [self.step(self.model)]
+        pick = self.rng.random()
+        steps = self.batch() if pick < 0.12 else [self.transaction()] if pick < 0.30 else [self.step(self.model)]
         self.in_flight = steps
         reply = client.sql("; ".join(step.sql for step in steps))
         if len(steps) == 1:
@@ -113,8 +117,21 @@ class Writer(threading.Thread):
                 steps.append(step)
         return steps or [self.step(self.model)]
 
-    def step(self, model):
-        pick = self.rng.random()
+    def transaction(self):
+        """Some statements on private and shared rows between BEGIN and COMMIT: all of them or none."""
+        shadow, steps = copy.deepcopy(self.model), []
+        for _ in range(self.rng.randint(2, 6)):
+            step = self.step(shadow, definitions=False)
+            if not step.refused:
+                step.apply(shadow)
+                steps.append(step)
+        sql = "; ".join(step.sql for step in steps)
+        if self.rng.random() < 0.2:
+            return Step(f"BEGIN; {sql}; ROLLBACK" if sql else "BEGIN; ROLLBACK", lambda m: None)
+        return Step(f"BEGIN; {sql}; COMMIT" if sql else "BEGIN; COMMIT", lambda m: [step.apply(m) for step in steps])
+
+    def step(self, model, definitions=True):
+        pick = self.rng.random() * (1 if definitions else 0.9)
         if pick < 0.30:
             return self.insert(model, self.rng.choice([1, 1, 1, self.rng.randint(2, 20)]))
         if pick < 0.48:
@@ -157,6 +174,8 @@ class Writer(threading.Thread):
 
     def definition(self, model):
         table, pick = f"crash.own_{self.number}", self.rng.random()
+        if self.rng.random() < 0.4:
+            return self.namespace(model)
         if pick < 0.45 and len(model.columns) < 8:
             name, default = f"c{model.next_column}", self.rng.randrange(1000)
 
@@ -185,6 +204,26 @@ class Writer(threading.Thread):
         def remove(m):
             m.extra = None
         return Step(f"DROP TABLE {model.extra}", remove, 1)
+
+    def namespace(self, model):
+        if model.space is None:
+            name = f"space_{self.number}_{model.next_space}"
+
+            def create(m):
+                m.space, m.space_tables = name, []
+                m.next_space += 1
+            return Step(f"CREATE NAMESPACE {name}", create, 1)
+        if len(model.space_tables) < 3 and self.rng.random() < 0.7:
+            table = f"t{model.next_table}"
+
+            def add(m):
+                m.space_tables.append(table)
+                m.next_table += 1
+            return Step(f"CREATE USER TABLE {model.space}.{table} (id INT PRIMARY KEY)", add, 1)
+
+        def remove(m):
+            m.space, m.space_tables = None, []
+        return Step(f"DROP NAMESPACE {model.space} CASCADE", remove, 1)
 
     # --- afterwards ---
 
@@ -280,6 +319,7 @@ class Run:
             raise Wrong(f"the counter is {value}; acknowledged {low}, at most {high}")
         self.counter = value
         names = {row["table_name"] for row in root.run("SHOW TABLES IN crash").dicts}
+        self.check_definitions(root)
         seqs = []
         for writer in writers:
             observed = self.observe(writer, names, seqs)
@@ -299,6 +339,16 @@ class Run:
             raise Wrong(f"_seq went back: {fresh} after {max(self.top_seq, *seqs)}")
         self.top_seq = fresh
 
+    def check_definitions(self, root):
+        """Every table has its namespace, and every definition the audit entry of its own batch."""
+        lost = root.rows("SELECT t.namespace_id, t.table_name FROM system.tables t WHERE t.namespace_id NOT IN (SELECT namespace_id FROM system.namespaces)")
+        if lost:
+            raise Wrong(f"tables without their namespace: {lost}")
+        unknown = root.rows("SELECT t.namespace_id, t.table_name FROM system.tables t WHERE (t.namespace_id = 'crash' OR t.namespace_id LIKE 'space%') AND "
+                            "t.namespace_id || '.' || t.table_name NOT IN (SELECT target FROM system.audit_log WHERE action = 'CREATE_TABLE')")
+        if unknown:
+            raise Wrong(f"tables without the audit entry of their creation: {unknown}")
+
     def fresh_seq(self, client):
         client.run("UPDATE crash.counter SET n = n + 1 WHERE id = 1")
         self.counter += 1
@@ -316,11 +366,13 @@ class Run:
         for name in extra:
             if client.rows(f"SELECT * FROM {name}"):
                 raise Wrong(f"{writer.name}: rows in the empty table {name}")
-        return {"mine": {row[0]: row[1:3] for row in mine}, "columns": columns, "own": {row[0]: dict(zip(columns, row[1:-2])) for row in own.rows}, "extra": extra}
+        spaces = [row[0] for row in client.rows(f"SELECT namespace_id FROM system.namespaces WHERE namespace_id LIKE 'space_{writer.number}_%'")]
+        inside = sorted(row[0] for row in client.rows(f"SELECT table_name FROM system.tables WHERE namespace_id LIKE 'space_{writer.number}_%'"))
+        return {"spaces": spaces, "inside": inside, "mine": {row[0]: row[1:3] for row in mine}, "columns": columns, "own": {row[0]: dict(zip(columns, row[1:-2])) for row in own.rows}, "extra": extra}
 
     @staticmethod
     def shape(model):
-        return {"mine": model.mine, "columns": model.columns, "own": model.own, "extra": [model.extra] if model.extra else []}
+        return {"spaces": [model.space] if model.space else [], "inside": sorted(model.space_tables), "mine": model.mine, "columns": model.columns, "own": model.own, "extra": [model.extra] if model.extra else []}
 
     def difference(self, observed, writer):
         expected = self.shape(writer.model)

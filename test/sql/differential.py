@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Direct plans against the engine: thousands of generated statements, each run both ways; the full answers must be equal.
 
-A SELECT runs twice on the same table. An INSERT, UPDATE or DELETE runs on twin tables, one per way, whose contents (deleted rows
-included) are compared afterwards. The engine is forced by the request header `X-Kalam-Plan: engine`, which administrators may send.
+A SELECT runs twice on the same table. An INSERT, UPDATE, DELETE or transaction runs on twin tables, one per way, whose contents
+(deleted rows included) are compared afterwards. The engine is forced by the request header `X-Kalam-Plan: engine`, which administrators may send.
 
     differential.py [--count 4000] [--seed N] [--url http://127.0.0.1:8080 --password ROOT_PASSWORD]
 """
@@ -66,9 +66,10 @@ class Generator:
 
     def __init__(self, rng):
         self.rng = rng
+        self.odd = 0.05  # share of literals that do not fit
 
-    def literal(self, kind, odd=0.05):
-        if self.rng.random() < odd:
+    def literal(self, kind):
+        if self.rng.random() < self.odd:
             return self.rng.choice(ODD)
         if self.rng.random() < 0.06:
             return "NULL"
@@ -194,6 +195,19 @@ class Generator:
         params = [] if self.rng.random() < 0.3 else None
         return f"DELETE FROM {{t}}{self.where(table, params, 0.97)}", params, "exact"
 
+    def transaction(self, table):
+        """Writes and reads between BEGIN and COMMIT; the reads see what the writes before them did. Without _seq, which twins do not share."""
+        self.odd, parts, compare = 0, [], "exact"
+        while len(parts) < self.rng.randint(1, 4):
+            kind, sql, params, how = self.statement(table)
+            if params or "_seq" in sql or (kind == "select" and "*" in sql.replace("COUNT(*)", "")):
+                continue
+            parts.append(sql)
+            compare = how if how != "exact" else compare
+        self.odd = 0.05
+        parts.append(f"SELECT {', '.join(table.types)} FROM {{t}} ORDER BY id")
+        return f"BEGIN; {'; '.join(parts)}; {self.rng.choice(['COMMIT', 'COMMIT', 'COMMIT', 'ROLLBACK'])}", None, compare
+
     def statement(self, table):
         kind = self.rng.choices(["select", "insert", "update", "delete"], [55, 20, 15, 10])[0]
         return (kind, *getattr(self, kind)(table))
@@ -233,6 +247,8 @@ def outcome(reply, compare):
         return ("error", reply.status, code)
     results = []
     for result in reply.results:
+        if result.get("message", "").startswith("Transaction "):
+            continue  # its id
         result = dict(result)
         if compare == "any order" and "rows" in result:
             result["rows"] = sorted(result["rows"], key=lambda row: json.dumps(row, sort_keys=True))
@@ -325,6 +341,10 @@ class Comparison:
         started = time.monotonic()
         for number in range(count):
             table = self.rng.choice(self.tables)
+            if self.rng.random() < 0.1:
+                self.write(table, "transaction", *self.generator.transaction(table))
+                self.tally["transactions"] += 1
+                continue
             kind, sql, params, compare = self.generator.statement(table)
             (self.read if kind == "select" else self.write)(table, kind, sql, params, compare)
             if len(self.mismatches) >= mismatches_max:

@@ -24,6 +24,9 @@ void HandleTopicAck(HttpRequest& request, RouteContext& context, Respond respond
 void HandleHealth(HttpRequest& request, RouteContext& context, Respond respond);
 void HandleClusterHealth(HttpRequest& request, RouteContext& context, Respond respond);
 
+// metrics.cc
+void HandleMetrics(HttpRequest& request, RouteContext& context, Respond respond);
+
 // login.cc
 void HandleLogin(HttpRequest& request, RouteContext& context, Respond respond);
 

@@ -7,6 +7,7 @@
 #include "front/replies.h"
 #include "front/routes/handlers.h"
 #include "front/session_reply.h"
+#include "front/sql_call.h"
 #include "wire/auth_request.h"
 
 namespace kalam::front {
@@ -39,10 +40,11 @@ struct LoginCall {
   wire::LoginRequest login;
   bool from_loopback;
   bool is_https;
+  auth::AuditSource source;
   Respond respond;
 
   void Run() {
-    const auto user = context.services.login.CheckPassword(login.user, login.password, from_loopback);
+    const auto user = context.services.login.CheckPassword(login.user, login.password, from_loopback, source);
     respond(user ? SessionReply(**user, context, is_https) : FailureReply(user.error()));
   }
 };
@@ -53,11 +55,16 @@ void HandleLogin(HttpRequest& request, RouteContext& context, Respond respond) {
   if (auto refusal = RefuseNonJson(request)) return respond(std::move(*refusal));
   auto login = wire::ParseLoginRequest(request.body());
   if (!login) return respond(TextReply(400, login.error().message));
-  if (!context.auth_limit.Take(request.client_ip(), request.received_at_nanos())) {
+  if (!context.auth_limit.Take(LimitKey(request.client_ip()), request.received_at_nanos())) {
     return respond(AuthErrorReply(429, "rate_limited", kTooMany));
   }
-  auto call = std::make_shared<LoginCall>(LoginCall{
-      context, std::move(*login), IsLocalhost(request.client_ip()), request.is_https(), std::move(respond)});
+  auto call = std::make_shared<LoginCall>(
+      LoginCall{context,
+                std::move(*login),
+                IsLocalhost(request.client_ip()),
+                request.is_https(),
+                {std::string(request.client_ip()), RequestIdOf(request, context.services.random)},
+                std::move(respond)});
   if (!context.services.hashing.Post([call] { call->Run(); })) {
     call->respond(AuthErrorReply(429, "rate_limited", kTooMany));
   }

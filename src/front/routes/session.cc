@@ -1,4 +1,5 @@
 // POST /v1/api/auth/refresh and /logout, GET /v1/api/auth/me
+#include "front/client_ip.h"
 #include "front/replies.h"
 #include "front/routes/handlers.h"
 #include "front/session_reply.h"
@@ -58,7 +59,7 @@ Result<auth::UserPtr> AccessingUser(const HttpRequest& request, const RouteConte
 }  // namespace
 
 void HandleRefresh(HttpRequest& request, RouteContext& context, Respond respond) {
-  if (!context.auth_limit.Take(request.client_ip(), request.received_at_nanos())) {
+  if (!context.auth_limit.Take(LimitKey(request.client_ip()), request.received_at_nanos())) {
     return respond(
         AuthErrorReply(429, "rate_limited", "Too many authentication attempts. Please retry shortly."));
   }

@@ -1,12 +1,17 @@
 // POST /v1/api/auth/setup and GET /v1/api/auth/status: the first start, while root has no password.
 #include <memory>
+#include <string>
+#include <utility>
+#include <vector>
 
+#include "auth/audit_log.h"
 #include "auth/passwords.h"
 #include "auth/users.h"
 #include "front/client_ip.h"
 #include "front/replies.h"
 #include "front/routes/handlers.h"
 #include "front/session_reply.h"
+#include "front/sql_call.h"
 #include "wire/auth_request.h"
 
 namespace kalam::front {
@@ -61,21 +66,25 @@ auth::User DbaUser(const wire::SetupRequest& setup, std::string password_hash, i
 }
 
 // Sets root's password if it has none yet. False when somebody else was faster.
-Result<bool> ClaimRoot(auth::Users& users, const std::string& password_hash) {
+Result<bool> ClaimRoot(auth::Users& users, const std::string& password_hash, std::vector<hot::MetaOp> audit) {
+  const auto root = users.Find(kRoot);
+  if (root != nullptr && !root->password_hash.empty()) return false;
   bool claimed = false;
-  KALAM_TRY(users.Update(kRoot, [&](auth::User& root) -> Status {
-    if (!root.password_hash.empty()) return {};
-    root.password_hash = password_hash;
-    root.auth_data.reset();
+  const auto change = [&](auth::User& next) -> Status {
+    if (!next.password_hash.empty()) return {};
+    next.password_hash = password_hash;
+    next.auth_data.reset();
     claimed = true;
     return {};
-  }));
+  };
+  KALAM_TRY(users.Update(kRoot, change, std::move(audit)));
   return claimed;
 }
 
 struct SetupCall {
   RouteContext& context;
   wire::SetupRequest setup;
+  auth::AuditSource source;
   Respond respond;
 
   void Run() { respond(SetUp()); }
@@ -86,14 +95,30 @@ struct SetupCall {
     auto root_hash = auth::HashPassword(setup.root_password, cost, services.random);
     auto user_hash = auth::HashPassword(setup.password, cost, services.random);
     if (!root_hash || !user_hash) return AuthErrorReply(500, "internal_error", "Failed to hash password");
-    const auto claimed = ClaimRoot(services.users, *root_hash);
+    const auto claimed =
+        ClaimRoot(services.users, *root_hash,
+                  AuditOf("ALTER_USER", std::string(kRoot), "SetPassword([REDACTED]) (server setup)"));
     if (!claimed) return AuthErrorReply(500, "internal_error", "Failed to store the root password");
     if (!*claimed) return Done("Server setup was already completed by another request. Please log in.");
     const Status created =
-        services.users.Create(DbaUser(setup, std::move(*user_hash), services.clock.WallMillis()));
+        services.users.Create(DbaUser(setup, std::move(*user_hash), services.clock.WallMillis()),
+                              AuditOf("CREATE_USER", setup.user, "Role: Dba (server setup)"));
     if (!created)
       return AuthErrorReply(500, "internal_error", "Root password is set, but the DBA user was not created");
     return Done("Server setup complete. Please log in with the new user.");
+  }
+
+  // Nobody is logged in yet: whoever sets the server up acts as root.
+  std::vector<hot::MetaOp> AuditOf(std::string action, std::string target, std::string details) const {
+    std::vector<hot::MetaOp> ops;
+    auth::AuditEntry entry;
+    entry.actor_user_id = kRoot;
+    entry.action = std::move(action);
+    entry.target = std::move(target);
+    entry.details = std::move(details);
+    entry.source = source;
+    context.services.audit.Add(std::move(entry), ops);
+    return ops;
   }
 
   HttpResponse Done(std::string_view message) {
@@ -122,14 +147,18 @@ void HandleSetup(HttpRequest& request, RouteContext& context, Respond respond) {
   if (auto refusal = RefuseNonJson(request)) return respond(std::move(*refusal));
   auto setup = wire::ParseSetupRequest(request.body());
   if (!setup) return respond(TextReply(400, setup.error().message));
-  if (!context.auth_limit.Take(request.client_ip(), request.received_at_nanos())) {
+  if (!context.auth_limit.Take(LimitKey(request.client_ip()), request.received_at_nanos())) {
     return respond(AuthErrorReply(429, "rate_limited", kTooMany));
   }
   if (!MaySetUp(request, context)) {
     return respond(AuthErrorReply(403, "forbidden", "Server setup can only be performed from localhost"));
   }
   if (auto refusal = RefuseSetup(*setup, context)) return respond(std::move(*refusal));
-  auto call = std::make_shared<SetupCall>(SetupCall{context, std::move(*setup), std::move(respond)});
+  auto call = std::make_shared<SetupCall>(
+      SetupCall{context,
+                std::move(*setup),
+                {std::string(request.client_ip()), RequestIdOf(request, context.services.random)},
+                std::move(respond)});
   if (!context.services.hashing.Post([call] { call->Run(); })) {
     call->respond(AuthErrorReply(429, "rate_limited", kTooMany));
   }

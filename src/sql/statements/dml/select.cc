@@ -10,9 +10,9 @@ namespace kalam::sql {
 Result<Outcome> RunSelect(const Statement&, Request& request, Services& services) {
   KALAM_TRY(EnsurePlan(request, services));
   if (request.plan->has_direct() && !request.payload.force_engine) {
-    const BindContext context{request.literals,   request.payload.parameters,
-                              *request.principal, request.now_micros,
-                              request.arena,      services};
+    const BindContext context{
+        request.literals, request.payload.parameters, *request.principal, request.now_micros, request.arena,
+        services,         request.view(services)};
     BoundSelect bound(*request.plan, context, RowCap(*request.plan, services.settings));
     if (bound.cost() != DirectCost::kEngine) {
       bool capped = false;

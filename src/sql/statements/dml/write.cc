@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "sql/audit.h"
 #include "sql/bind.h"
 #include "sql/direct.h"
 #include "sql/engine_run.h"
@@ -30,12 +31,17 @@ bool NamesDefault(const Plan& plan) {
 Result<Outcome> RunOnce(Request& request, Services& services, bool& schema_changed) {
   KALAM_TRY(EnsurePlan(request, services));
   if (request.plan->has_direct() && (!request.payload.force_engine || NamesDefault(*request.plan))) {
-    const BindContext context{request.literals,   request.payload.parameters,
-                              *request.principal, request.now_micros,
-                              request.arena,      services};
+    const BindContext context{
+        request.literals, request.payload.parameters, *request.principal, request.now_micros, request.arena,
+        services,         request.view(services)};
     KALAM_ASSIGN(auto prepared, PrepareWrite(*request.plan, context, request.payload.deadline_nanos));
     if (prepared) {
       if (prepared->batch.rows.empty()) return Outcome{prepared->kind, 0, {}};
+      AuditRows(request.payload, *request.principal, *prepared->table, prepared->kind, services,
+                prepared->batch.meta);
+      if (request.transaction) {
+        return StageWrite(*request.transaction, prepared->table, prepared->kind, std::move(prepared->batch));
+      }
       hot::CommitResult result = services.store.Commit(std::move(prepared->batch));
       schema_changed =
           !result.status && result.status.error().code == ErrorCode::kConflict && !result.failed_op;
@@ -44,7 +50,7 @@ Result<Outcome> RunOnce(Request& request, Services& services, bool& schema_chang
   }
   KALAM_TRY(UseExactPlan(request));
   auto outcome = RunEngineWrite(request, services);
-  schema_changed = !outcome && outcome.error().code == ErrorCode::kConflict;
+  schema_changed = !request.transaction && !outcome && outcome.error().code == ErrorCode::kConflict;
   return outcome;
 }
 

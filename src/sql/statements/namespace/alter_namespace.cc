@@ -3,12 +3,16 @@
 
 #include <boost/json.hpp>
 
+#include <string>
+#include <utility>
+
+#include "sql/audit.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
 
 namespace kalam::sql {
 
-Result<Outcome> RunAlterNamespace(const Statement& statement, Request&, Services& services) {
+Result<Outcome> RunAlterNamespace(const Statement& statement, Request& request, Services& services) {
   const auto& alter = std::get<AlterNamespace>(statement.body);
   const auto merge = [&](const std::string& current) -> Result<std::string> {
     boost::system::error_code error;
@@ -22,7 +26,10 @@ Result<Outcome> RunAlterNamespace(const Statement& statement, Request&, Services
     }
     return boost::json::serialize(options);
   };
-  KALAM_TRY(services.catalog.AlterNamespace(alter.name, merge));
+  std::string details = "SET OPTIONS";
+  for (const auto& [key, json] : alter.options) details += " " + key;
+  KALAM_TRY(services.catalog.AlterNamespace(
+      alter.name, merge, AuditOf(request, services, "ALTER_NAMESPACE", alter.name, std::move(details))));
   return MessageOutcome(fmt::format("Namespace '{}' altered successfully", alter.name));
 }
 

@@ -1,15 +1,17 @@
 // CREATE NAMESPACE [IF NOT EXISTS] name
 #include <fmt/format.h>
 
+#include "sql/audit.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
 
 namespace kalam::sql {
 
-Result<Outcome> RunCreateNamespace(const Statement& statement, Request&, Services& services) {
+Result<Outcome> RunCreateNamespace(const Statement& statement, Request& request, Services& services) {
   const auto& create = std::get<CreateNamespace>(statement.body);
   KALAM_TRY(catalog::ValidateNamespaceName(create.name));
-  const Status created = services.catalog.CreateNamespace(create.name);
+  const Status created = services.catalog.CreateNamespace(
+      create.name, AuditOf(request, services, "CREATE_NAMESPACE", create.name));
   if (created) return MessageOutcome(fmt::format("Namespace '{}' created successfully", create.name));
   if (create.if_not_exists && created.error().code == ErrorCode::kAlreadyExists) {
     return MessageOutcome(fmt::format("Namespace '{}' already exists", create.name), 0);

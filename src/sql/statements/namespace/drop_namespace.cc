@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "jobs/list.h"
+#include "sql/audit.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
 #include "sql/statements/topic/cleanup.h"
@@ -23,7 +24,10 @@ Result<Outcome> RunDropNamespace(const Statement& statement, Request& request, S
         fmt::format("Cannot drop namespace '{}': namespace contains {} topic(s). Drop all topics first.",
                     drop.name, topics.size()));
   }
-  const auto dropped = services.catalog.DropNamespace(drop.name, drop.cascade);
+  const auto dropped = services.catalog.DropNamespace(
+      drop.name, drop.cascade,
+      AuditOf(request, services, "DROP_NAMESPACE", drop.name,
+              drop.cascade ? std::optional<std::string>("CASCADE") : std::nullopt));
   if (dropped) {
     for (const topics::TopicPtr& topic : topics) {
       KALAM_TRY(services.topics.Drop(topic->name));

@@ -8,9 +8,7 @@ namespace kalam::sql {
 Result<Outcome> RunShowNamespaces(const Statement&, Request& request, Services& services) {
   const system::SystemTable* table = system::FindSystemTable("system", "namespaces");
   request.response.Begin(table->columns());
-  KALAM_TRY(table->rows({services.catalog, services.users, services.settings, services.live, services.jobs,
-                         services.topics, request.principal},
-                        request.response));
+  KALAM_TRY(table->rows(SystemContextOf(services, request.principal), request.response));
   return Outcome{OutcomeKind::kRows, request.response.rows(), {}};
 }
 

@@ -7,6 +7,7 @@
 
 #include "auth/allow.h"
 #include "hot/row_codec.h"
+#include "sql/audit.h"
 #include "sql/handlers.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
@@ -268,12 +269,14 @@ Result<Outcome> RunAlterTable(const Statement& statement, Request& request, Serv
                                  Role::kService));
   }
   bool changed = false;
-  const auto table =
-      services.catalog.AlterTable(ns, alter.table.table, [&](catalog::Table& draft) -> Result<bool> {
-        auto applied = Apply(draft, alter, request, services);
-        changed = applied.value_or(false);
-        return applied;
-      });
+  const auto apply = [&](catalog::Table& draft) -> Result<bool> {
+    auto applied = Apply(draft, alter, request, services);
+    changed = applied.value_or(false);
+    return applied;
+  };
+  const auto table = services.catalog.AlterTable(
+      ns, alter.table.table, apply,
+      AuditOf(request, services, "ALTER_TABLE", ns + "." + alter.table.table, OperationText(alter)));
   if (!table) return Fail(table.error());
   const uint32_t version = (*table)->schema().version;
   const std::string full_name = (*table)->full_name();

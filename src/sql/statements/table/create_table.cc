@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "sql/audit.h"
 #include "sql/handlers.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
@@ -103,7 +104,9 @@ Result<Outcome> RunCreateTable(const Statement& statement, Request& request, Ser
   KALAM_TRY(CheckKey(schema.columns, draft.type));
   const std::string_view type_name = TableTypeName(draft.type);
   const std::string full_name = draft.full_name();
-  const auto created = services.catalog.CreateTable(std::move(draft));
+  const auto created = services.catalog.CreateTable(
+      std::move(draft),
+      AuditOf(request, services, "CREATE_TABLE", full_name, fmt::format("Type: {}", type_name)));
   if (created) return MessageOutcome(fmt::format("{} table {} created successfully", type_name, full_name));
   if (create.if_not_exists && created.error().code == ErrorCode::kAlreadyExists) {
     return MessageOutcome(fmt::format("Table {} already exists", full_name), 0);

@@ -6,6 +6,7 @@
 
 #include "hot/key_codec.h"
 #include "jobs/list.h"
+#include "sql/audit.h"
 #include "sql/handlers.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
@@ -61,7 +62,8 @@ Result<Outcome> RunDropTable(const Statement& statement, Request& request, Servi
                                         std::min(now + kCountNanosMax, request.payload.deadline_nanos)));
   }
   KALAM_TRY(CheckSubscribers(services, ns, drop.table.table));
-  const auto dropped = services.catalog.DropTable(ns, drop.table.table);
+  const auto dropped = services.catalog.DropTable(
+      ns, drop.table.table, AuditOf(request, services, "DROP_TABLE", ns + "." + drop.table.table));
   if (dropped) {
     services.jobs.CancelWaiting(ns, (*dropped)->name, jobs::JobType::kFlush, "DROP TABLE");
     services.jobs.CancelWaiting(ns, (*dropped)->name, jobs::JobType::kCompact, "DROP TABLE");

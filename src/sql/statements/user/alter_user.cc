@@ -4,12 +4,29 @@
 
 #include <utility>
 
+#include "sql/audit.h"
 #include "sql/handlers.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
 #include "sql/statements/user/account_rules.h"
 
 namespace kalam::sql {
+namespace {
+
+// What was changed; a secret never, an address of mail neither.
+std::string AuditDetails(const AlterUser& alter) {
+  switch (alter.op) {
+    case AlterUser::Op::kPassword:
+      return "SetPassword([REDACTED])";
+    case AlterUser::Op::kRole:
+      return fmt::format("SetRole({})", RoleTitle(alter.role));
+    case AlterUser::Op::kEmail:
+      return "SetEmail";
+  }
+  return "";
+}
+
+}  // namespace
 
 Status AuthorizeAlterUser(const Statement& statement, const Principal& caller, const Services&) {
   const auto& alter = std::get<AlterUser>(statement.body);
@@ -47,7 +64,7 @@ Result<Outcome> RunAlterUser(const Statement& statement, Request& request, Servi
   if (alter.op == AlterUser::Op::kPassword) {
     KALAM_ASSIGN(hash, HashForStorage(alter.text, services));
   }
-  KALAM_TRY(services.users.Update(alter.user_id, [&](auth::User& user) -> Status {
+  const auto change = [&](auth::User& user) -> Status {
     switch (alter.op) {
       case AlterUser::Op::kPassword:
         user.password_hash = std::move(hash);
@@ -62,7 +79,9 @@ Result<Outcome> RunAlterUser(const Statement& statement, Request& request, Servi
         break;
     }
     return {};
-  }));
+  };
+  KALAM_TRY(services.users.Update(
+      alter.user_id, change, AuditOf(request, services, "ALTER_USER", alter.user_id, AuditDetails(alter))));
   return MessageOutcome(fmt::format("User '{}' updated", alter.user_id));
 }
 

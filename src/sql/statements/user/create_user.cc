@@ -5,6 +5,7 @@
 
 #include <utility>
 
+#include "sql/audit.h"
 #include "sql/handlers.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
@@ -69,7 +70,9 @@ Result<Outcome> RunCreateUser(const Statement& statement, Request& request, Serv
       break;
   }
   user.storage_id = "local";
-  KALAM_TRY(services.users.Create(std::move(user)));
+  std::string details = fmt::format("Role: {}", RoleTitle(user.role));
+  KALAM_TRY(services.users.Create(
+      std::move(user), AuditOf(request, services, "CREATE_USER", create.user_id, std::move(details))));
   return MessageOutcome(fmt::format("User '{}' created", create.user_id));
 }
 

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "jobs/list.h"
+#include "sql/audit.h"
 #include "sql/handlers.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
@@ -23,7 +24,7 @@ Result<Outcome> RunDropUser(const Statement& statement, Request& request, Servic
     return Fail(
         InsufficientRole("DBA cannot change a System user", "DROP USER", *request.principal, Role::kSystem));
   }
-  KALAM_TRY(services.users.Drop(drop.user_id));
+  KALAM_TRY(services.users.Drop(drop.user_id, AuditOf(request, services, "DROP_USER", drop.user_id)));
   if (!drop.cascade) return MessageOutcome(fmt::format("User '{}' dropped (soft delete)", drop.user_id));
   KALAM_ASSIGN(const jobs::JobPtr job, services.jobs.Create(jobs::UserCleanupRequest(
                                            drop.user_id, true, request.payload.principal->user_id)));

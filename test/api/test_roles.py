@@ -1,0 +1,235 @@
+"""Who may do what: one table of every statement and the lowest role that may run it, walked over HTTP with every role, table type and access level.
+
+A row is (statement, lowest role, what stands before it, what stands after it). Texts may use {ns} (a fresh namespace), {n} (a fresh number), {me} (the caller).
+Statements that a server does not know yet (501, or a syntax error for an administrator too) are skipped, so that the table can be complete.
+"""
+import itertools
+
+import pytest
+
+ROLES = ["user", "service", "dba", "system"]
+CALLERS = {"user": "alice", "service": "service_sam", "dba": "dba_dora", "system": "root"}
+NOT_BUILT = ("INVALID_SQL", "INVALID_SQL_SYNTAX", "NOT_IMPLEMENTED_FEATURE")
+REFUSED = ("AUTH_INSUFFICIENT_ROLE", "PERMISSION_DENIED")
+
+STATEMENTS = [
+    # namespaces
+    ("CREATE NAMESPACE {ns}_x{n}", "dba", "", "DROP NAMESPACE IF EXISTS {ns}_x{n}"),
+    ("CREATE NAMESPACE IF NOT EXISTS {ns}", "dba", "", ""),
+    ("ALTER NAMESPACE {ns} SET OPTIONS (a = 1)", "dba", "", ""),
+    ("DROP NAMESPACE {ns}_x{n}", "dba", "CREATE NAMESPACE {ns}_x{n}", "DROP NAMESPACE IF EXISTS {ns}_x{n}"),
+    ("DROP NAMESPACE IF EXISTS {ns}_absent", "dba", "", ""),
+    ("SHOW NAMESPACES", "user", "", ""),
+    ("USE NAMESPACE {ns}", "user", "", ""),
+    ("USE {ns}", "user", "", ""),
+    # storages
+    ("CREATE STORAGE st{n} TYPE 'filesystem' NAME 'x' BASE_DIRECTORY 'st{n}' SHARED_TABLES_TEMPLATE '{{namespace}}/{{tableName}}' "
+     "USER_TABLES_TEMPLATE '{{namespace}}/{{tableName}}/{{userId}}'", "dba", "", "DROP STORAGE IF EXISTS st{n}"),
+    ("ALTER STORAGE local SET NAME 'Local Filesystem'", "dba", "", ""),
+    ("DROP STORAGE IF EXISTS absent{n}", "dba", "", ""),
+    ("STORAGE CHECK local", "dba", "", ""),
+    ("SHOW STORAGES", "user", "", ""),
+    # tables
+    ("CREATE USER TABLE {ns}.u{n} (id INT PRIMARY KEY)", "user", "", "DROP TABLE IF EXISTS {ns}.u{n}"),
+    ("CREATE STREAM TABLE {ns}.st{n} (id INT PRIMARY KEY) WITH (TTL_SECONDS = 60)", "user", "", "DROP TABLE IF EXISTS {ns}.st{n}"),
+    ("CREATE SHARED TABLE {ns}.s{n} (id INT PRIMARY KEY)", "service", "", "DROP TABLE IF EXISTS {ns}.s{n}"),
+    ("CREATE TABLE {ns}.d{n} (id INT PRIMARY KEY)", "service", "", "DROP TABLE IF EXISTS {ns}.d{n}"),
+    ("ALTER TABLE {ns}.user_t ADD COLUMN c{n} INT", "user", "", ""),
+    ("ALTER TABLE {ns}.private_t ADD COLUMN c{n} INT", "service", "", ""),
+    ("ALTER TABLE {ns}.private_t SET ACCESS LEVEL private", "service", "", ""),
+    ("DROP TABLE {ns}.u{n}", "dba", "CREATE USER TABLE {ns}.u{n} (id INT PRIMARY KEY)", "DROP TABLE IF EXISTS {ns}.u{n}"),
+    ("DROP TABLE {ns}.s{n}", "dba", "CREATE SHARED TABLE {ns}.s{n} (id INT PRIMARY KEY)", "DROP TABLE IF EXISTS {ns}.s{n}"),
+    ("DROP TABLE IF EXISTS {ns}.absent", "dba", "", ""),
+    ("CREATE VIEW {ns}.v{n} AS SELECT 1 AS x", "dba", "", ""),
+    ("SHOW TABLES", "user", "", ""),
+    ("SHOW TABLES IN {ns}", "user", "", ""),
+    ("DESCRIBE TABLE {ns}.user_t", "user", "", ""),
+    ("SHOW STATS FOR TABLE {ns}.user_t", "user", "", ""),
+    # flush and jobs
+    ("STORAGE FLUSH TABLE {ns}.private_t", "service", "", ""),
+    ("FLUSH TABLE {ns}.private_t", "service", "", ""),
+    ("STORAGE FLUSH ALL IN {ns}", "service", "", ""),
+    ("STORAGE COMPACT TABLE {ns}.private_t", "service", "", ""),
+    # users
+    ("CREATE USER n{n} WITH PASSWORD 'Secret-pass-1' ROLE user", "dba", "", ""),
+    ("CREATE USER n{n} WITH PASSWORD 'Secret-pass-1' ROLE dba", "dba", "", ""),
+    ("CREATE USER n{n} WITH PASSWORD 'Secret-pass-1' ROLE system", "system", "", ""),
+    ("ALTER USER n{n} SET PASSWORD 'Other-pass-1'", "dba", "CREATE USER n{n} WITH PASSWORD 'Secret-pass-1' ROLE user", ""),
+    ("ALTER USER n{n} SET ROLE service", "dba", "CREATE USER n{n} WITH PASSWORD 'Secret-pass-1' ROLE user", ""),
+    ("ALTER USER n{n} SET ROLE system", "system", "CREATE USER n{n} WITH PASSWORD 'Secret-pass-1' ROLE user", ""),
+    ("ALTER USER n{n} SET EMAIL 'a@b.c'", "dba", "CREATE USER n{n} WITH PASSWORD 'Secret-pass-1' ROLE user", ""),
+    ("ALTER USER {me} SET EMAIL 'me@example.com'", "user", "", ""),
+    ("DROP USER n{n}", "dba", "CREATE USER n{n} WITH PASSWORD 'Secret-pass-1' ROLE user", ""),
+    ("DROP USER IF EXISTS absent{n}", "dba", "", ""),
+    # engine
+    ("EXPLAIN SELECT 1", "dba", "", ""),
+    ("SELECT 1", "user", "", ""),
+    # transactions
+    ("BEGIN; COMMIT", "user", "", ""),
+    ("BEGIN; ROLLBACK", "user", "", ""),
+    # topics
+    ("CREATE TOPIC {ns}.topic{n}", "dba", "", ""),
+    ("DROP TOPIC {ns}.absent", "dba", "", ""),
+    ("CONSUME FROM {ns}.absent LIMIT 1", "service", "", ""),
+    # cluster, backup
+    ("CLUSTER REBALANCE", "dba", "", ""),
+    ("BACKUP DATABASE TO '/nowhere/..'", "dba", "", ""),
+    ("RESTORE DATABASE FROM '/nowhere/at/all'", "dba", "", ""),
+    ("KILL JOB 'FL-000000000000'", "dba", "", ""),
+]
+
+SYSTEM_TABLES = ["namespaces", "tables", "schemas", "columns", "users", "settings", "transactions", "audit_log"]
+LEVELS = {"public": ("user", "service"), "private": ("service", "service"), "restricted": ("service", "service"), "dba": ("dba", "dba")}
+ENGINE = {"X-Kalam-Plan": "engine"}
+
+
+def may(role, lowest):
+    return ROLES.index(role) >= ROLES.index(lowest)
+
+
+@pytest.fixture
+def tables(root, ns):
+    for level in LEVELS:
+        root.run(f"CREATE SHARED TABLE {ns}.{level}_t (id INT PRIMARY KEY, v TEXT) WITH (ACCESS_LEVEL = '{level}'); INSERT INTO {ns}.{level}_t VALUES (1, 'canary')")
+    root.run(f"CREATE USER TABLE {ns}.user_t (id INT PRIMARY KEY, v TEXT); INSERT INTO {ns}.user_t VALUES (1, 'canary')")
+    return ns
+
+
+numbers = itertools.count(1)
+
+
+def attempt(callers, root, row, role, ns):
+    statement, lowest, before, after = row
+    caller = CALLERS[role]
+    names = {"ns": ns, "n": next(numbers), "me": caller}
+    if before:
+        root.run(before.format(**names))
+    try:
+        return callers[caller].sql(statement.format(**names))
+    finally:
+        if after:
+            root.sql(after.format(**names))
+
+
+@pytest.mark.parametrize("row", STATEMENTS, ids=[row[0][:60] for row in STATEMENTS])
+def test_statement(callers, root, tables, row):
+    built = attempt(callers, root, row, "system", tables)
+    if built.code in NOT_BUILT:
+        pytest.skip(f"not known to this server: {built.message[:100]}")
+    assert built.code not in REFUSED, built.text
+    for role in ROLES:
+        reply = attempt(callers, root, row, role, tables)
+        if may(role, row[1]):
+            assert reply.status != 403 and reply.code not in REFUSED, f"{role}: {reply.text[:500]}"
+        else:
+            assert reply.status == 403 and reply.code in REFUSED, f"{role} may run it: {reply.status} {reply.text[:500]}"
+            assert any(word in reply.message.lower() for word in ("privileges", "role", "only admins"))
+            if reply.code == "AUTH_INSUFFICIENT_ROLE":
+                assert reply.details["actual_role"] == role and row[1] in reply.details["required_roles"] and reply.details["operation"]
+
+
+@pytest.mark.parametrize("row", [row for row in STATEMENTS if row[1] != "user"], ids=[row[0][:60] for row in STATEMENTS if row[1] != "user"])
+def test_a_batch_with_a_forbidden_statement_has_no_effect(callers, root, tables, row):
+    if attempt(callers, root, row, "system", tables).code in NOT_BUILT or ";" in row[0]:
+        pytest.skip("not known to this server")
+    alice = callers["alice"]
+    statement = row[0].format(ns=tables, n=next(numbers), me="alice")
+    reply = alice.sql(f"INSERT INTO {tables}.user_t VALUES (77, 'x'); {statement}")
+    assert reply.status == 403, reply.text[:500]
+    assert alice.rows(f"SELECT id FROM {tables}.user_t WHERE id = 77") == []
+
+
+@pytest.mark.parametrize("level", LEVELS)
+@pytest.mark.parametrize("role", ROLES)
+def test_shared_tables(callers, tables, level, role):
+    client, table = callers[CALLERS[role]], f"{tables}.{level}_t"
+    read, write = (may(role, lowest) for lowest in LEVELS[level])
+    statements = [(f"SELECT v FROM {table} WHERE id = 1", read), (f"SELECT COUNT(*) FROM {table}", read), (f"SELECT max(v) FROM {table} GROUP BY id", read),
+                  (f"INSERT INTO {table} VALUES ({100 + ROLES.index(role)}, 'x')", write), (f"UPDATE {table} SET v = 'y' WHERE id = {100 + ROLES.index(role)}", write),
+                  (f"DELETE FROM {table} WHERE id = {100 + ROLES.index(role)}", write), (f"BEGIN; DELETE FROM {table} WHERE id = 100; ROLLBACK", write)]
+    for (sql, allowed), headers in itertools.product(statements, (None, ENGINE)):
+        reply = client.sql(sql, headers=headers)
+        if allowed:
+            assert reply.ok, f"{sql}: {reply.text[:500]}"
+        else:
+            assert reply.status == 403 and reply.code == "PERMISSION_DENIED" and "canary" not in reply.text, f"{sql}: {reply.text[:500]}"
+            assert f"Role '{role.capitalize()}' cannot access table '{table}'" in reply.message
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_user_tables_hold_own_rows_for_every_role(callers, tables, role):
+    client, table = callers[CALLERS[role]], f"{tables}.user_t"
+    client.run(f"DELETE FROM {table} WHERE id >= 0")
+    client.run(f"INSERT INTO {table} VALUES (1, '{role}')")
+    for headers in (None, ENGINE):
+        assert client.rows(f"SELECT id, v FROM {table}", headers=headers) == [[1, role]]
+        assert client.rows(f"SELECT COUNT(*) FROM {table} WHERE v = '{role}' AND id > 0", headers=headers) == [["1"]]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_system_tables(callers, role):
+    client = callers[CALLERS[role]]
+    for name in SYSTEM_TABLES:
+        reply = client.sql(f"SELECT * FROM system.{name} LIMIT 5")
+        if may(role, "dba"):
+            assert reply.ok, reply.text[:300]
+        else:
+            assert reply.status == 403 and reply.code == "PERMISSION_DENIED"
+            assert f"Access denied: Role '{role.capitalize()}' cannot access table 'system.{name}'. System tables require 'dba' or 'system' role." in reply.message
+        for sql in (f"DELETE FROM system.{name} WHERE 1 = 1", f"INSERT INTO system.{name} SELECT * FROM system.{name}"):
+            assert client.sql(sql).status in (400, 403)
+    for name in ("tables", "columns", "schemata"):
+        assert client.sql(f"SELECT * FROM information_schema.{name} LIMIT 5").ok
+
+
+IMPERSONATION = {"user": [], "service": ["user", "service"], "dba": ["user", "service", "dba"], "system": ["user", "service", "dba", "system"]}
+
+
+@pytest.mark.parametrize("actor,target", itertools.product(ROLES, ROLES + ["nobody"]))
+def test_execute_as_user(callers, make_user, tables, actor, target):
+    client = callers[CALLERS[actor]]
+    name = "nobody_at_all" if target == "nobody" else make_user(target).user if target != "system" else "root"
+    reply = client.sql(f"EXECUTE AS USER '{name}' (SELECT CURRENT_USER() AS u, CURRENT_ROLE() AS r)")
+    allowed = ("user" if target == "nobody" else target) in IMPERSONATION[actor] or name == CALLERS[actor]
+    if not allowed:
+        title = "User" if target == "nobody" else target.capitalize() if target != "dba" else "Dba"
+        assert reply.status == 403 and reply.code == "PERMISSION_DENIED"
+        assert f"actor '{CALLERS[actor]}' with role {actor.capitalize()} cannot target '{name}' with role {title}" in reply.message
+        return
+    assert reply.ok, reply.text
+    assert reply.rows == [[name, "user"]] and reply.result["as_user"] == name
+    # Inside it is a user without rights of its own, whoever the actor is.
+    assert client.sql(f"EXECUTE AS USER '{name}' (SELECT * FROM {tables}.private_t)").status == 403
+    assert client.sql(f"EXECUTE AS USER '{name}' (SELECT * FROM system.users)").status == 403
+    refused = client.sql(f"EXECUTE AS USER '{name}' (INSERT INTO {tables}.public_t VALUES (5, 'x'))")
+    assert refused.status == 400 and "SHARED tables" in refused.message
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_execute_as_oneself(callers, tables, role):
+    client, name = callers[CALLERS[role]], CALLERS[role]
+    assert client.rows(f"EXECUTE AS USER '{name}' (SELECT CURRENT_ROLE())") == [["user"]]
+
+
+def test_a_role_change_is_effective_on_the_next_request(server, root, make_user, tables):
+    client = make_user("user")
+    name = client.user
+    assert client.sql(f"SELECT * FROM {tables}.private_t").status == 403
+    root.run(f"ALTER USER {name} SET ROLE service")
+    # A token says for which role it was given; the old one ends with the role.
+    assert client.sql("SELECT 1").status == 401
+    assert client.login(name, "Some-pass-1").status == 200
+    assert client.rows(f"SELECT v FROM {tables}.private_t WHERE id = 1") == [["canary"]]
+    root.run(f"ALTER USER {name} SET ROLE user")
+    assert client.sql(f"SELECT * FROM {tables}.private_t").status == 401
+    assert client.login(name, "Some-pass-1").status == 200
+    assert client.sql(f"SELECT * FROM {tables}.private_t").status == 403
+    root.run(f"DROP USER {name}")
+    assert client.sql("SELECT 1").status == 401
+
+
+def test_callers_without_a_login(server, tables):
+    client = server.client()
+    for sql in ("SELECT 1", f"SELECT * FROM {tables}.public_t", f"INSERT INTO {tables}.public_t VALUES (9, 'x')", "CREATE NAMESPACE nope", "SHOW TABLES", "BEGIN; COMMIT"):
+        reply = client.sql(sql)
+        assert reply.status == 401 and reply.code == "MISSING_AUTHORIZATION" and "canary" not in reply.text
