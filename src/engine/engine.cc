@@ -12,6 +12,7 @@
 #include "duckdb/main/database.hpp"
 #include "engine/bound_predicate.h"
 #include "engine/memory_guard.h"
+#include "engine/object_file_system.h"
 #include "engine/parse.h"
 #include "engine/query_connection.h"
 #include "engine/run_state.h"
@@ -36,6 +37,10 @@ constexpr const char* kSettings[] = {
     "SET GLOBAL preserve_identifier_case = false",
     // A bare `user` that no column has is a function of DuckDB's, which answers 'duckdb'.
     "CREATE MACRO user() AS error('No field named user')",
+    // Cold files never change, so neither do their footers.
+    "SET GLOBAL parquet_metadata_cache = true",
+    // The only files that can be opened: objects of storages.
+    "SET GLOBAL allowed_directories = ['kalam://']",
     "SET GLOBAL enable_external_access = false",
     "SET GLOBAL lock_configuration = true",
 };
@@ -58,6 +63,7 @@ class Database {
     // A bug of DuckDB must fail one statement, not all running ones; Engine opens a new database after it.
     config.options.disable_database_invalidation = true;
     duckdb_ = std::make_unique<duckdb::DuckDB>(nullptr, &config);
+    if (options.files != nullptr) RegisterObjectFiles(*duckdb_->instance, *options.files);
     duckdb_->instance->config.optimizer_extensions.push_back(MakeScanOptimizer());
     duckdb::Connection connection(*duckdb_);
     RegisterFunctions(*connection.context);

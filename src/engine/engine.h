@@ -27,6 +27,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "engine/object_files.h"
 #include "engine/predicate.h"
 #include "engine/source.h"
 #include "engine/statement.h"
@@ -42,6 +43,8 @@ struct EngineOptions {
   int threads = 1;
   int connections = 2;        // queries running at once
   size_t prepared_max = 256;  // prepared statements kept per connection
+  // What DataFile::path is read from; outlives the engine. nullptr: no files.
+  const ObjectFiles* files = nullptr;
 };
 
 // Values and identity that functions of one statement see.

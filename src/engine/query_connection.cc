@@ -124,8 +124,11 @@ Result<QueryResultPtr> QueryConnection::Start(const Statement& statement, const 
 
   // DuckDB may copy a common table expression into several places, where its parameters would keep their
   // first value.
-  const bool reusable =
-      statement.kind_ != StatementKind::kExplain && !(statement.found_.has_cte && !parameters.empty());
+  // A plan over files is made for its values: they decide which files and which parts of them are read.
+  const bool has_files =
+      std::ranges::any_of(request.sources, [](const auto& source) { return source->files() != nullptr; });
+  const bool reusable = statement.kind_ != StatementKind::kExplain && !has_files &&
+                        !(statement.found_.has_cte && !parameters.empty());
   if (reusable && statement.runs_.fetch_add(1, std::memory_order_relaxed) > 0 && plans_max_ > 0) {
     KALAM_ASSIGN(Plan* const plan, FindPlan(statement, request));
     if (plan->prepared) {

@@ -12,6 +12,7 @@
 #include "duckdb/parser/parsed_data/create_table_function_info.hpp"
 #include "duckdb/planner/expression/bound_constant_expression.hpp"
 #include "duckdb/planner/expression/bound_function_expression.hpp"
+#include "engine/cold_scan.h"
 #include "engine/run_state.h"
 #include "engine/scan_function.h"
 #include "engine/translate.h"
@@ -222,6 +223,10 @@ void RegisterFunctions(ClientContext& context) {
     }
     duckdb::CreateTableFunctionInfo scan(MakeScanFunction());
     catalog.CreateFunction(context, scan);
+    duckdb::CreateTableFunctionInfo hot_scan(MakeHotScanFunction());
+    catalog.CreateFunction(context, hot_scan);
+    duckdb::CreateTableFunctionInfo cold_scan(MakeColdScanFunction(context));
+    catalog.CreateFunction(context, cold_scan);
     RegisterAdjustedFunctions(context);
   });
 }

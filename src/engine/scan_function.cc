@@ -12,6 +12,7 @@
 #include "duckdb/planner/expression/bound_constant_expression.hpp"
 #include "duckdb/planner/operator/logical_get.hpp"
 #include "engine/chunk_writer.h"
+#include "engine/cold_scan.h"
 #include "engine/run_state.h"
 #include "engine/translate.h"
 #include "engine/tree.h"
@@ -227,7 +228,8 @@ void FindBounds(duckdb::LogicalOperator& plan) {
       plan.children[0]->type != duckdb::LogicalOperatorType::LOGICAL_GET)
     return;
   auto& get = plan.children[0]->Cast<duckdb::LogicalGet>();
-  if (get.function.name != kScanFunction || !get.bind_data) return;
+  const bool ours = get.function.name == kScanFunction || get.function.name == kHotScanFunction;
+  if (!ours || !get.bind_data) return;
   BoundFinder finder(get, get.bind_data->Cast<ScanBindData>());
   for (const auto& filter : plan.expressions) finder.Find(*filter);
 }
@@ -292,8 +294,8 @@ void Scan(ClientContext& context, duckdb::TableFunctionInput& input, duckdb::Dat
 
 }  // namespace
 
-duckdb::TableFunction MakeScanFunction() {
-  duckdb::TableFunction function(kScanFunction, {LogicalType::INTEGER}, Scan, Bind, Init);
+duckdb::TableFunction MakeHotScanFunction() {
+  duckdb::TableFunction function(kHotScanFunction, {LogicalType::INTEGER}, Scan, Bind, Init);
   function.projection_pushdown = true;
   function.cardinality = Cardinality;
   function.to_string = Describe;
@@ -301,6 +303,13 @@ duckdb::TableFunction MakeScanFunction() {
   function.serialize = RefuseSerialize;
   function.deserialize = RefuseDeserialize;
   function.verify_serialization = false;
+  return function;
+}
+
+duckdb::TableFunction MakeScanFunction() {
+  duckdb::TableFunction function = MakeHotScanFunction();
+  function.name = kScanFunction;
+  function.bind_replace = ReplaceScan;
   return function;
 }
 

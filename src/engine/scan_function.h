@@ -7,6 +7,8 @@
 namespace kalam::engine {
 
 duckdb::TableFunction MakeScanFunction();
+// The same under another name and without regard to the source's files.
+duckdb::TableFunction MakeHotScanFunction();
 // Tells each scan the filters over it, as ScanRequest::bounds.
 duckdb::OptimizerExtension MakeScanOptimizer();
 

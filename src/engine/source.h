@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "engine/file_set.h"
 #include "model/result.h"
 #include "model/value.h"
 
@@ -63,7 +64,11 @@ class Source {
   // May be called more than once by one statement (recursive queries), each time for all rows. The scan is
   // gone when Engine::Run returns.
   virtual Result<std::unique_ptr<SourceScan>> Scan(const ScanRequest& request) const = 0;
-  // Rows, for join order; an estimate.
+  // Files with further rows; nullptr = none. Together with the scan they are the table.
+  virtual std::shared_ptr<const FileSet> files() const { return nullptr; }
+  // False: all rows are in files(), Scan is not called.
+  virtual bool has_own_rows() const { return true; }
+  // Rows, for join order; an estimate. Of the scan alone.
   virtual std::optional<uint64_t> EstimatedRows() const { return std::nullopt; }
   // The column by which scans deliver their rows in ascending order (unique, no NULLs), if any: saves the
   // default sort.

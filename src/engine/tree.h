@@ -22,6 +22,10 @@ inline constexpr std::string_view kUserParameter = "user";
 inline constexpr std::string_view kRoleParameter = "role";
 // The table function that stands for tables()[slot] in the tree: scan(slot). The name shows in EXPLAIN.
 inline constexpr const char* kScanFunction = "scan";
+// What scan(slot) stands for when the source has files: both together, or the second alone. The allow-list
+// knows none of these names, so no statement can call them.
+inline constexpr const char* kHotScanFunction = "hot_scan";
+inline constexpr const char* kColdScanFunction = "cold_scan";
 
 // The schema of the functions that differ from DuckDB's (IsAdjustedFunction): the tree calls them by it.
 inline constexpr const char* kAdjustedSchema = "kalam";

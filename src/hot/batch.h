@@ -29,6 +29,17 @@ class RowTransform {
   };
   // `current`: stored bytes of the newest version, live or deleted, or nullopt when the key has no entry.
   virtual Result<Effect> Apply(std::optional<std::string_view> current, std::string& next) const = 0;
+  // False: only whether there is a live row counts, not what is in it. Then a cold row, whose bytes the
+  // committer does not have, is given as a bare header; otherwise it is a conflict.
+  virtual bool needs_current() const { return true; }
+};
+
+// Where a row stands in the cold tier: a segment and the position of the row in its file. Segment 0 is none.
+struct ColdPlace {
+  uint64_t segment = 0;
+  uint32_t row = 0;
+  explicit operator bool() const { return segment != 0; }
+  friend bool operator==(const ColdPlace&, const ColdPlace&) = default;
 };
 
 enum class RowOpKind : uint8_t {
@@ -41,6 +52,10 @@ enum class RowOpKind : uint8_t {
   // Removes a tombstone whose _seq is still `seen`; anything else stays as it is. Not a change: nobody is
   // told.
   kPurge,
+  // Moves the live version `seen` to `to`, out of `rows` or of another segment. It stays the same version: no
+  // new _seq, nobody is told. When the row is another version by now, or gone, `to` is marked as dead
+  // instead; that is no failure. `value` is ignored.
+  kMove,
 };
 
 struct RowOp {
@@ -53,6 +68,12 @@ struct RowOp {
   // it, whatever was seen. A second operation of one batch on the same key needs it: the first one's version
   // is never the one seen.
   std::shared_ptr<const RowTransform> transform;
+  ColdPlace to;  // kMove
+  // kMove: the writer saw the live version in `rows`. With Batch::read_at it saves the committer a read.
+  bool from_hot = false;
+  // Of kUpdate and kDelete: the stored bytes of the version `seen`, for tables that have cold rows: the
+  // committer cannot read those. Only used for Change::before.
+  std::string cold_before;
 };
 
 // Catalog, users and everything else that is not a row: an ordered key space of its own (column family
@@ -97,6 +118,10 @@ struct Batch {
   std::vector<std::string> dropped_hot_rows;
   // Rows of STREAM tables with begin <= key < end, which have expired: nobody can see them, nobody is told.
   std::vector<KeySpan> expired_rows;
+  // Prefixes of keys whose cold rows disappear with this batch. The caller removes their segments with it.
+  std::vector<std::string> dropped_cold_rows;
+  // Segments whose marks are forgotten. Nothing reads them any more.
+  std::vector<uint64_t> dropped_segments;
   // Store::last_seq() as the writer noted it before it read the versions that it gives as `seen`; 0 = not
   // noted. Saves the committer a read per update or delete, mostly. A value noted after those reads loses
   // updates. Inserts and operations with `seen` 0 do not use it.

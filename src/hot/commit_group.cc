@@ -30,6 +30,10 @@ Status CheckForm(const RowOp& op) {
     return Fail(ErrorCode::kInternal, "a batch holds a row key without prefix");
   }
   if (op.kind == RowOpKind::kErase || op.kind == RowOpKind::kPurge) return {};
+  if (op.kind == RowOpKind::kMove) {
+    if (op.to && op.to.row <= kColdRowsMax && op.seen != Seq()) return {};
+    return Fail(ErrorCode::kInternal, "a batch moves a row to nowhere");
+  }
   if (op.kind == RowOpKind::kAppend && op.key.size() != op.prefix_size) {
     return Fail(ErrorCode::kInternal, "a batch appends a row whose key is more than a prefix");
   }
@@ -114,17 +118,28 @@ CommitResult CommitGroup::Add(Batch& batch) {
   }
   changes_.clear();
   writes_ = writes_ || !undo_.empty() || !batch.meta.empty() || !batch.messages.empty() ||
-            !batch.dropped_tables.empty() || !batch.dropped_hot_rows.empty() || !batch.expired_rows.empty();
+            !batch.dropped_tables.empty() || !batch.dropped_hot_rows.empty() || !batch.expired_rows.empty() ||
+            !batch_marks_.empty() || !batch.dropped_cold_rows.empty() || !batch.dropped_segments.empty();
   undo_.clear();
   for (MetaOp& op : batch.meta) {
     if (op.of_applied) op.value = op.of_applied(result.applied);
   }
+  batch_marks_.clear();
+  move_seq_ = Seq();
   std::move(batch.meta.begin(), batch.meta.end(), std::back_inserter(meta_));
   std::move(batch.messages.begin(), batch.messages.end(), std::back_inserter(messages_));
   versions_.Apply(batch.new_versions);
-  for (const TableId table : batch.dropped_tables) DropHotRows(SharedPrefix(table));
+  batch_marks_.clear();
+  move_seq_ = Seq();
+  for (const TableId table : batch.dropped_tables) {
+    DropHotRows(SharedPrefix(table));
+    if (cold_tables_.Has(table)) DropColdRows(SharedPrefix(table));
+  }
   for (const std::string& prefix : batch.dropped_hot_rows) DropHotRows(prefix);
   std::move(batch.expired_rows.begin(), batch.expired_rows.end(), std::back_inserter(expired_));
+  for (const std::string& prefix : batch.dropped_cold_rows) DropColdRows(prefix);
+  dropped_segments_.insert(dropped_segments_.end(), batch.dropped_segments.begin(),
+                           batch.dropped_segments.end());
   return result;
 }
 
@@ -146,6 +161,7 @@ Status CommitGroup::AddRow(RowOp& op, Seq read_at, CommitResult& result) {
     return {};
   }
   if (op.kind == RowOpKind::kPurge) return Purge(op, result);
+  if (op.kind == RowOpKind::kMove) return Move(op, read_at, result);
   const Need need = listeners_.NeedOf(TableOf(op.key));
   KALAM_ASSIGN(Image * image, Find(op, read_at, need));
   std::string next;
@@ -154,9 +170,16 @@ Status CommitGroup::AddRow(RowOp& op, Seq read_at, CommitResult& result) {
   const Seq seq = seqs_.Next(wall_millis_);
   if (!next.empty()) PatchSeq(seq, next);
   image->indexed = op.kind != RowOpKind::kErase;
-  Replace(*image, std::move(next), seq);
+  std::string before;
+  // Written without knowing that the row is cold: its old bytes are nowhere but in the file.
+  if (need == Need::kBoth && image->cold && op.cold_before.empty() &&
+      (!op.transform || op.transform->needs_current())) {
+    return Fail(ErrorCode::kConflict, "Conflict: another statement changed the row meanwhile");
+  }
+  if (need == Need::kBoth) before = image->cold ? std::move(op.cold_before) : image->value;
+  KALAM_TRY(Replace(*image, std::move(next), seq));
   recent_.Note(image->key, seq);
-  Record(*image, KindOf(op.kind), need);
+  Record(*image, KindOf(op.kind), need, std::move(before));
   ++result.applied;
   result.last_seq = seq;
   return {};
@@ -172,8 +195,8 @@ void CommitGroup::Append(RowOp& op, CommitResult& result) {
   image.prefix_size = op.prefix_size;
   image.indexed = false;
   by_key_.emplace(image.key, &image);
-  Replace(image, std::move(op.value), seq);
-  Record(image, ChangeKind::kInsert, listeners_.NeedOf(TableOf(op.key)));
+  (void)Replace(image, std::move(op.value), seq);  // there is nothing to leave, so it cannot fail
+  Record(image, ChangeKind::kInsert, listeners_.NeedOf(TableOf(op.key)), {});
   ++result.applied;
   result.last_seq = seq;
 }
@@ -181,22 +204,68 @@ void CommitGroup::Append(RowOp& op, CommitResult& result) {
 Status CommitGroup::Purge(const RowOp& op, CommitResult& result) {
   KALAM_ASSIGN(Image * image, Find(op, Seq(), Need::kNone));
   if (image->value.empty() || !RowDeleted(image->value) || image->seq != op.seen) return {};
-  Replace(*image, std::string(), Seq());
+  KALAM_TRY(Replace(*image, std::string(), Seq()));
   // Whoever saw the tombstone must look again.
   recent_.Note(image->key, seqs_.Next(wall_millis_));
   ++result.applied;
   return {};
 }
 
-void CommitGroup::Replace(Image& image, std::string next, Seq seq) {
-  undo_.push_back(
-      {&image, image.seq, std::exchange(image.value, std::move(next)), image.loaded, image.changed});
-  image.seq = seq;
-  image.loaded = true;
-  image.changed = true;
+Status CommitGroup::Move(const RowOp& op, Seq read_at, CommitResult& result) {
+  KALAM_ASSIGN(Image * image, Find(op, read_at, Need::kNone));
+  // A version that is not read is surely the one seen, in the place where it was seen.
+  if (image->seq != op.seen || (image->loaded && !image->live())) return Mark(op.to);
+  KALAM_TRY(Replace(*image, std::string(), image->seq, op.to));
+  // The version is the same, its place is not: whoever relies on both must look again.
+  recent_.Note(image->key, MoveSeq());
+  ++result.applied;
+  return {};
 }
 
-void CommitGroup::Record(const Image& image, ChangeKind kind, Need need) {
+Seq CommitGroup::MoveSeq() {
+  if (move_seq_ == Seq()) move_seq_ = seqs_.Next(wall_millis_);
+  return move_seq_;
+}
+
+Status CommitGroup::Replace(Image& image, std::string next, Seq seq, ColdPlace cold) {
+  if (image.cold) KALAM_TRY(Mark(image.cold));
+  undo_.push_back({&image, image.seq, std::exchange(image.value, std::move(next)), image.cold, image.loaded,
+                   image.changed});
+  image.seq = seq;
+  image.cold = cold;
+  image.loaded = true;
+  image.changed = true;
+  return {};
+}
+
+Status CommitGroup::Mark(ColdPlace place) {
+  auto [it, fresh] = marks_.try_emplace(place.segment);
+  if (fresh) {
+    rocksdb::PinnableSlice stored;
+    const std::string key = MarkKey(place.segment, kMarkCountRow);
+    const rocksdb::Status status =
+        database_.db->Get(rocksdb::ReadOptions(), database_.cold_marks, SliceOf(key), &stored);
+    if (!status.ok() && !status.IsNotFound()) {
+      marks_.erase(it);
+      return Fail(FromRocks(status, "read"));
+    }
+    if (status.ok()) {
+      const auto count = DecodeMarkCount({stored.data(), stored.size()});
+      if (!count) {
+        marks_.erase(it);
+        return Fail(count.error());
+      }
+      it->second.stored = *count;
+    }
+  }
+  it->second.rows.push_back(place.row);
+  batch_marks_.push_back(place);
+  return {};
+}
+
+bool CommitGroup::Image::live() const { return cold || Live(value); }
+
+void CommitGroup::Record(const Image& image, ChangeKind kind, Need need, std::string before) {
   if (need == Need::kNone) return;
   Change& change = changes_.emplace_back();
   change.table = TableOf(image.key);
@@ -205,8 +274,7 @@ void CommitGroup::Record(const Image& image, ChangeKind kind, Need need) {
   change.prefix_size = image.prefix_size;
   change.after = image.value;
   change.seq = image.seq;
-  const std::string& before = undo_.back().value;
-  if (need == Need::kBoth && Live(before)) change.before = before;
+  if (need == Need::kBoth && Live(before)) change.before = std::move(before);
 }
 
 Status CommitGroup::JoinParticipants(Batch& batch) {
@@ -240,20 +308,24 @@ std::shared_ptr<const CommittedGroup> CommitGroup::TakeCommitted() {
 
 Result<bool> CommitGroup::NextVersion(RowOp& op, const Image& image, std::string& next) {
   if (op.kind == RowOpKind::kInsert) {
-    if (Live(image.value)) return Fail(ErrorCode::kAlreadyExists, "Already exists: the key has a row");
+    if (image.live()) return Fail(ErrorCode::kAlreadyExists, "Already exists: the key has a row");
     next = std::move(op.value);
     if (image.value.empty()) MarkFirst(next);
     return true;
   }
-  if (op.kind == RowOpKind::kErase) return !image.value.empty();
+  if (op.kind == RowOpKind::kErase) return !image.absent();
   if (image.seq == op.seen && !op.value.empty()) {
     next = std::move(op.value);
     return true;
   }
-  if (!op.transform)
+  // The transform needs the row's bytes, which are not here for a cold row: the writer reads it and comes
+  // back.
+  if (!op.transform || (image.cold && op.transform->needs_current()))
     return Fail(ErrorCode::kConflict, "Conflict: another statement changed the row meanwhile");
+  static constexpr char kLiveHeader[kRowHeaderSize] = {1};
   std::optional<std::string_view> current;
   if (!image.value.empty()) current = image.value;
+  if (image.cold) current = std::string_view(kLiveHeader, kRowHeaderSize);
   KALAM_ASSIGN(const RowTransform::Effect effect, op.transform->Apply(current, next));
   if (effect == RowTransform::Effect::kUnchanged) return false;
   if (next.size() < kRowHeaderSize)
@@ -274,9 +346,14 @@ Result<CommitGroup::Image*> CommitGroup::Find(const RowOp& op, Seq read_at, Need
   // writer saw. Inserts are looked at: they must not replace a live row whatever their writer believed, and a
   // miss is cheap.
   const bool changes = op.kind == RowOpKind::kUpdate || op.kind == RowOpKind::kDelete;
-  const bool as_given = changes && !op.value.empty() && op.seen != Seq() && need != Need::kBoth;
-  if (as_given && recent_.Proves(op.key, op.seen, read_at)) {
+  const bool as_given = changes && !op.value.empty() && op.seen != Seq() && need != Need::kBoth &&
+                        !cold_tables_.Has(TableOf(op.key));
+  const bool from_hot = op.kind == RowOpKind::kMove && op.from_hot;
+  if ((as_given || from_hot) && recent_.Proves(op.key, op.seen, read_at)) {
     fresh.stored_seq = fresh.seq = op.seen;
+  } else if (op.kind == RowOpKind::kMove && !op.from_hot) {
+    KALAM_TRY(LoadCold(fresh));
+    if (!fresh.cold) KALAM_TRY(Load(fresh));
   } else {
     KALAM_TRY(Load(fresh));
   }
@@ -288,6 +365,7 @@ Result<CommitGroup::Image*> CommitGroup::Find(const RowOp& op, Seq read_at, Need
 Status CommitGroup::Load(Image& image) {
   image.value.clear();
   image.stored_seq = image.seq = Seq();
+  image.stored_cold = image.cold = {};
   if (!Dropped(image.key)) {
     rocksdb::PinnableSlice stored;
     const rocksdb::Status status =
@@ -301,6 +379,24 @@ Status CommitGroup::Load(Image& image) {
       image.stored_seq = image.seq = RowSeq(image.value);
     }
   }
+  if (image.value.empty() && cold_tables_.Has(TableOf(image.key))) KALAM_TRY(LoadCold(image));
+  image.loaded = true;
+  return {};
+}
+
+// The image is fresh: nothing is known of the key yet.
+Status CommitGroup::LoadCold(Image& image) {
+  const bool dropped = std::any_of(dropped_cold_rows_.begin(), dropped_cold_rows_.end(),
+                                   [&](const std::string& prefix) { return image.key.starts_with(prefix); });
+  if (dropped) return {};
+  rocksdb::PinnableSlice stored;
+  const rocksdb::Status status =
+      database_.db->Get(rocksdb::ReadOptions(), database_.cold_keys, SliceOf(image.key), &stored);
+  if (status.IsNotFound()) return {};
+  if (!status.ok()) return Fail(FromRocks(status, "read"));
+  KALAM_ASSIGN(const ColdEntry entry, DecodeColdEntry({stored.data(), stored.size()}));
+  image.stored_cold = image.cold = entry.place;
+  image.seq = entry.seq;
   image.loaded = true;
   return {};
 }
@@ -315,11 +411,17 @@ void CommitGroup::TakeBack() {
   for (auto it = undo_.rbegin(); it != undo_.rend(); ++it) {
     it->image->seq = it->seq;
     it->image->value = std::move(it->value);
+    it->image->cold = it->cold;
     it->image->loaded = it->loaded;
     it->image->changed = it->changed;
   }
   undo_.clear();
   changes_.clear();
+  for (auto it = batch_marks_.rbegin(); it != batch_marks_.rend(); ++it) {
+    marks_.at(it->segment).rows.pop_back();
+  }
+  batch_marks_.clear();
+  move_seq_ = Seq();
 }
 
 // The range deletion runs before the group's rows are written (Collect), so rows of earlier batches are taken
@@ -327,10 +429,12 @@ void CommitGroup::TakeBack() {
 void CommitGroup::DropHotRows(const std::string& prefix) {
   for (Image& image : images_) {
     if (!image.key.starts_with(prefix)) continue;
-    image.stored_seq = image.seq = Seq();
+    image.stored_seq = Seq();
+    if (image.cold) continue;
+    image.seq = Seq();
     image.value.clear();
     image.loaded = true;
-    image.changed = false;
+    image.changed = static_cast<bool>(image.stored_cold);
   }
   dropped_hot_rows_.push_back(prefix);
   // The drop takes a sequence of its own, so that a writer's read_at tells whether it read before or after
@@ -338,7 +442,21 @@ void CommitGroup::DropHotRows(const std::string& prefix) {
   recent_.Forget(seqs_.Next(wall_millis_));
 }
 
-void CommitGroup::Collect(rocksdb::WriteBatch& out) const {
+// As DropHotRows, for rows in segments only.
+void CommitGroup::DropColdRows(const std::string& prefix) {
+  for (Image& image : images_) {
+    if (!image.key.starts_with(prefix)) continue;
+    image.stored_cold = {};
+    if (!image.cold) continue;
+    image.cold = {};
+    image.seq = Seq();
+    if (image.stored_seq == Seq()) image.changed = false;
+  }
+  dropped_cold_rows_.push_back(prefix);
+  recent_.Forget(seqs_.Next(wall_millis_));
+}
+
+void CommitGroup::CollectDrops(rocksdb::WriteBatch& out) const {
   for (const std::string& begin : dropped_hot_rows_) {
     const std::string end = PrefixEnd(begin);
     out.DeleteRange(database_.rows, begin, end);
@@ -346,13 +464,55 @@ void CommitGroup::Collect(rocksdb::WriteBatch& out) const {
   }
   // Appends of this group lie behind every expired key, so the order does not matter.
   for (const KeySpan& span : expired_) out.DeleteRange(database_.rows, span.begin, span.end);
+  for (const std::string& prefix : dropped_cold_rows_) {
+    out.DeleteRange(database_.cold_keys, prefix, PrefixEnd(prefix));
+  }
+}
+
+void CommitGroup::CollectMarks(rocksdb::WriteBatch& out) const {
+  for (const auto& [segment, marks] : marks_) {
+    if (marks.rows.empty()) continue;
+    for (const uint32_t row : marks.rows) out.Put(database_.cold_marks, MarkKey(segment, row), {});
+    out.Put(database_.cold_marks, MarkKey(segment, kMarkCountRow),
+            EncodeMarkCount(marks.stored + static_cast<uint32_t>(marks.rows.size())));
+  }
+  for (const uint64_t segment : dropped_segments_) {
+    out.DeleteRange(database_.cold_marks, MarksBegin(segment), MarksBegin(segment + 1));
+  }
+}
+
+void CommitGroup::CollectCold(const Image& image, rocksdb::WriteBatch& out) const {
+  if (image.cold == image.stored_cold) return;
+  if (!image.cold) {
+    out.Delete(database_.cold_keys, SliceOf(image.key));
+    return;
+  }
+  std::string entry;
+  AppendColdEntry({image.cold, image.seq}, entry);
+  out.Put(database_.cold_keys, SliceOf(image.key), entry);
+}
+
+void CommitGroup::CountWrites(std::unordered_map<TableId, uint64_t>& counts) const {
+  TableId table;
+  uint64_t* count = nullptr;
+  for (const Image& image : images_) {
+    if (!image.changed) continue;
+    const TableId of = TableOf(image.key);
+    if (count == nullptr || of != table) count = &counts[table = of];
+    ++*count;
+  }
+}
+
+void CommitGroup::Collect(rocksdb::WriteBatch& out) const {
+  CollectDrops(out);
   std::string seq_key;
   for (const Image& image : images_) {
     if (!image.changed) continue;
-    if (image.value.empty()) {
-      out.Delete(database_.rows, SliceOf(image.key));
-    } else {
+    CollectCold(image, out);
+    if (!image.value.empty()) {
       out.Put(database_.rows, SliceOf(image.key), image.value);
+    } else if (image.stored_seq != Seq()) {
+      out.Delete(database_.rows, SliceOf(image.key));
     }
     if (!image.indexed) continue;
     const std::string_view prefix = image.key.substr(0, image.prefix_size);
@@ -368,6 +528,7 @@ void CommitGroup::Collect(rocksdb::WriteBatch& out) const {
     AppendSeq(image.seq, seq_key);
     out.Put(database_.by_seq, seq_key, SliceOf(image.key.substr(image.prefix_size)));
   }
+  CollectMarks(out);
   for (const MetaOp& op : meta_) {
     if (op.value) {
       out.Put(database_.meta, op.key, *op.value);

@@ -7,7 +7,8 @@
 //   3. Of several versions that the group gives a row only the last is written, yet each has its own _seq.
 //   by_seq loses the
 //      entry of the version that the database holds and gains that of the last one.
-//   4. What was accepted is recorded as changes, each version of a row by itself, as far as listeners need
+//   4. A version that leaves a place of the cold tier leaves a mark there, once.
+//   5. What was accepted is recorded as changes, each version of a row by itself, as far as listeners need
 //   it.
 #pragma once
 
@@ -25,6 +26,7 @@
 #include "base/ids.h"
 #include "hot/batch.h"
 #include "hot/change.h"
+#include "hot/cold_keys.h"
 #include "hot/database.h"
 #include "hot/recent_commits.h"
 #include "hot/seq.h"
@@ -51,9 +53,11 @@ class SchemaVersions {
 // One thread, one group at a time.
 class CommitGroup {
  public:
-  CommitGroup(const Database& database, SchemaVersions& versions, RecentCommits& recent, SeqGenerator& seqs,
-              const CommitListeners& listeners, int64_t wall_millis)
+  CommitGroup(const Database& database, const ColdTables& cold_tables, SchemaVersions& versions,
+              RecentCommits& recent, SeqGenerator& seqs, const CommitListeners& listeners,
+              int64_t wall_millis)
       : database_(database),
+        cold_tables_(cold_tables),
         versions_(versions),
         recent_(recent),
         seqs_(seqs),
@@ -68,6 +72,8 @@ class CommitGroup {
   // False when nothing that was accepted changes anything.
   bool writes() const { return writes_; }
   void Collect(rocksdb::WriteBatch& out) const;
+  // Adds the number of changed rows to each table's.
+  void CountWrites(std::unordered_map<TableId, uint64_t>& counts) const;
   // What the accepted batches did, for observers; nullptr when it is of no interest to any. Call once, after
   // the write.
   std::shared_ptr<const CommittedGroup> TakeCommitted();
@@ -77,39 +83,60 @@ class CommitGroup {
   struct Image {
     std::string_view key;
     uint32_t prefix_size = 0;
-    Seq stored_seq;     // of the version in the database, 0 = none
-    Seq seq;            // of the newest version, 0 = none
-    std::string value;  // newest bytes; empty = no entry, or not read (then `loaded` is false)
+    Seq stored_seq;         // of the version in `rows`, 0 = none
+    ColdPlace stored_cold;  // of the version in `cold_keys`
+    ColdPlace cold;         // of the newest version; then `value` is empty
+    Seq seq;                // of the newest version, 0 = none
+    std::string value;      // newest bytes; empty = no entry, or not read (then `loaded` is false)
     bool loaded = false;
     bool changed = false;
     bool indexed = true;  // has an entry in by_seq
+
+    bool live() const;  // of a loaded image: the newest version is a row, not a tombstone
+    bool absent() const { return value.empty() && !cold; }
   };
   // What an operation replaced, to be put back when a later one of its batch is refused.
   struct Undo {
     Image* image;
     Seq seq;
     std::string value;
+    ColdPlace cold;
     bool loaded;
     bool changed;
+  };
+  // The dead rows that the group adds to one segment.
+  struct SegmentMarks {
+    uint32_t stored = 0;  // count in the database
+    std::vector<uint32_t> rows;
   };
 
   Status AddRows(Batch& batch, CommitResult& result);
   Status AddRow(RowOp& op, Seq read_at, CommitResult& result);
   void Append(RowOp& op, CommitResult& result);
   Status Purge(const RowOp& op, CommitResult& result);
-  void Replace(Image& image, std::string next, Seq seq);
+  Status Move(const RowOp& op, Seq read_at, CommitResult& result);
+  Status Replace(Image& image, std::string next, Seq seq, ColdPlace cold = {});
+  Status Mark(ColdPlace place);
+  // A sequence that no row gets, for moves of the batch being added.
+  Seq MoveSeq();
   // Keeps the change that the newest entry of undo_ made, if anybody needs it.
-  void Record(const Image& image, ChangeKind kind, Need need);
+  void Record(const Image& image, ChangeKind kind, Need need, std::string before);
   Status JoinParticipants(Batch& batch);
   // Decides what the operation writes: fills `next`, or answers false when it writes nothing.
   Result<bool> NextVersion(RowOp& op, const Image& image, std::string& next);
   Result<Image*> Find(const RowOp& op, Seq read_at, Need need);
   Status Load(Image& image);
+  Status LoadCold(Image& image);
   bool Dropped(std::string_view key) const;
   void TakeBack();
   void DropHotRows(const std::string& prefix);
+  void DropColdRows(const std::string& prefix);
+  void CollectDrops(rocksdb::WriteBatch& out) const;
+  void CollectMarks(rocksdb::WriteBatch& out) const;
+  void CollectCold(const Image& image, rocksdb::WriteBatch& out) const;
 
   const Database& database_;
+  const ColdTables& cold_tables_;
   SchemaVersions& versions_;
   RecentCommits& recent_;
   SeqGenerator& seqs_;
@@ -122,6 +149,11 @@ class CommitGroup {
   std::vector<std::string> dropped_hot_rows_;
   std::vector<KeySpan> expired_;
   std::vector<MessageOp> messages_;
+  std::vector<std::string> dropped_cold_rows_;
+  std::vector<uint64_t> dropped_segments_;
+  std::unordered_map<uint64_t, SegmentMarks> marks_;
+  std::vector<ColdPlace> batch_marks_;      // of the batch being added, in order
+  Seq move_seq_;                            // of the batch being added
   std::vector<Undo> undo_;                  // of the batch being added
   std::vector<Change> changes_;             // of the batch being added
   std::vector<CommitParticipant*> joined_;  // by the batch being added

@@ -59,7 +59,8 @@ std::unexpected<Error> NoRoom(const DiskSpace& disk) {
 
 size_t Batch::ApproximateBytes() const {
   size_t bytes = sizeof(Batch);
-  for (const RowOp& op : rows) bytes += sizeof(RowOp) + op.key.size() + op.value.size();
+  for (const RowOp& op : rows)
+    bytes += sizeof(RowOp) + op.key.size() + op.value.size() + op.cold_before.size();
   for (const MetaOp& op : meta) bytes += sizeof(MetaOp) + op.key.size() + (op.value ? op.value->size() : 0);
   for (const MessageOp& op : messages) bytes += sizeof(MessageOp) + op.key.size() + op.value.size();
   return bytes;
@@ -191,7 +192,7 @@ void Committer::CommitTaken() {
   std::shared_ptr<const CommittedGroup> committed;
   if (!failed_) {
     for (CommitParticipant* participant : listeners_.participants) participant->BeginGroup();
-    CommitGroup group(database_, versions_, recent_, seqs_, listeners_, clock_.WallMillis());
+    CommitGroup group(database_, cold_tables_, versions_, recent_, seqs_, listeners_, clock_.WallMillis());
     const Room room = disk_.Look(group_bytes_);
     for (Pending& pending : group_) {
       if (MayPass(pending.batch, room)) {
@@ -203,6 +204,10 @@ void Committer::CommitTaken() {
     if (group.writes()) {
       if (const Status written = Write(group); written) {
         last_seq_.store(seqs_.last().value, std::memory_order_release);
+        {
+          std::lock_guard lock(writes_mu_);
+          group.CountWrites(writes_);
+        }
         committed = group.TakeCommitted();
         for (CommitParticipant* participant : listeners_.participants) participant->GroupWritten();
       } else {

@@ -21,11 +21,13 @@
 #include <memory>
 #include <mutex>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 #include "base/clock.h"
 #include "hot/batch.h"
 #include "hot/change.h"
+#include "hot/cold_keys.h"
 #include "hot/commit_group.h"
 #include "hot/database.h"
 #include "hot/disk_space.h"
@@ -61,6 +63,14 @@ class Committer {
   Seq SeqAt(uint64_t database_position) const { return positions_.SeqAt(database_position); }
 
   void SetSchemaVersion(TableId table, uint32_t version) { versions_.Set(table, version); }
+  // Row operations of the table that were written since the start.
+  uint64_t WritesOf(TableId table) const {
+    std::lock_guard lock(writes_mu_);
+    const auto it = writes_.find(table);
+    return it == writes_.end() ? 0 : it->second;
+  }
+  ColdTables& cold_tables() { return cold_tables_; }
+  const ColdTables& cold_tables() const { return cold_tables_; }
   Seq last_seq() const { return Seq(last_seq_.load(std::memory_order_acquire)); }
   int64_t sync_micros() const;
 
@@ -102,6 +112,7 @@ class Committer {
   bool stopping_ = false;
 
   SchemaVersions versions_;
+  ColdTables cold_tables_;
   CommitListeners listeners_;
   CommitPositions positions_;
 
@@ -116,6 +127,8 @@ class Committer {
   bool failed_ = false;
 
   std::atomic<int64_t> last_seq_;
+  mutable std::mutex writes_mu_;
+  std::unordered_map<TableId, uint64_t> writes_;  // guarded by writes_mu_
   mutable std::mutex sync_mu_;
   std::vector<int64_t> sync_micros_;  // guarded by sync_mu_; a ring
   size_t sync_next_ = 0;              // guarded by sync_mu_

@@ -22,6 +22,8 @@ struct Database {
   rocksdb::ColumnFamilyHandle* by_seq = nullptr;
   rocksdb::ColumnFamilyHandle* meta = nullptr;
   rocksdb::ColumnFamilyHandle* messages = nullptr;
+  rocksdb::ColumnFamilyHandle* cold_keys = nullptr;
+  rocksdb::ColumnFamilyHandle* cold_marks = nullptr;
 };
 
 // Keys of `meta` that start so belong to hot itself.

@@ -63,6 +63,10 @@ struct Store::Impl {
         return database.meta;
       case Space::kMessages:
         return database.messages;
+      case Space::kColdKeys:
+        return database.cold_keys;
+      case Space::kColdMarks:
+        return database.cold_marks;
     }
     return nullptr;
   }
@@ -70,11 +74,15 @@ struct Store::Impl {
 
 namespace {
 
-constexpr std::string_view kFormat = "1";
+constexpr std::string_view kFormat = "2";
+// The format before the cold tier: the same, without its two families.
+constexpr std::string_view kFormatWithoutCold = "1";
 constexpr char kRowsFamily[] = "rows";
 constexpr char kBySeqFamily[] = "by_seq";
 constexpr char kMetaFamily[] = "meta";
 constexpr char kMessagesFamily[] = "messages";
+constexpr char kColdKeysFamily[] = "cold_keys";
+constexpr char kColdMarksFamily[] = "cold_marks";
 // Recovery replays the WAL: its size bounds the time to start.
 constexpr uint64_t kWalBytesMax = 64u << 20;
 
@@ -184,16 +192,17 @@ Result<Seq> ReadCeiling(const Database& database) {
   return DecodeSeq(value);
 }
 
-// Refuses a store that another version of the format wrote, and marks a new one.
+// Refuses a store that another version of the format wrote, marks a new one, and takes over one that only
+// lacks the cold tier: from now on a server without it would miss rows.
 Status CheckFormat(const Database& database) {
   std::string value;
   const rocksdb::Slice key = SliceOf(kFormatKey);
   rocksdb::Status status = database.db->Get(rocksdb::ReadOptions(), database.meta, key, &value);
-  if (status.ok() && value != kFormat) {
+  if (status.ok() && value != kFormat && value != kFormatWithoutCold) {
     return Fail(ErrorCode::kUnsupported,
                 fmt::format("the database has format {}, this server reads format {}", value, kFormat));
   }
-  if (status.IsNotFound()) {
+  if (status.IsNotFound() || (status.ok() && value == kFormatWithoutCold)) {
     rocksdb::WriteOptions synced;
     synced.sync = true;
     status = database.db->Put(synced, database.meta, key, SliceOf(kFormat));
@@ -218,6 +227,8 @@ Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options, const Cl
       {kBySeqFamily, FamilyOptionsOf(cache, options.write_buffer_bytes / 2, false)},
       {kMetaFamily, FamilyOptionsOf(cache, small_buffer, true)},
       {kMessagesFamily, MessagesOptionsOf(cache, options.write_buffer_bytes)},
+      {kColdKeysFamily, FamilyOptionsOf(cache, options.write_buffer_bytes / 2, true)},
+      {kColdMarksFamily, FamilyOptionsOf(cache, small_buffer, true)},
   };
   KALAM_TRY(MakeFolder(options.env != nullptr ? *options.env : *rocksdb::Env::Default(), options.path));
   rocksdb::DB* db = nullptr;
@@ -229,7 +240,8 @@ Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options, const Cl
     return Fail(std::move(error));
   }
   impl->db.reset(db);
-  impl->database = {db, impl->handles[1], impl->handles[2], impl->handles[3], impl->handles[4]};
+  const auto& handles = impl->handles;
+  impl->database = {db, handles[1], handles[2], handles[3], handles[4], handles[5], handles[6]};
   KALAM_TRY(CheckFormat(impl->database));
   KALAM_ASSIGN(const Seq ceiling, ReadCeiling(impl->database));
   impl->committer = std::make_unique<Committer>(impl->database, options, clock, ceiling);
@@ -373,6 +385,9 @@ Status Store::ReclaimMessages(std::string_view begin, std::string_view end) {
 void Store::SetSchemaVersion(TableId table, uint32_t version) {
   impl_->committer->SetSchemaVersion(table, version);
 }
+void Store::AddColdTable(TableId table) { impl_->committer->cold_tables().Add(table); }
+bool Store::HasColdRows(TableId table) const { return impl_->committer->cold_tables().Has(table); }
+uint64_t Store::WritesOf(TableId table) const { return impl_->committer->WritesOf(table); }
 Seq Store::last_seq() const { return impl_->committer->last_seq(); }
 Durability Store::durability() const { return impl_->options.durability; }
 int64_t Store::sync_micros() const { return impl_->committer->sync_micros(); }

@@ -106,7 +106,8 @@ class Cursor {
   std::unique_ptr<State> state_;
 };
 
-enum class Space : uint8_t { kRows, kBySeq, kMeta, kMessages };
+// kColdKeys and kColdMarks: hot/cold_keys.h.
+enum class Space : uint8_t { kRows, kBySeq, kMeta, kMessages, kColdKeys, kColdMarks };
 enum class Direction : uint8_t { kForward, kBackward };
 
 class Store {
@@ -144,6 +145,15 @@ class Store {
 
   // Tells the committer a table's schema version outside a batch: at start, for tables that exist already.
   void SetSchemaVersion(TableId table, uint32_t version);
+
+  // The table may have cold rows from now on. Before the first kMove of the table, and at start for each
+  // table that has segments.
+  void AddColdTable(TableId table);
+  // Asked after a read that did not find a row, it tells whether `cold_keys` is worth a look. Never false for
+  // a table some row of which had moved when that read began.
+  bool HasColdRows(TableId table) const;
+  // Rows of the table that commits have changed since the start: grows whenever one does.
+  uint64_t WritesOf(TableId table) const;
 
   // At least the _seq of every row that a read can find now, and below that of every later commit. Right
   // after Open it is the ceiling of the last run, up to a second ahead of the clock.

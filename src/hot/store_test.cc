@@ -333,20 +333,40 @@ TEST_P(StoreTest, OneProcessOneStore) {
   EXPECT_NE(second.error().message.find(options_.path), std::string::npos);
 }
 
-TEST_P(StoreTest, AStoreOfAnotherFormatIsNotOpened) {
-  store_.reset();
+// Writes another format into a closed store.
+void SetFormat(const std::string& path, const char* format) {
+  std::vector<std::string> names;
+  ASSERT_TRUE(rocksdb::DB::ListColumnFamilies(rocksdb::DBOptions(), path, &names).ok());
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  for (const char* name : {"default", "rows", "by_seq", "meta", "messages"})
-    families.emplace_back(name, rocksdb::ColumnFamilyOptions());
+  for (const std::string& name : names) families.emplace_back(name, rocksdb::ColumnFamilyOptions());
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  ASSERT_TRUE(rocksdb::DB::Open(rocksdb::DBOptions(), options_.path, families, &handles, &db).ok());
-  ASSERT_TRUE(db->Put(rocksdb::WriteOptions(), handles[3], "hot/format", "2").ok());
+  ASSERT_TRUE(rocksdb::DB::Open(rocksdb::DBOptions(), path, families, &handles, &db).ok());
+  for (rocksdb::ColumnFamilyHandle* handle : handles) {
+    if (handle->GetName() == "meta") {
+      ASSERT_TRUE(db->Put(rocksdb::WriteOptions(), handle, "hot/format", format).ok());
+    }
+  }
   for (rocksdb::ColumnFamilyHandle* handle : handles) ASSERT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
   delete db;
+}
+
+TEST_P(StoreTest, AStoreOfAnotherFormatIsNotOpened) {
+  store_.reset();
+  SetFormat(options_.path, "3");
   const auto opened = Store::Open(options_, clock_);
   ASSERT_FALSE(opened);
   EXPECT_EQ(opened.error().code, ErrorCode::kUnsupported);
+}
+
+TEST_P(StoreTest, AStoreFromBeforeTheColdTierBecomesOneOfToday) {
+  ASSERT_TRUE(Commit(Insert(1, 5)).status);
+  store_->Stop();
+  store_.reset();
+  SetFormat(options_.path, "1");
+  Open();
+  EXPECT_EQ(N(1), 5);
+  EXPECT_EQ(Meta("hot/format"), "2");
 }
 
 INSTANTIATE_TEST_SUITE_P(Durability, StoreTest, testing::Values(Durability::kSync, Durability::kOs),

@@ -10,6 +10,10 @@ std::vector<std::unique_ptr<Executor>> MakeExecutors(const JobServices& services
   executors.push_back(MakeUserCleanupExecutor(services));
   executors.push_back(MakeBackupExecutor(services));
   executors.push_back(MakeRestoreExecutor(services));
+  if (services.cold != nullptr) {
+    executors.push_back(MakeFlushExecutor(services));
+    executors.push_back(MakeCompactExecutor(services));
+  }
   if (services.topics != nullptr) {
     executors.push_back(MakeTopicCleanupExecutor(*services.topics));
     executors.push_back(MakeTopicRetentionExecutor(*services.topics));

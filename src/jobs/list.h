@@ -22,6 +22,8 @@ std::unique_ptr<Executor> MakeStreamEvictionExecutor(const JobServices& services
 std::unique_ptr<Executor> MakeUserCleanupExecutor(const JobServices& services);
 std::unique_ptr<Executor> MakeBackupExecutor(const JobServices& services);
 std::unique_ptr<Executor> MakeRestoreExecutor(const JobServices& services);
+std::unique_ptr<Executor> MakeFlushExecutor(const JobServices& services);
+std::unique_ptr<Executor> MakeCompactExecutor(const JobServices& services);
 std::unique_ptr<Executor> MakeTopicCleanupExecutor(topics::Topics& topics);
 std::unique_ptr<Executor> MakeTopicRetentionExecutor(topics::Topics& topics);
 

@@ -15,6 +15,10 @@
 #include "hot/store.h"
 #include "jobs/scheduler.h"
 
+namespace kalam::cold {
+class ColdTier;
+}
+
 namespace kalam::topics {
 class Topics;
 }
@@ -55,6 +59,7 @@ struct JobServices {
   catalog::Catalog& catalog;
   auth::Users& users;
   topics::Topics* topics = nullptr;  // nullptr: no jobs of topics
+  cold::ColdTier* cold = nullptr;    // nullptr: no jobs of the cold tier
   // Empty while there is no cold tier.
   Pending pending = {};
   std::function<Result<std::vector<TableId>>()> compactable = {};  // tables whose files should be merged

@@ -146,6 +146,33 @@ Result<std::unique_ptr<cold::StorageResolver>> OpenStorages(const config::Settin
       clock);
 }
 
+// What jobs ask the cold tier.
+void ConnectColdJobs(jobs::JobServices& services, cold::ColdTier& cold) {
+  services.pending = [&cold](std::span<const TableId> tables,
+                             int64_t rows_max) -> Result<std::vector<jobs::PendingRows>> {
+    KALAM_ASSIGN(const auto pending, cold.Pending(tables, static_cast<uint64_t>(rows_max)));
+    std::vector<jobs::PendingRows> rows;
+    for (const cold::PendingTable& table : pending) {
+      rows.push_back({table.table, static_cast<int64_t>(table.rows), table.oldest_wall_ms});
+    }
+    return rows;
+  };
+  services.compactable = [&cold] { return cold.Compactable(); };
+  services.collect_garbage = [&cold]() -> Status {
+    KALAM_TRY(cold.CollectGarbage());
+    return {};
+  };
+  services.erase_cold = [&cold](std::string_view prefix) -> Result<jobs::ErasedCold> {
+    KALAM_ASSIGN(const cold::RemovalReport removed, cold.Remove(std::string(prefix)));
+    return jobs::ErasedCold{static_cast<int64_t>(removed.rows), static_cast<int64_t>(removed.bytes),
+                            removed.done};
+  };
+  services.read_cold = [&cold](const catalog::Table& table, const hot::Snapshot& snapshot,
+                               const jobs::RowFn& visit) {
+    return cold.ReadRows(tables::ShapeOf(table), snapshot, visit);
+  };
+}
+
 }  // namespace
 
 Instance::Instance(const config::Settings& settings) : settings_(settings) {}
@@ -175,20 +202,28 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
       auth::LoginOptions{static_cast<int>(settings.auth.bcrypt_cost), settings.auth.max_failed_logins,
                          settings.auth.lockout_minutes},
       i.audit_.get());
-  KALAM_ASSIGN(i.engine_, engine::Engine::Open(EngineOptionsOf(settings), i.clock_, i.random_));
+  i.objects_ = std::make_unique<cold::ObjectReader>(*i.storages_);
+  engine::EngineOptions engine_options = EngineOptionsOf(settings);
+  engine_options.files = i.objects_.get();
+  KALAM_ASSIGN(i.engine_, engine::Engine::Open(engine_options, i.clock_, i.random_));
+  i.parquet_ = std::make_unique<engine::ParquetWriter>(
+      i.random_, static_cast<size_t>(settings.engine.memory_limit), i.objects_.get());
+  i.cold_ = std::make_unique<cold::ColdTier>(*i.store_, *i.engine_, *i.parquet_, *i.storages_, i.clock_);
+  KALAM_TRY(i.cold_->Open());
   i.snowflake_ = std::make_unique<tables::SnowflakeIds>(i.clock_, kSnowflakeWorker, i.store_->last_seq());
   KALAM_ASSIGN(i.topics_,
                topics::Topics::Open(*i.store_, *i.catalog_, *i.engine_, i.clock_, TopicOptionsOf(settings)));
   i.job_services_ = std::make_unique<jobs::JobServices>(
       jobs::JobServices{i.settings_, i.clock_, *i.store_, *i.catalog_, *i.users_});
   i.job_services_->topics = i.topics_.get();
+  i.job_services_->cold = i.cold_.get();
   i.executors_ = jobs::MakeExecutors(*i.job_services_);
   KALAM_TRY(jobs::SweepRestores(*i.store_));
   KALAM_ASSIGN(i.jobs_, jobs::Scheduler::Open(*i.store_, i.clock_, i.random_, SchedulerOptionsOf(settings),
                                               i.executors_));
-  i.services_ = std::make_unique<sql::Services>(
-      sql::Services{i.settings_, i.clock_, i.random_, *i.store_, *i.catalog_, *i.users_, *i.storages_,
-                    *i.engine_, *i.snowflake_, *i.jobs_, *i.topics_, i.transactions_, *i.audit_, i.metrics_});
+  i.services_ = std::make_unique<sql::Services>(sql::Services{
+      i.settings_, i.clock_, i.random_, *i.store_, *i.catalog_, *i.users_, *i.storages_, *i.engine_,
+      *i.snowflake_, *i.jobs_, *i.topics_, i.transactions_, *i.audit_, i.metrics_, *i.cold_});
   i.hub_ = std::make_unique<live::Hub>(*i.store_, *i.catalog_, *i.users_, *i.engine_, i.clock_,
                                        HubOptionsOf(i.settings_));
   i.hub_feed_.Attach(*i.hub_);
@@ -197,6 +232,7 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
   i.job_services_->store_of = [storages = i.storages_.get()](std::string_view id) {
     return storages->StoreOf(id);
   };
+  ConnectColdJobs(*i.job_services_, *i.cold_);
   i.job_services_->create_job = [scheduler = i.jobs_.get()](jobs::JobRequest request) {
     return jobs::CreateUnlessActive(*scheduler, std::move(request));
   };

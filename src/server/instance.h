@@ -13,9 +13,12 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "catalog/catalog.h"
+#include "cold/cold_tier.h"
+#include "cold/object_reader.h"
 #include "cold/storage/storage_resolver.h"
 #include "config/settings.h"
 #include "engine/engine.h"
+#include "engine/parquet_writer.h"
 #include "hot/store.h"
 #include "jobs/executor.h"
 #include "jobs/scheduler.h"
@@ -62,6 +65,7 @@ class Instance {
   live::Hub& hub() { return *hub_; }
   jobs::Scheduler& jobs() { return *jobs_; }
   topics::Topics& topics() { return *topics_; }
+  cold::ColdTier& cold() { return *cold_; }
   sql::Executor& executor() { return *executor_; }
   observe::Metrics& metrics() { return metrics_; }
 
@@ -81,7 +85,10 @@ class Instance {
   std::unique_ptr<auth::AuditLog> audit_;
   std::unique_ptr<auth::HashingThread> hashing_;
   std::unique_ptr<auth::Login> login_;
+  std::unique_ptr<cold::ObjectReader> objects_;
   std::unique_ptr<engine::Engine> engine_;
+  std::unique_ptr<engine::ParquetWriter> parquet_;
+  std::unique_ptr<cold::ColdTier> cold_;
   std::unique_ptr<tables::SnowflakeIds> snowflake_;
   std::unique_ptr<live::Hub> hub_;
   std::unique_ptr<topics::Topics> topics_;

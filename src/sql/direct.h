@@ -31,6 +31,9 @@ class BoundSelect {
   BoundSelect(const Plan& plan, const BindContext& context, std::optional<int64_t> row_cap);
 
   DirectCost cost() const { return cost_; }
+  // Before Run. False when the rows are not here to be read: some are in the cold tier, so the engine must
+  // run it, or, for a point lookup when `may_block` is false, the worker pool.
+  Result<bool> Open(bool may_block);
   // Runs it. Errors: storage, kDeadline (checked every 1024 rows), response limits. Returns the rows;
   // `capped` tells that row_cap cut the result.
   Result<int64_t> Run(wire::SqlResponse& response, int64_t deadline_nanos, bool& capped);
@@ -45,6 +48,7 @@ class BoundSelect {
   DirectCost cost_ = DirectCost::kEngine;
   std::vector<tables::Condition> conditions_;
   std::optional<tables::KeyRange> range_;
+  std::optional<tables::RowCursor> cursor_;  // of a scan
   std::optional<int64_t> limit_;
   std::optional<int64_t> row_cap_;
   int64_t offset_ = 0;
@@ -68,6 +72,11 @@ Result<std::optional<PreparedWrite>> PrepareWrite(const Plan& plan, const BindCo
 // The batch of one statement goes into the transaction instead of the store.
 Result<Outcome> StageWrite(tables::Transaction& transaction, const catalog::TablePtr& table, OutcomeKind kind,
                            hot::Batch batch);
+
+// Reads the cold rows that the batch's transforms change, since the committer cannot: gives those operations
+// the value for the version that was read, and drops them when nothing changes. The transform stays for the
+// case that the row is hot again. For rows that others change meanwhile the commit answers kConflict: again.
+Status AddColdRows(const catalog::Table& table, const tables::ReadView& newest, hot::Batch& batch);
 
 // The statement's outcome from the commit's. A kConflict without failed_key means that the table changed:
 // plan again.

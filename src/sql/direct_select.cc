@@ -50,6 +50,19 @@ BoundSelect::BoundSelect(const Plan& plan, const BindContext& context, std::opti
   cost_ = range_->point() || range_->empty() || few ? DirectCost::kShort : DirectCost::kScan;
 }
 
+Result<bool> BoundSelect::Open(bool may_block) {
+  if (range_->empty()) return true;
+  if (range_->point() && !select_.count_star) {
+    if (may_block) return true;
+    KALAM_ASSIGN(const bool cold, context_.view.IsCold(table_, *range_->point()));
+    return !cold;
+  }
+  cursor_.emplace(
+      context_.view.Scan(range_->begin(), range_->end(),
+                         select_.descending ? hot::Direction::kBackward : hot::Direction::kForward));
+  return !context_.view.MayHaveColdRows(table_);
+}
+
 Result<int64_t> BoundSelect::Run(wire::SqlResponse& response, int64_t deadline_nanos, bool& capped) {
   response.Begin(select_.columns);
   if (!select_.count_star && limit_ == 0) return 0;
@@ -59,8 +72,8 @@ Result<int64_t> BoundSelect::Run(wire::SqlResponse& response, int64_t deadline_n
 
 Result<int64_t> BoundSelect::RunPoint(std::string_view key, wire::SqlResponse& response) {
   if (offset_ > 0) return 0;
-  hot::PinnedBytes bytes;
-  KALAM_ASSIGN(const auto stored, context_.view.Get(key, bytes));
+  tables::RowBuffer bytes;
+  KALAM_ASSIGN(const auto stored, context_.view.Get(table_, key, range_->prefix_size(), bytes));
   if (!stored) return 0;
   KALAM_ASSIGN(const hot::RowView row, table_.codec->Open(*stored));
   if (row.deleted() || !tables::Matches(conditions_, row)) return 0;
@@ -80,9 +93,7 @@ Result<int64_t> BoundSelect::RunScan(wire::SqlResponse& response, int64_t deadli
   int64_t matched = 0;
   int64_t rows = 0;
   if (!range_->empty()) {
-    auto cursor =
-        context_.view.Scan(range_->begin(), range_->end(),
-                           select_.descending ? hot::Direction::kBackward : hot::Direction::kForward);
+    tables::RowCursor& cursor = *cursor_;
     for (; cursor.Valid(); cursor.Next()) {
       if (++seen % kDeadlineCheckRows == 0 && context_.services.clock.MonotonicNanos() > deadline_nanos) {
         return Fail(ErrorCode::kDeadline, "Handler execution exceeded its timeout");

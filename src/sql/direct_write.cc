@@ -101,6 +101,7 @@ Result<bool> AddChanges(const catalog::Table& table, hot::RowOpKind kind,
     return true;
   }
   auto cursor = context.view.Scan(range.begin(), range.end());
+  if (context.view.MayHaveColdRows(table)) return false;
   for (int64_t seen = 1; cursor.Valid(); cursor.Next(), ++seen) {
     if (seen % kDeadlineCheckRows == 0 && context.services.clock.MonotonicNanos() > deadline_nanos) {
       return Fail(ErrorCode::kDeadline, "Handler execution exceeded its timeout");
@@ -194,6 +195,29 @@ Result<Outcome> StageWrite(tables::Transaction& transaction, const catalog::Tabl
                            hot::Batch batch) {
   KALAM_ASSIGN(const int64_t rows, transaction.Stage(table, std::move(batch)));
   return Outcome{kind, rows, {}};
+}
+
+Status AddColdRows(const catalog::Table& table, const tables::ReadView& newest, hot::Batch& batch) {
+  if (!newest.MayHaveColdRows(table)) return {};
+  const tables::ReadView view = newest.AtSnapshot();
+  std::vector<hot::RowOp> rows;
+  tables::RowBuffer buffer;
+  for (hot::RowOp& op : batch.rows) {
+    if (op.kind == hot::RowOpKind::kInsert || !op.transform) {
+      rows.push_back(std::move(op));
+      continue;
+    }
+    KALAM_ASSIGN(const auto stored, view.Get(table, op.key, op.prefix_size, buffer));
+    if (buffer.is_cold) {
+      KALAM_ASSIGN(const auto effect, op.transform->Apply(*stored, op.value));
+      if (effect == hot::RowTransform::Effect::kUnchanged) continue;
+      op.seen = hot::RowSeq(*stored);
+      op.cold_before = *stored;
+    }
+    rows.push_back(std::move(op));
+  }
+  batch.rows = std::move(rows);
+  return {};
 }
 
 Result<Outcome> FinishWrite(const catalog::Table& table, OutcomeKind kind, hot::CommitResult result) {

@@ -31,9 +31,9 @@ engine::StatementContext ContextOf(const Request& request, Services& services) {
 }
 
 // Every table of the statement as this principal sees it, all at one snapshot.
-std::vector<std::shared_ptr<const engine::Source>> MakeSources(const Request& request, Services& services) {
-  tables::ReadView view = request.view(services);
-  if (!view.snapshot) view.snapshot = std::make_shared<const hot::Snapshot>(services.store.TakeSnapshot());
+Result<std::vector<std::shared_ptr<const engine::Source>>> MakeSources(const Request& request,
+                                                                       Services& services) {
+  const tables::ReadView view = request.view(services).AtSnapshot();
   std::vector<std::shared_ptr<const engine::Source>> sources;
   for (const auto& [table, system_table] : request.plan->tables) {
     if (system_table != nullptr) {
@@ -41,9 +41,10 @@ std::vector<std::shared_ptr<const engine::Source>> MakeSources(const Request& re
           system::MakeSystemSource(*system_table, SystemContextOf(services, request.principal)));
       continue;
     }
-    sources.push_back(std::make_shared<tables::RowSource>(view, table, request.principal->user_id,
-                                                          request.plan->parsed->mentions_deleted(),
-                                                          services.clock.WallMillis()));
+    KALAM_ASSIGN(auto source, tables::RowSource::Make(view, table, request.principal->user_id,
+                                                      request.plan->parsed->mentions_deleted(),
+                                                      services.clock.WallMillis()));
+    sources.push_back(std::move(source));
   }
   return sources;
 }
@@ -75,12 +76,14 @@ class InsertSink final : public RowSink {
 // precondition.
 class ChangeSink final : public RowSink {
  public:
+  // `cold`: rows may come from the cold tier, whose old bytes the committer needs.
   ChangeSink(const catalog::Table& table, std::string prefix, std::vector<size_t> written, bool deletes,
-             hot::Batch& batch)
+             bool cold, hot::Batch& batch)
       : table_(table),
         prefix_(std::move(prefix)),
         written_(std::move(written)),
         deletes_(deletes),
+        cold_(cold),
         batch_(batch) {}
 
   void Begin(std::span<const ResultColumn>) override {}
@@ -106,6 +109,10 @@ class ChangeSink final : public RowSink {
     row_.assign(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(width));
     bool changed = deletes_;
     ++row_number_;
+    if (cold_) {
+      KALAM_TRY(table_.codec->Encode(row_, op.cold_before));
+      hot::PatchSeq(op.seen, op.cold_before);
+    }
     for (size_t i = 0; i < written_.size(); ++i) {
       const Value& value = values[width + 2 + i];
       const Column& column = schema.columns[written_[i]];
@@ -131,6 +138,7 @@ class ChangeSink final : public RowSink {
   std::string prefix_;
   std::vector<size_t> written_;
   bool deletes_;
+  bool cold_;
   hot::Batch& batch_;
   std::vector<Value> row_;
   std::unordered_set<std::string> keys_;
@@ -156,7 +164,7 @@ std::vector<size_t> WrittenOrdinals(const Plan& plan) {
 Result<hot::Batch> ComputeWrite(Request& request, Services& services) {
   const Plan& plan = *request.plan;
   const catalog::Table& table = *plan.target;
-  const auto sources = MakeSources(request, services);
+  KALAM_ASSIGN(const auto sources, MakeSources(request, services));
   const std::vector<size_t> written = WrittenOrdinals(plan);
   std::vector<ResultColumn> cast_to;
   for (const size_t ordinal : written) cast_to.push_back(tables::ResultColumnOf(table.schema(), ordinal));
@@ -184,7 +192,8 @@ Result<hot::Batch> ComputeWrite(Request& request, Services& services) {
     return batch;
   }
   run.form = engine::RunForm::kChangedRows;
-  ChangeSink sink(table, prefix, written, plan.kind == engine::StatementKind::kDelete, batch);
+  ChangeSink sink(table, prefix, written, plan.kind == engine::StatementKind::kDelete,
+                  services.store.HasColdRows(table.id), batch);
   KALAM_TRY(services.engine.Run(run, sink));
   return batch;
 }
@@ -200,7 +209,7 @@ std::optional<int64_t> RowCap(const Plan& plan, const config::Settings& settings
 }
 
 Result<Outcome> RunEngineQuery(Request& request, Services& services) {
-  const auto sources = MakeSources(request, services);
+  KALAM_ASSIGN(const auto sources, MakeSources(request, services));
   const bool explain = request.plan->kind == engine::StatementKind::kExplain;
   engine::RunRequest run;
   run.statement = request.plan->parsed;

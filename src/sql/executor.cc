@@ -230,8 +230,8 @@ bool Executor::Impl::TryShort(std::unique_ptr<Job>& job) {
     return false;
   }
   const BindContext context{
-      prepared.literals, job->payload.parameters,          *prepared.principal, job->now_micros, job->arena,
-      services,          tables::ReadView{&services.store}};
+      prepared.literals, job->payload.parameters, *prepared.principal, job->now_micros, job->arena,
+      services,          NewestView(services)};
   if (prepared.plan->kind == engine::StatementKind::kSelect) return TryShortRead(job, context);
   return TryShortWrite(job, context);
 }
@@ -240,6 +240,8 @@ bool Executor::Impl::TryShortRead(std::unique_ptr<Job>& job, const BindContext& 
   PreparedStatement& prepared = job->prepared[0];
   BoundSelect bound(*prepared.plan, context, RowCap(*prepared.plan, services.settings));
   if (bound.cost() != DirectCost::kShort) return false;
+  const Result<bool> opened = bound.Open(false);
+  if (opened && !*opened) return false;
   SubmitImpersonation(job->payload, prepared.statement, services);
   Begin(*job, prepared);
   bool capped = false;
@@ -276,9 +278,9 @@ bool Executor::Impl::TryShortWrite(std::unique_ptr<Job>& job, const BindContext&
   AuditRows(job->payload, *prepared.principal, *table, kind, services, (*write)->batch.meta);
   services.store.Submit(std::move((*write)->batch), [this, job = std::move(job), kind,
                                                      table](hot::CommitResult result) mutable {
-    const bool schema_changed =
-        !result.status && result.status.error().code == ErrorCode::kConflict && !result.failed_op;
-    if (schema_changed) return Post(std::move(job));  // nothing was written: plan and run it again
+    // The table was altered, or the row is in the cold tier: nothing was written, plan and run it again.
+    const bool again = !result.status && result.status.error().code == ErrorCode::kConflict;
+    if (again) return Post(std::move(job));
     auto outcome = FinishWrite(*table, kind, std::move(result));
     if (!outcome) return Fail(*job, std::move(outcome).error(), 0, true);
     Begin(*job, job->prepared[0]);

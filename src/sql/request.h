@@ -34,7 +34,7 @@ struct Request {
 
   // What this statement reads rows from.
   tables::ReadView view(const Services& services) const {
-    return transaction ? transaction->view() : tables::ReadView{&services.store};
+    return transaction ? transaction->view() : NewestView(services);
   }
 };
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "catalog/catalog.h"
+#include "cold/cold_tier.h"
 #include "cold/storage/storage_resolver.h"
 #include "config/settings.h"
 #include "engine/engine.h"
@@ -18,6 +19,7 @@
 #include "live/hub.h"
 #include "observe/metrics.h"
 #include "system/system_table.h"
+#include "tables/read_view.h"
 #include "tables/snowflake.h"
 #include "tables/transaction_list.h"
 
@@ -42,14 +44,24 @@ struct Services {
   tables::TransactionList& transactions;
   auth::AuditLog& audit;
   observe::Metrics& metrics;
+  cold::ColdTier& cold;
   live::Hub* live = nullptr;  // nullptr: nothing can subscribe
 };
+
+// The newest durable rows, hot and cold.
+inline tables::ReadView NewestView(const Services& services) {
+  tables::ReadView view;
+  view.store = &services.store;
+  view.cold = &services.cold;
+  return view;
+}
 
 // What system tables make their rows from, for one caller.
 inline system::SystemContext SystemContextOf(const Services& services,
                                              std::shared_ptr<const Principal> principal) {
-  return {services.catalog, services.users, services.settings,     services.live,  services.jobs,
-          services.topics,  services.clock, services.transactions, services.audit, std::move(principal)};
+  return {services.catalog, services.users,  services.settings,   services.live,
+          services.jobs,    services.topics, services.clock,      services.transactions,
+          services.audit,   services.cold,   std::move(principal)};
 }
 
 }  // namespace kalam::sql

@@ -19,6 +19,7 @@ std::span<const SystemTable> SystemTables() {
                                      TopicOffsetsTable(),
                                      TransactionsTable(),
                                      AuditLogTable(),
+                                     ManifestTable(),
                                      InformationSchemaTables(),
                                      InformationSchemaColumns(),
                                      InformationSchemaSchemata()};

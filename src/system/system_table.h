@@ -13,6 +13,7 @@
 #include "auth/users.h"
 #include "base/clock.h"
 #include "catalog/catalog.h"
+#include "cold/cold_tier.h"
 #include "config/settings.h"
 #include "engine/source.h"
 #include "jobs/scheduler.h"
@@ -38,6 +39,7 @@ struct SystemContext {
   const Clock& clock;
   const tables::TransactionList& transactions;
   const auth::AuditLog& audit;
+  const cold::ColdTier& cold;
   std::shared_ptr<const Principal> principal;  // who asks; information_schema shows only what it may use
 };
 

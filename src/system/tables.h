@@ -22,6 +22,7 @@ SystemTable TopicsTable();
 SystemTable TopicOffsetsTable();
 SystemTable TransactionsTable();
 SystemTable AuditLogTable();
+SystemTable ManifestTable();
 SystemTable InformationSchemaTables();
 SystemTable InformationSchemaColumns();
 SystemTable InformationSchemaSchemata();

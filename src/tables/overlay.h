@@ -24,6 +24,7 @@ class Overlay {
     Seq seen;                  // of the version below, live or tombstone; 0 = there is none
     bool live_below = false;   // the version below is a live row
     std::string image;         // stored bytes with _seq 0; RowDeleted = a pending delete
+    std::string cold_below;    // stored bytes of the version below when it is in the cold tier
   };
   using Rows = std::map<std::string, Row, std::less<>>;
 
@@ -37,7 +38,7 @@ class Overlay {
   void Put(std::string key, Row row) {
     const auto it = rows_.find(key);
     if (it == rows_.end()) {
-      bytes_ += key.size() + row.image.size() + sizeof(Rows::value_type);
+      bytes_ += key.size() + row.image.size() + row.cold_below.size() + sizeof(Rows::value_type);
       rows_.emplace(std::move(key), std::move(row));
       return;
     }

@@ -41,13 +41,36 @@ void RowCursor::Next() {
   if (overlaid_) Choose();
 }
 
-Result<std::optional<std::string_view>> ReadView::Get(std::string_view key, hot::PinnedBytes& buffer) const {
+ReadView ReadView::AtSnapshot() const {
+  if (snapshot) return *this;
+  ReadView view = *this;
+  if (cold != nullptr) view.pin = cold->Pin();
+  view.snapshot = std::make_shared<const hot::Snapshot>(store->TakeSnapshot());
+  return view;
+}
+
+Result<std::optional<std::string_view>> ReadView::Get(const catalog::Table& table, std::string_view key,
+                                                      size_t prefix_size, RowBuffer& buffer) const {
+  buffer.is_cold = false;
   if (overlay != nullptr) {
     if (const Overlay::Row* row = overlay->Find(key)) return std::string_view(row->image);
   }
-  KALAM_ASSIGN(const bool found, store->Get(hot::Space::kRows, key, buffer, snapshot.get()));
-  if (!found) return std::nullopt;
-  return buffer.bytes();
+  KALAM_ASSIGN(const bool found, store->Get(hot::Space::kRows, key, buffer.hot, snapshot.get()));
+  if (found) return buffer.hot.bytes();
+  if (!MayHaveColdRows(table)) return std::nullopt;
+  // Both places at one moment: the row may have moved between the two looks.
+  if (!snapshot) return AtSnapshot().Get(table, key, prefix_size, buffer);
+  KALAM_ASSIGN(const auto entry, cold->Find(key, snapshot.get()));
+  if (!entry) return std::nullopt;
+  KALAM_ASSIGN(buffer.cold, cold->Row(ShapeOf(table), key, prefix_size, *entry, *snapshot));
+  buffer.is_cold = true;
+  return std::string_view(buffer.cold);
+}
+
+Result<bool> ReadView::IsCold(const catalog::Table& table, std::string_view key) const {
+  if (!MayHaveColdRows(table) || (overlay != nullptr && overlay->Find(key) != nullptr)) return false;
+  KALAM_ASSIGN(const auto entry, cold->Find(key, snapshot.get()));
+  return entry.has_value();
 }
 
 RowCursor ReadView::Scan(std::string_view begin, std::string_view end, hot::Direction direction) const {

@@ -11,6 +11,8 @@
 #include <string_view>
 
 #include "base/error.h"
+#include "catalog/catalog.h"
+#include "cold/cold_tier.h"
 #include "hot/store.h"
 #include "tables/overlay.h"
 
@@ -47,15 +49,40 @@ class RowCursor {
   bool hides_ = false;    // and the stored cursor stands on the same key
 };
 
+// What a point read's bytes live in; reusable.
+struct RowBuffer {
+  hot::PinnedBytes hot;
+  std::string cold;
+  bool is_cold = false;  // the row came from the cold tier
+};
+
+inline cold::TableShape ShapeOf(const catalog::Table& table) {
+  return {table.id, table.ns, table.name, table.type, table.codec};
+}
+
 struct ReadView {
   const hot::Store* store = nullptr;
   std::shared_ptr<const hot::Snapshot> snapshot = nullptr;  // nullptr = the newest durable state
   const Overlay* overlay = nullptr;                         // of a transaction; nullptr = none
+  cold::ColdTier* cold = nullptr;                           // nullptr = hot rows only
+  cold::PinPtr pin = nullptr;                               // older than the snapshot; set when that is
 
   // Stored bytes of a key, live or tombstone; nullopt when there is no entry. They are valid until the next
-  // use of `buffer` and until the transaction writes.
-  Result<std::optional<std::string_view>> Get(std::string_view key, hot::PinnedBytes& buffer) const;
-  // The cursor must not outlive the snapshot or a write of the transaction. `end` empty = no upper bound.
+  // use of `buffer` and until the transaction writes. Reads a file when the row is cold: not on I/O threads,
+  // unless IsCold() just said that it is not.
+  Result<std::optional<std::string_view>> Get(const catalog::Table& table, std::string_view key,
+                                              size_t prefix_size, RowBuffer& buffer) const;
+  // True when Get would read a file now. Cheap.
+  Result<bool> IsCold(const catalog::Table& table, std::string_view key) const;
+  // The table may have rows that Scan does not give. Asked after the cursor was made, it is never false for a
+  // table some row of which had moved by then.
+  bool MayHaveColdRows(const catalog::Table& table) const {
+    return cold != nullptr && store->HasColdRows(table.id);
+  }
+  // This view at a snapshot of now, when it has none.
+  ReadView AtSnapshot() const;
+  // Hot rows and the overlay. The cursor must not outlive the snapshot or a write of the transaction. `end`
+  // empty = no upper bound.
   RowCursor Scan(std::string_view begin, std::string_view end,
                  hot::Direction direction = hot::Direction::kForward) const;
 };

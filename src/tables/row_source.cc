@@ -73,6 +73,30 @@ RowSource::RowSource(ReadView view, catalog::TablePtr table, std::string_view us
   for (size_t i = 0; i < schema.columns.size() + 2; ++i) columns_.push_back(ResultColumnOf(schema, i));
 }
 
+Result<std::shared_ptr<const RowSource>> RowSource::Make(ReadView view, catalog::TablePtr table,
+                                                         std::string_view user_id, bool include_deleted,
+                                                         int64_t now_ms) {
+  std::shared_ptr<RowSource> source(
+      new RowSource(std::move(view), std::move(table), user_id, include_deleted, now_ms));
+  KALAM_TRY(source->FindFiles());
+  return std::shared_ptr<const RowSource>(std::move(source));
+}
+
+Status RowSource::FindFiles() {
+  if (!view_.MayHaveColdRows(*table_)) return {};
+  // What a transaction has written hides the row below it, wherever that is.
+  std::vector<hot::ColdPlace> hidden;
+  if (view_.overlay != nullptr && !view_.overlay->empty()) {
+    auto [at, end] = view_.overlay->Range(prefix_, hot::PrefixEnd(prefix_));
+    for (; at != end; ++at) {
+      KALAM_ASSIGN(const auto entry, view_.cold->Find(at->first, view_.snapshot.get()));
+      if (entry) hidden.push_back(entry->place);
+    }
+  }
+  KALAM_ASSIGN(files_, view_.cold->Files(ShapeOf(*table_), prefix_, *view_.snapshot, hidden));
+  return {};
+}
+
 Result<std::unique_ptr<engine::SourceScan>> RowSource::Scan(const engine::ScanRequest& request) const {
   KeyRange range = range_;
   const auto key = KeyOrdinal(*table_);
@@ -90,7 +114,8 @@ Result<std::unique_ptr<engine::SourceScan>> RowSource::Scan(const engine::ScanRe
 }
 
 std::string RowSource::Describe() const {
-  return fmt::format("{} table {} (hot)", TableTypeName(table_->type), table_->full_name());
+  return fmt::format("{} table {} ({})", TableTypeName(table_->type), table_->full_name(),
+                     files_ ? "hot and cold" : "hot");
 }
 
 }  // namespace kalam::tables

@@ -17,24 +17,31 @@ namespace kalam::tables {
 // have expired. Every source of one statement shares one snapshot.
 class RowSource final : public engine::Source {
  public:
-  // `view` has a snapshot.
-  RowSource(ReadView view, catalog::TablePtr table, std::string_view user_id, bool include_deleted,
-            int64_t now_ms);
+  // `view` has a snapshot. Looks up which files hold rows of the scope.
+  static Result<std::shared_ptr<const RowSource>> Make(ReadView view, catalog::TablePtr table,
+                                                       std::string_view user_id, bool include_deleted,
+                                                       int64_t now_ms);
 
   std::span<const ResultColumn> columns() const override { return columns_; }
   Result<std::unique_ptr<engine::SourceScan>> Scan(const engine::ScanRequest& request) const override;
   std::string Describe() const override;
+  std::shared_ptr<const engine::FileSet> files() const override { return files_; }
 
   const catalog::Table& table() const { return *table_; }
   const std::string& prefix() const { return prefix_; }
 
  private:
+  RowSource(ReadView view, catalog::TablePtr table, std::string_view user_id, bool include_deleted,
+            int64_t now_ms);
+  Status FindFiles();
+
   ReadView view_;
   catalog::TablePtr table_;
   std::string prefix_;
   KeyRange range_;
   bool include_deleted_;
   std::vector<ResultColumn> columns_;
+  std::shared_ptr<const engine::FileSet> files_;
 };
 
 }  // namespace kalam::tables

@@ -17,6 +17,7 @@ class LaterCommitWins final : public hot::RowTransform {
  public:
   explicit LaterCommitWins(std::string image) : image_(std::move(image)) {}
 
+  bool needs_current() const override { return false; }
   Result<Effect> Apply(std::optional<std::string_view> current, std::string& next) const override {
     const bool gone = !current || hot::RowDeleted(*current);
     if (gone && hot::RowDeleted(image_)) return Effect::kUnchanged;
@@ -48,13 +49,15 @@ std::string_view TransactionStateName(TransactionState state) {
   return "aborted";
 }
 
-Transaction::Transaction(std::string id, std::string owner_id, hot::Store& store, TransactionList& list,
-                         const Clock& clock, const TransactionOptions& options)
+Transaction::Transaction(std::string id, std::string owner_id, hot::Store& store, cold::ColdTier* cold,
+                         TransactionList& list, const Clock& clock, const TransactionOptions& options)
     : store_(store),
       list_(list),
       clock_(clock),
       options_(options),
       read_at_(store.last_seq()),
+      cold_(cold),
+      pin_(cold != nullptr ? cold->Pin() : nullptr),
       snapshot_(std::make_shared<const hot::Snapshot>(store.TakeSnapshot())) {
   info_.id = std::move(id);
   info_.owner_id = std::move(owner_id);
@@ -123,13 +126,15 @@ Result<int64_t> Transaction::Stage(const catalog::TablePtr& table, hot::Batch ba
 
 // True when the row changes for the transaction.
 Result<bool> Transaction::StageRow(const catalog::Table& table, hot::RowOp& op) {
-  hot::PinnedBytes buffer;
-  KALAM_ASSIGN(const std::optional<std::string_view> current, view().Get(op.key, buffer));
+  RowBuffer buffer;
+  KALAM_ASSIGN(const std::optional<std::string_view> current,
+               view().Get(table, op.key, op.prefix_size, buffer));
   Overlay::Row row;
   row.prefix_size = op.prefix_size;
   if (current) {
     row.seen = hot::RowSeq(*current);
     row.live_below = !hot::RowDeleted(*current);
+    if (buffer.is_cold) row.cold_below = *current;
   }
   if (op.kind == hot::RowOpKind::kInsert) {
     if (Live(current)) {
@@ -170,6 +175,7 @@ hot::Batch Transaction::MakeBatch() {
     }
     op.kind = deletes ? hot::RowOpKind::kDelete : hot::RowOpKind::kUpdate;
     op.seen = row.seen;
+    op.cold_before = std::move(row.cold_below);
     if (options_.conflicts == Conflicts::kFirstCommitWins) {
       op.value = std::move(row.image);
     } else {

@@ -41,8 +41,9 @@ struct TransactionOptions {
 class Transaction {
  public:
   // Takes the snapshot. `id` and `owner_id` name it to people. References outlive it.
-  Transaction(std::string id, std::string owner_id, hot::Store& store, TransactionList& list,
-              const Clock& clock, const TransactionOptions& options);
+  // `cold` nullptr: hot rows only.
+  Transaction(std::string id, std::string owner_id, hot::Store& store, cold::ColdTier* cold,
+              TransactionList& list, const Clock& clock, const TransactionOptions& options);
   ~Transaction();
   Transaction(const Transaction&) = delete;
   Transaction& operator=(const Transaction&) = delete;
@@ -54,7 +55,7 @@ class Transaction {
   // text: "continue", "commit".
   Status Use(std::string_view verb);
 
-  ReadView view() const { return {&store_, snapshot_, &overlay_}; }
+  ReadView view() const { return {&store_, snapshot_, &overlay_, cold_, pin_}; }
 
   // Takes the operations of one statement on `table` into the overlay instead of committing them, checked
   // against what the transaction sees. Its meta operations are kept for the commit. Returns how many rows
@@ -79,6 +80,8 @@ class Transaction {
   const Clock& clock_;
   const TransactionOptions options_;
   const Seq read_at_;  // noted before the snapshot was taken
+  cold::ColdTier* const cold_;
+  const cold::PinPtr pin_;  // taken before the snapshot
   const std::shared_ptr<const hot::Snapshot> snapshot_;
   TransactionInfo info_;
   Overlay overlay_;

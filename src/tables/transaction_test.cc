@@ -45,8 +45,8 @@ class TransactionTest : public ::testing::Test {
   void TearDown() override { store_->Stop(); }
 
   std::unique_ptr<Transaction> Begin(TransactionOptions options = {}) {
-    return std::make_unique<Transaction>("tx-" + std::to_string(++begun_), "sql-req-1", *store_, list_,
-                                         clock_, options);
+    return std::make_unique<Transaction>("tx-" + std::to_string(++begun_), "sql-req-1", *store_, nullptr,
+                                         list_, clock_, options);
   }
 
   static hot::RowOp Op(hot::RowOpKind kind, int64_t id, std::string row) {
@@ -72,7 +72,7 @@ class TransactionTest : public ::testing::Test {
   }
   // Autocommit, over whatever the row is now.
   void Write(hot::RowOp op) {
-    Transaction direct("direct", "test", *store_, list_, clock_, {});
+    Transaction direct("direct", "test", *store_, nullptr, list_, clock_, {});
     ASSERT_TRUE(Stage(direct, std::move(op)));
     ASSERT_TRUE(direct.Commit());
   }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "catalog/record.h"
+#include "cold/cold_tier.h"
 #include "hot/key_codec.h"
 #include "hot/row_codec.h"
 #include "jobs/backup/row_file.h"
@@ -121,6 +122,8 @@ class BackupExecutor final : public Executor {
   // `manifest` names what was put, also after a failure.
   Status Write(const BackupTarget& target, Round& round, BackupManifest& manifest) const {
     const BackupScope scope = ReadScope(round.parameters());
+    // Before the snapshot: files that it shows stay until the backup is done.
+    const cold::PinPtr pin = services_.cold != nullptr ? services_.cold->Pin() : nullptr;
     const hot::Snapshot snapshot = services_.store.TakeSnapshot();
     manifest.scope = scope.name();
     manifest.ns = scope.ns;

@@ -14,7 +14,11 @@ Result<Outcome> RunSelect(const Statement&, Request& request, Services& services
         request.literals, request.payload.parameters, *request.principal, request.now_micros, request.arena,
         services,         request.view(services)};
     BoundSelect bound(*request.plan, context, RowCap(*request.plan, services.settings));
-    if (bound.cost() != DirectCost::kEngine) {
+    bool here = bound.cost() != DirectCost::kEngine;
+    if (here) {
+      KALAM_ASSIGN(here, bound.Open(true));
+    }
+    if (here) {
       bool capped = false;
       KALAM_ASSIGN(const int64_t rows, bound.Run(request.response, request.payload.deadline_nanos, capped));
       if (capped) request.response.SetTruncated();

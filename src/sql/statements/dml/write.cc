@@ -11,7 +11,7 @@
 namespace kalam::sql {
 namespace {
 
-constexpr int kSchemaRetriesMax = 16;
+constexpr int kRetriesMax = 64;
 
 // DEFAULT as a value has no form for the engine.
 bool NamesDefault(const Plan& plan) {
@@ -28,7 +28,7 @@ bool NamesDefault(const Plan& plan) {
   return false;
 }
 
-Result<Outcome> RunOnce(Request& request, Services& services, bool& schema_changed) {
+Result<Outcome> RunOnce(Request& request, Services& services, bool& again) {
   KALAM_TRY(EnsurePlan(request, services));
   if (request.plan->has_direct() && (!request.payload.force_engine || NamesDefault(*request.plan))) {
     const BindContext context{
@@ -42,15 +42,17 @@ Result<Outcome> RunOnce(Request& request, Services& services, bool& schema_chang
       if (request.transaction) {
         return StageWrite(*request.transaction, prepared->table, prepared->kind, std::move(prepared->batch));
       }
+      KALAM_TRY(AddColdRows(*prepared->table, context.view, prepared->batch));
+      if (prepared->batch.rows.empty()) return Outcome{prepared->kind, 0, {}};
       hot::CommitResult result = services.store.Commit(std::move(prepared->batch));
-      schema_changed =
-          !result.status && result.status.error().code == ErrorCode::kConflict && !result.failed_op;
+      // Altered meanwhile, or a row became a cold one, or is not the cold one any more that was read.
+      again = !result.status && result.status.error().code == ErrorCode::kConflict;
       return FinishWrite(*prepared->table, prepared->kind, std::move(result));
     }
   }
   KALAM_TRY(UseExactPlan(request));
   auto outcome = RunEngineWrite(request, services);
-  schema_changed = !request.transaction && !outcome && outcome.error().code == ErrorCode::kConflict;
+  again = !request.transaction && !outcome && outcome.error().code == ErrorCode::kConflict;
   return outcome;
 }
 
@@ -58,10 +60,10 @@ Result<Outcome> RunOnce(Request& request, Services& services, bool& schema_chang
 
 Result<Outcome> RunWrite(Request& request, Services& services) {
   for (int attempt = 0;; ++attempt) {
-    bool schema_changed = false;
-    auto outcome = RunOnce(request, services, schema_changed);
+    bool again = false;
+    auto outcome = RunOnce(request, services, again);
     const bool time_left = services.clock.MonotonicNanos() < request.payload.deadline_nanos;
-    if (!schema_changed || attempt >= kSchemaRetriesMax || !time_left) return outcome;
+    if (!again || attempt >= kRetriesMax || !time_left) return outcome;
     request.plan = nullptr;
   }
 }

@@ -56,12 +56,18 @@ bool IsSystemColumn(std::string_view name) { return !name.empty() && name.front(
 Status ForEachLiveRow(const catalog::Table& table, const Services& services,
                       const std::function<Status(const hot::RowView&)>& visit) {
   const std::string prefix = hot::SharedPrefix(table.id);  // of all scopes
-  auto cursor = services.store.Scan(hot::Space::kRows, prefix, hot::PrefixEnd(prefix));
-  for (; cursor->Valid(); cursor->Next()) {
-    KALAM_ASSIGN(const hot::RowView row, table.codec->Open(cursor->value()));
+  const tables::ReadView view = NewestView(services).AtSnapshot();
+  auto cursor = view.Scan(prefix, hot::PrefixEnd(prefix));
+  for (; cursor.Valid(); cursor.Next()) {
+    KALAM_ASSIGN(const hot::RowView row, table.codec->Open(cursor.value()));
     if (!row.deleted()) KALAM_TRY(visit(row));
   }
-  return cursor->status();
+  KALAM_TRY(cursor.status());
+  return services.cold.ReadRows(tables::ShapeOf(table), *view.snapshot,
+                                [&](std::string_view, std::string_view bytes) -> Status {
+                                  KALAM_ASSIGN(const hot::RowView row, table.codec->Open(bytes));
+                                  return visit(row);
+                                });
 }
 
 Result<bool> AddColumn(catalog::Table& table, TableSchema& schema, const AlterTable& alter,

@@ -36,8 +36,8 @@ Result<Outcome> Begin(Request& request, Services& services) {
                             request.transaction->id()));
   }
   request.transaction = std::make_unique<tables::Transaction>(
-      UuidV7(services.random, services.clock.WallMillis()), owner, services.store, services.transactions,
-      services.clock, OptionsOf(services.settings.transactions));
+      UuidV7(services.random, services.clock.WallMillis()), owner, services.store, &services.cold,
+      services.transactions, services.clock, OptionsOf(services.settings.transactions));
   return MessageOutcome(fmt::format("Transaction started ({})", request.transaction->id()), 0);
 }
 
