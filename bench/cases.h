@@ -141,5 +141,6 @@ void RunTopicConsume(Bench& bench);
 void RunIdleMemory(Bench& bench);
 void RunStartReady(Bench& bench);
 void RunMicro(Bench& bench);
+void RunManyTables(Bench& bench);
 
 }  // namespace kalam::bench

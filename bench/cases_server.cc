@@ -124,6 +124,7 @@ void RunMicro(Bench& bench) {
       {"StatementDispatch", "statement dispatch (micro)", 2'000, 200},
       {"ParameterValidation", "parameter validation (micro)", 10'000, 1'000},
       {"SchemaLookup", "schema lookup (micro)", 1'000, 100},
+      {"BatchAuthorisation", "authorise 100 statements (micro)", 1'000'000, 100'000},
   };
   const auto binary = std::filesystem::read_symlink("/proc/self/exe").parent_path() / "kalam-micro-bench";
   if (!std::filesystem::exists(binary)) {

@@ -12,16 +12,27 @@ namespace kalam::bench {
 
 std::span<const Case> AllCases() {
   static constexpr Case kCases[] = {
-      {"idle_memory", "sync", &RunIdleMemory},          {"pk_select_64", "sync", &RunPkSelect64},
-      {"pk_select_1", "sync", &RunPkSelect1},           {"insert_64_sync", "sync", &RunInsert64Sync},
-      {"insert_1_sync", "sync", &RunInsert1Sync},       {"insert_100_rows", "sync", &RunInsert100Rows},
-      {"update_delete_64", "sync", &RunUpdateDelete64}, {"hot_update_64", "sync", &RunHotUpdate64},
-      {"delete_range", "sync", &RunDeleteRange},        {"group_by", "sync", &RunGroupBy},
-      {"live_latency", "sync", &RunLiveLatency},        {"live_fanout", "sync", &RunLiveFanout},
-      {"live_filters", "sync", &RunLiveFilters},        {"live_snapshot", "sync", &RunLiveSnapshot},
-      {"live_memory", "sync", &RunLiveMemory},          {"topic_publish", "sync", &RunTopicPublish},
-      {"topic_consume", "sync", &RunTopicConsume},      {"micro", "sync", &RunMicro},
-      {"insert_64_os", "os", &RunInsert64Os},           {"start_ready", "os", &RunStartReady},
+      {"idle_memory", "sync", &RunIdleMemory},
+      {"pk_select_64", "sync", &RunPkSelect64},
+      {"pk_select_1", "sync", &RunPkSelect1},
+      {"insert_64_sync", "sync", &RunInsert64Sync},
+      {"insert_1_sync", "sync", &RunInsert1Sync},
+      {"insert_100_rows", "sync", &RunInsert100Rows},
+      {"update_delete_64", "sync", &RunUpdateDelete64},
+      {"hot_update_64", "sync", &RunHotUpdate64},
+      {"delete_range", "sync", &RunDeleteRange},
+      {"group_by", "sync", &RunGroupBy},
+      {"live_latency", "sync", &RunLiveLatency},
+      {"live_fanout", "sync", &RunLiveFanout},
+      {"live_filters", "sync", &RunLiveFilters},
+      {"live_snapshot", "sync", &RunLiveSnapshot},
+      {"live_memory", "sync", &RunLiveMemory},
+      {"topic_publish", "sync", &RunTopicPublish},
+      {"topic_consume", "sync", &RunTopicConsume},
+      {"micro", "sync", &RunMicro},
+      {"many_tables", "sync", &RunManyTables},
+      {"insert_64_os", "os", &RunInsert64Os},
+      {"start_ready", "os", &RunStartReady},
   };
   return kCases;
 }

@@ -1,6 +1,7 @@
 // What one statement costs inside the server, without network and storage. The first three are rows of the
 // speed table; kalam-bench reads their names.
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -9,22 +10,17 @@
 #include <string>
 #include <vector>
 
-#include "auth/users.h"
-#include "base/clock.h"
-#include "base/random.h"
 #include "catalog/catalog.h"
 #include "config/settings.h"
-#include "engine/engine.h"
-#include "hot/store.h"
 #include "model/principal.h"
 #include "model/value.h"
+#include "server/instance.h"
 #include "sql/bind.h"
 #include "sql/handlers.h"
 #include "sql/parse/lexer.h"
 #include "sql/parse/parse.h"
 #include "sql/planner.h"
 #include "sql/services.h"
-#include "tables/snowflake.h"
 
 namespace kalam {
 namespace {
@@ -46,8 +42,7 @@ T Unwrap(Result<T> result) {
   return std::move(*result);
 }
 
-// One database in a temporary folder, shared by the benchmarks. What server::Instance does, with every part
-// in reach.
+// One database in a temporary folder, shared by the benchmarks.
 class Fixture {
  public:
   static Fixture& Get() {
@@ -55,16 +50,11 @@ class Fixture {
     return fixture;
   }
 
-  sql::Services& services() { return *services_; }
+  sql::Services& services() { return instance_->services(); }
   const Principal& user() const { return user_; }
 
   ~Fixture() {
-    store_->Stop();
-    services_.reset();
-    engine_.reset();
-    users_.reset();
-    catalog_.reset();
-    store_.reset();
+    instance_.reset();
     std::error_code ignored;
     std::filesystem::remove_all(folder_, ignored);
   }
@@ -73,17 +63,11 @@ class Fixture {
   Fixture() {
     std::string name = (std::filesystem::temp_directory_path() / "kalam-micro-XXXXXX").string();
     folder_ = mkdtemp(name.data());
-    hot::StoreOptions options;
-    options.path = folder_ + "/rocksdb";
-    options.durability = hot::Durability::kOs;
-    store_ = Unwrap(hot::Store::Open(options, clock_));
-    catalog_ = Unwrap(catalog::Catalog::Open(*store_, clock_));
-    users_ = Unwrap(auth::Users::Open(*store_, clock_, ""));
-    engine_ = Unwrap(engine::Engine::Open(engine::EngineOptions(), clock_, random_));
-    snowflake_ = std::make_unique<tables::SnowflakeIds>(clock_, 2, store_->last_seq());
-    services_ = std::make_unique<sql::Services>(
-        sql::Services{settings_, clock_, random_, *store_, *catalog_, *users_, *engine_, *snowflake_});
-    Require(catalog_->CreateNamespace("bench"));
+    config::Settings settings;
+    settings.storage.data_path = folder_;
+    settings.storage.durability = "os";
+    instance_ = Unwrap(server::Instance::Open(settings));
+    Require(instance_->catalog().CreateNamespace("bench"));
     for (int i = 0; i < kTables; ++i) CreateTable("t" + std::to_string(i));
   }
 
@@ -98,7 +82,7 @@ class Fixture {
     schema.columns[0].nullable = false;
     schema.columns[0].primary_key = true;
     draft.versions.push_back(std::move(schema));
-    Unwrap(catalog_->CreateTable(std::move(draft)));
+    Unwrap(instance_->catalog().CreateTable(std::move(draft)));
   }
 
   static Column MakeColumn(std::string name, TypeKind kind) {
@@ -109,15 +93,7 @@ class Fixture {
   }
 
   std::string folder_;
-  config::Settings settings_;
-  SystemClock clock_;
-  SystemRandom random_;
-  std::unique_ptr<hot::Store> store_;
-  std::unique_ptr<catalog::Catalog> catalog_;
-  std::unique_ptr<auth::Users> users_;
-  std::unique_ptr<engine::Engine> engine_;
-  std::unique_ptr<tables::SnowflakeIds> snowflake_;
-  std::unique_ptr<sql::Services> services_;
+  std::unique_ptr<server::Instance> instance_;
   const Principal user_{"bench_user", Role::kUser};
 };
 
@@ -136,6 +112,34 @@ void StatementDispatch(benchmark::State& state) {
   }
 }
 BENCHMARK(StatementDispatch);
+
+// The access checks of a script of 100 statements, which all come before the first one runs: roles, and the
+// tables of each plan.
+void BatchAuthorisation(benchmark::State& state) {
+  Fixture& fixture = Fixture::Get();
+  constexpr int kStatements = 100;
+  std::string script;
+  for (int i = 0; i < kStatements; ++i) {
+    script += i % 2 == 0 ? fmt::format("SELECT id, v FROM bench.t{} WHERE id = {};", i, i)
+                         : fmt::format("INSERT INTO bench.t{} (id, v, name) VALUES ({}, 1, 'x');", i, i);
+  }
+  sql::Planner planner(fixture.services(), 1000);
+  std::vector<sql::Statement> statements;
+  std::vector<sql::PlanPtr> plans;
+  for (const sql::StatementText& text : Split(script)) {
+    std::vector<sql::Literal> literals;
+    statements.push_back(Unwrap(sql::ParseStatement(text)));
+    plans.push_back(Unwrap(planner.Plan(text, "default", literals)));
+  }
+  for (auto _ : state) {
+    for (size_t i = 0; i < statements.size(); ++i) {
+      const Status role = sql::AuthorizeStatement(statements[i], fixture.user(), fixture.services());
+      const Status tables = sql::AuthorizePlan(*plans[i], fixture.user(), false);
+      benchmark::DoNotOptimize(role.has_value() && tables.has_value());
+    }
+  }
+}
+BENCHMARK(BatchAuthorisation);
 
 // Number and size of a request's parameters, and their number against the placeholders.
 void ParameterValidation(benchmark::State& state) {

@@ -40,6 +40,24 @@ Status AssignColumnIds(Table& table) {
   return {};
 }
 
+bool IsNewNotNull(const TableSchema& before, const Column& column) {
+  if (column.nullable) return false;
+  const auto same = [&](const Column& old) { return old.id == column.id; };
+  const auto old = std::find_if(before.columns.begin(), before.columns.end(), same);
+  return old == before.columns.end() || old->nullable;
+}
+
+bool HasNewNotNull(const TableSchema& before, const TableSchema& after) {
+  const auto is_new = [&](const Column& column) { return IsNewNotNull(before, column); };
+  return std::any_of(after.columns.begin(), after.columns.end(), is_new);
+}
+
+// `after` with the columns that `before` let be NULL, or did not have, nullable.
+TableSchema Relaxed(const TableSchema& before, TableSchema after) {
+  for (Column& column : after.columns) column.nullable = column.nullable || IsNewNotNull(before, column);
+  return after;
+}
+
 void AddRemoval(const Table& table, hot::Batch& batch) {
   batch.meta.push_back({TableKey(table.id), std::nullopt});
   for (const TableSchema& schema : table.versions) {
@@ -229,7 +247,8 @@ Result<TablePtr> Catalog::CreateTable(Table draft, std::vector<hot::MetaOp> also
 
 Result<TablePtr> Catalog::AlterTable(std::string_view ns, std::string_view name,
                                      const std::function<Result<bool>(Table&)>& change,
-                                     std::vector<hot::MetaOp> also) {
+                                     std::vector<hot::MetaOp> also,
+                                     const std::function<Status(const Table&)>& verify) {
   std::lock_guard lock(write_mu_);
   const SnapshotPtr current = published_.Get();
   TablePtr old = current->FindTable(ns, name);
@@ -247,17 +266,19 @@ Result<TablePtr> Catalog::AlterTable(std::string_view ns, std::string_view name,
   table->name = old->name;
   table->updated_at_ms = clock_.WallMillis();
   hot::Batch batch;
-  batch.meta = std::move(also);
   batch.guards.push_back({table->id, old->schema().version});
   // Stored versions never change: rows refer to them.
   std::copy(old->versions.begin(), old->versions.end(), table->versions.begin());
+  const bool strict = verify && version_added && HasNewNotNull(old->schema(), table->schema());
+  if (!strict) batch.meta = std::move(also);
   if (version_added) {
     TableSchema& schema = table->versions.back();
     schema.version = old->schema().version + 1;
     schema.created_at_ms = table->updated_at_ms;
     KALAM_TRY(AssignColumnIds(*table));
     table->codec = std::make_shared<const hot::RowCodec>(table->versions);
-    batch.meta.push_back({SchemaKey(table->id, schema.version), EncodeSchema(table->id, schema)});
+    batch.meta.push_back({SchemaKey(table->id, schema.version),
+                          EncodeSchema(table->id, strict ? Relaxed(old->schema(), schema) : schema)});
     batch.new_versions.push_back({table->id, schema.version});
   } else {
     table->next_column_id = old->next_column_id;
@@ -267,7 +288,37 @@ Result<TablePtr> Catalog::AlterTable(std::string_view ns, std::string_view name,
   CatalogSnapshot next = *current;
   next.tables_.Set(KeyOf(*table), table);
   KALAM_TRY(CommitAndPublish(std::move(batch), std::move(next)));
-  return table;
+  if (!strict) return table;
+  return FinishStrict(*old, table, verify, std::move(also));
+}
+
+// From here on writers see the columns as NOT NULL, and the committer refuses what they prepared before.
+// Stored is the version with nullable columns, so a crash leaves nothing that a stored NULL could contradict.
+Result<TablePtr> Catalog::FinishStrict(const Table& old, const TablePtr& strict,
+                                       const std::function<Status(const Table&)>& verify,
+                                       std::vector<hot::MetaOp> also) {
+  hot::Batch batch;
+  const Status verified = verify(*strict);
+  if (verified.has_value()) {
+    batch.meta = std::move(also);
+    batch.meta.push_back(
+        {SchemaKey(strict->id, strict->schema().version), EncodeSchema(strict->id, strict->schema())});
+    KALAM_TRY(store_.Commit(std::move(batch)).status);
+    return strict;
+  }
+  auto table = std::make_shared<Table>(*strict);
+  TableSchema& schema = table->versions.emplace_back(old.schema());
+  schema.version = strict->schema().version + 1;
+  schema.created_at_ms = clock_.WallMillis();
+  table->codec = std::make_shared<const hot::RowCodec>(table->versions);
+  batch.guards.push_back({table->id, strict->schema().version});
+  batch.new_versions.push_back({table->id, schema.version});
+  batch.meta.push_back({SchemaKey(table->id, schema.version), EncodeSchema(table->id, schema)});
+  batch.meta.push_back({TableKey(table->id), EncodeTable(*table)});
+  CatalogSnapshot next = *published_.Get();
+  next.tables_.Set(KeyOf(*table), table);
+  KALAM_TRY(CommitAndPublish(std::move(batch), std::move(next)));
+  return std::unexpected(verified.error());
 }
 
 Result<TablePtr> Catalog::DropTable(std::string_view ns, std::string_view name,

@@ -69,6 +69,7 @@ class CatalogSnapshot {
   std::vector<TablePtr> TablesIn(std::string_view ns) const;  // by name
   StoragePtr FindStorage(std::string_view id) const;          // nullptr when absent; case counts
   std::vector<StoragePtr> Storages() const;                   // `local` first, then by id
+  size_t table_count() const { return tables_.size(); }
 
  private:
   friend class Catalog;
@@ -114,9 +115,13 @@ class Catalog {
   // Gives `change` a copy of the table to modify (columns without id get one, `versions` may get one more
   // entry, whose number is set here). Stored when `change` returns true, nothing happens on false; edits of
   // `versions` that are stored already are undone. Returns the table afterwards.
+  // `verify` is for changes that make a column NOT NULL. Rows can be committed between a look at them in
+  // `change` and the change itself, so `verify` looks again when no writer can store a NULL any more. When it
+  // refuses, the columns are as before (in one version more) and its error is the answer.
   Result<TablePtr> AlterTable(std::string_view ns, std::string_view name,
                               const std::function<Result<bool>(Table&)>& change,
-                              std::vector<hot::MetaOp> also = {});
+                              std::vector<hot::MetaOp> also = {},
+                              const std::function<Status(const Table&)>& verify = nullptr);
   // For tables that are filled before they are shown: an id that is never given again, and `note(id)` written
   // in the batch that takes it.
   Result<TableId> ReserveTableId(const std::function<hot::MetaOp(TableId)>& note);
@@ -131,6 +136,10 @@ class Catalog {
  private:
   Catalog(hot::Store& store, const Clock& clock, CatalogSnapshot first, uint32_t next_table_id);
 
+  // The second half of AlterTable with `verify`: see catalog.cc.
+  Result<TablePtr> FinishStrict(const Table& old, const TablePtr& strict,
+                                const std::function<Status(const Table&)>& verify,
+                                std::vector<hot::MetaOp> also);
   // Commits the batch, then makes `next` visible. Nothing is visible when the commit fails.
   Status CommitAndPublish(hot::Batch batch, CatalogSnapshot next);
 

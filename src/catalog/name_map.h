@@ -68,6 +68,12 @@ class NameMap {
     shards_[ShardOf(key)] = std::move(next);
   }
 
+  size_t size() const {
+    size_t objects = 0;
+    for (const auto& shard : shards_) objects += shard == nullptr ? 0 : shard->size();
+    return objects;
+  }
+
   void ForEach(const auto& visit) const {
     for (const auto& shard : shards_) {
       if (shard == nullptr) continue;

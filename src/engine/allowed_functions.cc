@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "engine/engine.h"
+
 namespace kalam::engine {
 namespace {
 
@@ -110,6 +112,7 @@ static_assert(std::ranges::is_sorted(kTableFunctions));
 
 }  // namespace
 
+std::span<const std::string_view> FunctionNames() { return kFunctions; }
 bool IsAllowedFunction(std::string_view name) { return std::ranges::binary_search(kFunctions, name); }
 bool IsAdjustedFunction(std::string_view name) { return std::ranges::binary_search(kAdjusted, name); }
 bool IsAllowedTableFunction(std::string_view name) {

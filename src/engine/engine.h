@@ -80,6 +80,9 @@ struct RunRequest {
   StatementContext context;
 };
 
+// Every function that a statement may call, lower case, in byte order; operators among them.
+std::span<const std::string_view> FunctionNames();
+
 class Engine {
  public:
   // An in-memory DuckDB with external access off and the configuration locked, opened when first needed.

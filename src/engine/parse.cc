@@ -146,7 +146,11 @@ class Builder {
     }
     KALAM_ASSIGN(out_.target_, ToTableName(insert.catalog, insert.schema, insert.table));
     KALAM_TRY(Columns(insert.columns));
-    const auto values = insert.GetValuesList();
+    auto values = insert.GetValuesList();
+    // ORDER BY and LIMIT would give the rows other numbers.
+    if (values && insert.select_statement->node->modifiers.empty()) {
+      for (size_t row = 0; row < values->values.size(); ++row) TakeDefaults(row, values->values[row]);
+    }
     out_.values_insert_ = values && insert.cte_map.map.empty() &&
                           insert.select_statement->node->modifiers.empty() &&
                           insert.select_statement->node->cte_map.map.empty();
@@ -181,6 +185,7 @@ class Builder {
       return Fail(ErrorCode::kInvalidOperation, "UPDATE requires a WHERE clause");
     KALAM_TRY(Target(*update.table));
     KALAM_TRY(Columns(update.set_info->columns));
+    TakeDefaults(0, update.set_info->expressions);
     auto node = MatchingRows(AliasOf(*update.table), std::move(update.set_info->condition),
                              std::move(update.cte_map));
     for (auto& expression : update.set_info->expressions) node->select_list.push_back(std::move(expression));
@@ -220,6 +225,15 @@ class Builder {
       out_.written_.push_back(std::move(lower));
     }
     return {};
+  }
+
+  // DEFAULT has no value for the engine: NULL stands there, and the cell is noted for the writer.
+  void TakeDefaults(size_t row, duckdb::vector<duckdb::unique_ptr<duckdb::ParsedExpression>>& cells) {
+    for (size_t i = 0; i < cells.size(); ++i) {
+      if (cells[i]->GetExpressionClass() != duckdb::ExpressionClass::DEFAULT) continue;
+      cells[i] = duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value());
+      out_.default_cells_.push_back({row, i});
+    }
   }
 
   Statement& out_;
@@ -267,9 +281,11 @@ Result<std::shared_ptr<const Statement>> FromTree(duckdb::unique_ptr<SQLStatemen
     return modifier->type == duckdb::ResultModifierType::LIMIT_MODIFIER ||
            modifier->type == duckdb::ResultModifierType::LIMIT_PERCENT_MODIFIER;
   });
-  if (out->found_.has_default && std::holds_alternative<std::monostate>(out->simple_)) {
-    return Fail(ErrorCode::kUnsupported,
-                "DEFAULT is supported in INSERT and UPDATE with plain values only, not beside expressions");
+  if (out->found_.has_default) {
+    return Fail(
+        ErrorCode::kInvalidSql,
+        "DEFAULT stands alone in the place of a value of INSERT ... VALUES or UPDATE ... SET; it cannot "
+        "be part of an expression or a query");
   }
   return out;
 }

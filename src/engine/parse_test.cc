@@ -97,7 +97,7 @@ TEST_F(ParseTest, WritesNeedAWhereAndNothingExtra) {
   EXPECT_THAT(Bad("INSERT INTO t DEFAULT VALUES"), HasSubstr("DEFAULT VALUES is not supported"));
   EXPECT_THAT(Bad("INSERT INTO t BY NAME SELECT 1 AS a"), HasSubstr("BY NAME is not supported"));
   EXPECT_THAT(Bad("INSERT INTO t (a, A) VALUES (1, 2)"), HasSubstr("named twice"));
-  EXPECT_THAT(Bad("INSERT INTO t (a, b) VALUES (1 + 1, DEFAULT)"), HasSubstr("DEFAULT is supported"));
+  EXPECT_THAT(Bad("INSERT INTO t (a, b) VALUES (1 + 1, 1 + DEFAULT)"), HasSubstr("DEFAULT stands alone"));
   EXPECT_THAT(Bad("INSERT INTO t VALUES (1), (1, 2)"), HasSubstr("same length"));
 }
 

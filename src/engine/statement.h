@@ -2,6 +2,8 @@
 // modules understand.
 #pragma once
 
+#include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -95,6 +97,13 @@ struct SimpleDelete {
   std::vector<Comparison> where;
 };
 
+// A value position of INSERT ... VALUES or of an UPDATE's assignments; both 0-based.
+struct DefaultCell {
+  size_t row = 0;
+  size_t position = 0;  // in the column list, or among the assignments
+  friend auto operator<=>(const DefaultCell&, const DefaultCell&) = default;
+};
+
 enum class StatementKind : uint8_t { kSelect, kInsert, kUpdate, kDelete, kExplain };
 
 // Parsed, allowed, immutable; shared by threads. Holds the engine's tree inside.
@@ -114,6 +123,9 @@ class ParsedStatement {
   virtual bool has_limit() const = 0;
   // INSERT: the column list (lower case, empty = all); UPDATE: the assigned columns in order.
   virtual const std::vector<std::string>& written_columns() const = 0;
+  // Where DEFAULT stands for a value, ascending: the rows of INSERT ... VALUES, row 0 for the assignments of
+  // an UPDATE. Engine::Run gives NULL there; the writer puts the column's default in its place.
+  virtual const std::vector<DefaultCell>& default_cells() const = 0;
   // The statement's simple form when it has one, else monostate.
   virtual const std::variant<std::monostate, SimpleSelect, SimpleInsert, SimpleUpdate, SimpleDelete>& simple()
       const = 0;

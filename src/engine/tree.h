@@ -59,6 +59,7 @@ class Statement final : public ParsedStatement {
   bool mentions_deleted() const override { return found_.mentions_deleted; }
   bool has_limit() const override { return has_limit_; }
   const std::vector<std::string>& written_columns() const override { return written_; }
+  const std::vector<DefaultCell>& default_cells() const override { return default_cells_; }
   const SimpleForm& simple() const override { return simple_; }
 
   StatementKind kind_ = StatementKind::kSelect;
@@ -66,6 +67,7 @@ class Statement final : public ParsedStatement {
   WalkFindings found_;
   TableName target_;
   std::vector<std::string> written_;
+  std::vector<DefaultCell> default_cells_;
   SimpleForm simple_;
   bool has_limit_ = false;
 

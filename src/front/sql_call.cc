@@ -60,6 +60,18 @@ Status SetNamespace(std::optional<std::string_view> name, std::string& out) {
       "Invalid namespace_id: it must have 1 to 64 bytes and no '..', '/', '\\' or control characters");
 }
 
+// The Host header when it is one: it comes back to the caller inside a URL.
+std::string HostOf(const HttpRequest& request) {
+  constexpr size_t kHostBytesMax = 261;  // a name of 255 bytes and a port
+  const std::string_view host = request.header("Host").value_or("");
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("-._:[]").find(c) != std::string_view::npos;
+  };
+  if (host.size() > kHostBytesMax || !std::ranges::all_of(host, fits)) return {};
+  return std::string(host);
+}
+
 Status FillPayload(const HttpRequest& request, SqlCall& call) {
   KALAM_TRY(CheckContentType(request));
   KALAM_TRY(call.body.Parse(request.body()));
@@ -166,6 +178,7 @@ bool PrepareSqlCall(HttpRequest& request, std::unique_ptr<SqlCall>& call) {
     return false;
   }
   payload.client_ip = request.client_ip();
+  payload.host = HostOf(request);
   payload.received_at_micros = services.clock.WallMicros();
   const int64_t seconds = services.settings.execution.handler_timeout_seconds;
   // From now on: a body that came slowly does not count.

@@ -15,6 +15,7 @@
 #include "jobs/list.h"
 #include "jobs/table_job.h"
 #include "observe/log.h"
+#include "server/version.h"
 
 namespace kalam::server {
 namespace {
@@ -211,6 +212,7 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
   i.cold_ = std::make_unique<cold::ColdTier>(*i.store_, *i.engine_, *i.parquet_, *i.storages_, i.clock_);
   KALAM_TRY(i.cold_->Open());
   i.snowflake_ = std::make_unique<tables::SnowflakeIds>(i.clock_, kSnowflakeWorker, i.store_->last_seq());
+  i.facts_ = {kVersion, BuildDate(), i.clock_.WallMicros(), {}};
   KALAM_ASSIGN(i.topics_,
                topics::Topics::Open(*i.store_, *i.catalog_, *i.engine_, i.clock_, TopicOptionsOf(settings)));
   i.job_services_ = std::make_unique<jobs::JobServices>(
@@ -223,7 +225,7 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
                                               i.executors_));
   i.services_ = std::make_unique<sql::Services>(sql::Services{
       i.settings_, i.clock_, i.random_, *i.store_, *i.catalog_, *i.users_, *i.storages_, *i.engine_,
-      *i.snowflake_, *i.jobs_, *i.topics_, i.transactions_, *i.audit_, i.metrics_, *i.cold_});
+      *i.snowflake_, *i.jobs_, *i.topics_, i.transactions_, *i.audit_, i.metrics_, *i.cold_, i.facts_});
   i.hub_ = std::make_unique<live::Hub>(*i.store_, *i.catalog_, *i.users_, *i.engine_, i.clock_,
                                        HubOptionsOf(i.settings_));
   i.hub_feed_.Attach(*i.hub_);
@@ -260,6 +262,11 @@ void Instance::AddMetrics() {
                           [this] { return static_cast<double>(store_->sync_micros()) / 1e6; });
   metrics_.AddGaugeReader("kalam_log_lines_lost", "Log lines that could not be written.",
                           [] { return static_cast<double>(observe::LostLogLines()); });
+  // The same numbers in SQL. The front counts its connections in this gauge.
+  const observe::Gauge& connections = metrics_.AddGauge("kalam_http_connections", "Open connections.");
+  facts_.gauges.emplace_back("active_connections", [&connections] { return connections.value(); });
+  facts_.gauges.emplace_back("open_transactions",
+                             [this] { return static_cast<int64_t>(transactions_.size()); });
 }
 
 Instance::~Instance() { Stop(); }

@@ -28,6 +28,7 @@
 #include "observe/metrics.h"
 #include "sql/executor.h"
 #include "sql/services.h"
+#include "system/server_facts.h"
 #include "tables/snowflake.h"
 #include "tables/transaction_list.h"
 #include "topics/topics.h"
@@ -67,7 +68,10 @@ class Instance {
   topics::Topics& topics() { return *topics_; }
   cold::ColdTier& cold() { return *cold_; }
   sql::Executor& executor() { return *executor_; }
+  sql::Services& services() { return *services_; }
   observe::Metrics& metrics() { return metrics_; }
+  // Modules above add their gauges here before statements run.
+  system::ServerFacts& facts() { return facts_; }
 
  private:
   explicit Instance(const config::Settings& settings);
@@ -97,6 +101,7 @@ class Instance {
   std::unique_ptr<jobs::Scheduler> jobs_;
   observe::Metrics metrics_;
   tables::TransactionList transactions_;
+  system::ServerFacts facts_;
   std::unique_ptr<sql::Services> services_;
   std::unique_ptr<sql::Executor> executor_;
   bool stopped_ = false;

@@ -106,13 +106,6 @@ bool InRange(TypeKind kind, int64_t n) {
   }
 }
 
-Value DefaultValue(const Column& column, const BindContext& context) {
-  if (column.default_value.kind == DefaultKind::kLiteral) return column.default_value.literal.view();
-  const tables::DefaultSources sources{context.services.snowflake, context.services.random,
-                                       context.now_micros, context.principal.user_id};
-  return ComputeDefault(column.default_value.kind, sources, column.type.kind, context.arena);
-}
-
 }  // namespace
 
 std::optional<Value> RawValue(const OperandRef& ref, const BindContext& context) {
@@ -171,10 +164,9 @@ std::optional<std::vector<tables::Condition>> BindWhere(const std::vector<Planne
 Result<std::optional<Value>> WrittenValue(const OperandRef& ref, const Column& column,
                                           const BindContext& context) {
   if (ref.operand.kind == Operand::Kind::kDefault) {
-    const auto value =
-        context.services.engine.Cast(DefaultValue(column, context), column.type, context.arena);
-    if (!value) return std::optional<Value>();
-    return std::optional<Value>(*value);
+    const tables::DefaultSources sources{context.services.snowflake, context.services.random,
+                                         context.now_micros, context.principal.user_id};
+    return std::optional<Value>(tables::DefaultOf(column, sources, context.arena));
   }
   const std::optional<Value> raw = RawValue(ref, context);
   if (!raw) return std::optional<Value>();

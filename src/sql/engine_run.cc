@@ -53,8 +53,12 @@ Result<std::vector<std::shared_ptr<const engine::Source>>> MakeSources(const Req
 class InsertSink final : public RowSink {
  public:
   InsertSink(const catalog::Table& table, std::span<const size_t> columns, std::string prefix,
-             tables::DefaultSources sources, int64_t rows_max, hot::Batch& batch)
-      : builder_(table, columns, std::move(prefix), sources), rows_max_(rows_max), batch_(batch) {}
+             tables::DefaultSources sources, std::span<const engine::DefaultCell> defaults, int64_t rows_max,
+             hot::Batch& batch)
+      : builder_(table, columns, std::move(prefix), sources),
+        defaults_(defaults),
+        rows_max_(rows_max),
+        batch_(batch) {}
 
   void Begin(std::span<const ResultColumn>) override {}
   Status Row(std::span<const Value> values) override {
@@ -63,11 +67,18 @@ class InsertSink final : public RowSink {
                   fmt::format("INSERT has more than {} rows (limits.max_insert_rows). Split the statement",
                               rows_max_));
     }
-    return builder_.Add(values, batch_);
+    defaulted_.clear();
+    for (; !defaults_.empty() && defaults_.front().row == row_; defaults_ = defaults_.subspan(1))
+      defaulted_.push_back(defaults_.front().position);
+    ++row_;
+    return builder_.Add(values, batch_, defaulted_);
   }
 
  private:
   tables::RowBuilder builder_;
+  std::span<const engine::DefaultCell> defaults_;  // of this row and later ones
+  std::vector<size_t> defaulted_;
+  size_t row_ = 0;
   int64_t rows_max_;
   hot::Batch& batch_;
 };
@@ -78,12 +89,15 @@ class ChangeSink final : public RowSink {
  public:
   // `cold`: rows may come from the cold tier, whose old bytes the committer needs.
   ChangeSink(const catalog::Table& table, std::string prefix, std::vector<size_t> written, bool deletes,
-             bool cold, hot::Batch& batch)
+             bool cold, tables::DefaultSources sources, std::span<const engine::DefaultCell> defaults,
+             hot::Batch& batch)
       : table_(table),
         prefix_(std::move(prefix)),
         written_(std::move(written)),
         deletes_(deletes),
         cold_(cold),
+        sources_(sources),
+        defaults_(defaults),
         batch_(batch) {}
 
   void Begin(std::span<const ResultColumn>) override {}
@@ -113,9 +127,11 @@ class ChangeSink final : public RowSink {
       KALAM_TRY(table_.codec->Encode(row_, op.cold_before));
       hot::PatchSeq(op.seen, op.cold_before);
     }
+    Arena arena;
     for (size_t i = 0; i < written_.size(); ++i) {
-      const Value& value = values[width + 2 + i];
       const Column& column = schema.columns[written_[i]];
+      const bool by_default = std::ranges::find(defaults_, engine::DefaultCell{0, i}) != defaults_.end();
+      const Value value = by_default ? tables::DefaultOf(column, sources_, arena) : values[width + 2 + i];
       if (value.is_null && !column.nullable) {
         return Fail(ErrorCode::kConstraint,
                     fmt::format("NOT NULL constraint violation: column '{}' cannot be NULL (row {})",
@@ -139,6 +155,8 @@ class ChangeSink final : public RowSink {
   std::vector<size_t> written_;
   bool deletes_;
   bool cold_;
+  tables::DefaultSources sources_;
+  std::span<const engine::DefaultCell> defaults_;
   hot::Batch& batch_;
   std::vector<Value> row_;
   std::unordered_set<std::string> keys_;
@@ -178,11 +196,13 @@ Result<hot::Batch> ComputeWrite(Request& request, Services& services) {
   run.cast_to = cast_to;
   run.context = ContextOf(request, services);
   const std::string prefix = tables::ScopePrefix(table, request.principal->user_id);
+  const tables::DefaultSources defaults{services.snowflake, services.random, request.now_micros,
+                                        request.principal->user_id};
+  const auto& default_cells = plan.parsed->default_cells();
   if (plan.kind == engine::StatementKind::kInsert) {
     run.form = engine::RunForm::kInsertedRows;
-    InsertSink sink(table, written, prefix,
-                    {services.snowflake, services.random, request.now_micros, request.principal->user_id},
-                    services.settings.limits.max_insert_rows, batch);
+    InsertSink sink(table, written, prefix, defaults, default_cells, services.settings.limits.max_insert_rows,
+                    batch);
     KALAM_TRY(services.engine.Run(run, sink));
     if (table.type == TableType::kStream) return batch;  // their keys are not theirs to choose
     std::unordered_set<std::string_view> keys;
@@ -193,7 +213,7 @@ Result<hot::Batch> ComputeWrite(Request& request, Services& services) {
   }
   run.form = engine::RunForm::kChangedRows;
   ChangeSink sink(table, prefix, written, plan.kind == engine::StatementKind::kDelete,
-                  services.store.HasColdRows(table.id), batch);
+                  services.store.HasColdRows(table.id), defaults, default_cells, batch);
   KALAM_TRY(services.engine.Run(run, sink));
   return batch;
 }

@@ -32,7 +32,8 @@ struct Payload {
   std::shared_ptr<const Principal> principal;
   std::string request_id;
   std::string client_ip;
-  int64_t received_at_micros = 0;      // wall clock
+  std::string host;                // as the request names this server, "db.example.com:8080"; may be empty
+  int64_t received_at_micros = 0;  // wall clock
   int64_t deadline_nanos = INT64_MAX;  // Clock::MonotonicNanos
   std::stop_token stop;
   bool force_engine =

@@ -18,6 +18,7 @@
 #include "jobs/scheduler.h"
 #include "live/hub.h"
 #include "observe/metrics.h"
+#include "system/server_facts.h"
 #include "system/system_table.h"
 #include "tables/read_view.h"
 #include "tables/snowflake.h"
@@ -45,6 +46,7 @@ struct Services {
   auth::AuditLog& audit;
   observe::Metrics& metrics;
   cold::ColdTier& cold;
+  const system::ServerFacts& server;
   live::Hub* live = nullptr;  // nullptr: nothing can subscribe
 };
 
@@ -59,9 +61,9 @@ inline tables::ReadView NewestView(const Services& services) {
 // What system tables make their rows from, for one caller.
 inline system::SystemContext SystemContextOf(const Services& services,
                                              std::shared_ptr<const Principal> principal) {
-  return {services.catalog, services.users,  services.settings,   services.live,
-          services.jobs,    services.topics, services.clock,      services.transactions,
-          services.audit,   services.cold,   std::move(principal)};
+  return {services.catalog,     services.users, services.settings,     services.live,  services.jobs,
+          services.topics,      services.clock, services.transactions, services.audit, services.cold,
+          std::move(principal), services.store, services.server};
 }
 
 }  // namespace kalam::sql

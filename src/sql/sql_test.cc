@@ -3,10 +3,13 @@
 #include <atomic>
 #include <future>
 #include <memory>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include "sql/bind.h"
 #include "sql/handlers.h"
+#include "sql/parse/parse.h"
 #include "sql/plan.h"
 #include "sql/worker_pool.h"
 
@@ -53,6 +56,19 @@ TEST(PlanCacheTest, ForgetsOldCatalogVersionsAndStaysBounded) {
 TEST(HandlersTest, RowsAreFoundByKind) {
   EXPECT_EQ(HandlerOf(StatementKind::kSelect).name, "SELECT");
   EXPECT_EQ(HandlerOf(StatementKind::kRollback).name, "ROLLBACK");
+}
+
+TEST(HandlersTest, EveryKindHasARowOfItsOwn) {
+  std::set<std::string_view> names;
+  for (size_t i = 0; i < static_cast<size_t>(StatementKind::kCount); ++i) {
+    const auto kind = static_cast<StatementKind>(i);
+    const HandlerRow& row = HandlerOf(kind);
+    EXPECT_EQ(row.kind, kind);
+    EXPECT_EQ(row.name, StatementName(kind)) << "the parser and the handler table call it differently";
+    EXPECT_NE(row.run, nullptr);
+    EXPECT_TRUE(names.insert(row.name).second) << row.name;
+    EXPECT_EQ(row.access == Access::kAdmin, !row.admin_area.empty()) << row.name;
+  }
 }
 
 TEST(WorkerPoolTest, RefusesWhenFullAndRunsWhatItTook) {

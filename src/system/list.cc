@@ -20,9 +20,21 @@ std::span<const SystemTable> SystemTables() {
                                      TransactionsTable(),
                                      AuditLogTable(),
                                      ManifestTable(),
+                                     StatsTable(),
+                                     ClusterTable(),
+                                     ClusterGroupsTable(),
+                                     SessionsTable(),
+                                     DatatypesTable(),
+                                     DescribeTable(),
+                                     ServerLogsTable(),
+                                     TableSchemasTable(),
                                      InformationSchemaTables(),
                                      InformationSchemaColumns(),
-                                     InformationSchemaSchemata()};
+                                     InformationSchemaSchemata(),
+                                     InformationSchemaViews(),
+                                     InformationSchemaSettings(),
+                                     InformationSchemaRoutines(),
+                                     InformationSchemaParameters()};
   return kTables;
 }
 

@@ -26,33 +26,12 @@ std::span<const ResultColumn> Columns() {
   return kColumns;
 }
 
-std::string ColumnsJson(const TableSchema& schema) {
-  boost::json::array columns;
-  for (size_t i = 0; i < schema.columns.size(); ++i) {
-    const Column& column = schema.columns[i];
-    boost::json::object one;
-    one["column_id"] = column.id.value;
-    one["column_name"] = column.name;
-    one["ordinal_position"] = i + 1;
-    one["data_type"] = SqlName(column.type);
-    one["is_nullable"] = column.nullable;
-    one["is_primary_key"] = column.primary_key;
-    if (column.default_value.kind == DefaultKind::kNone) {
-      one["column_default"] = nullptr;
-    } else {
-      one["column_default"] = column.default_value.sql;
-    }
-    columns.push_back(std::move(one));
-  }
-  return boost::json::serialize(columns);
-}
-
 Status Rows(const SystemContext& context, RowSink& out) {
   for (const catalog::TablePtr& table : context.catalog.Snapshot()->Tables()) {
     const std::string id = table->ns + ":" + table->name;
     const std::string options = TableOptionsJson(*table);
     for (const TableSchema& schema : table->versions) {
-      const std::string columns = ColumnsJson(schema);
+      const std::string columns = SchemaColumnsJson(schema);
       const bool shared = table->type == TableType::kShared;
       const std::array<Value, 14> row = {
           Value::Text(id),
@@ -76,6 +55,27 @@ Status Rows(const SystemContext& context, RowSink& out) {
 }
 
 }  // namespace
+
+std::string SchemaColumnsJson(const TableSchema& schema) {
+  boost::json::array columns;
+  for (size_t i = 0; i < schema.columns.size(); ++i) {
+    const Column& column = schema.columns[i];
+    boost::json::object one;
+    one["column_id"] = column.id.value;
+    one["column_name"] = column.name;
+    one["ordinal_position"] = i + 1;
+    one["data_type"] = SqlName(column.type);
+    one["is_nullable"] = column.nullable;
+    one["is_primary_key"] = column.primary_key;
+    if (column.default_value.kind == DefaultKind::kNone) {
+      one["column_default"] = nullptr;
+    } else {
+      one["column_default"] = column.default_value.sql;
+    }
+    columns.push_back(std::move(one));
+  }
+  return boost::json::serialize(columns);
+}
 
 SystemTable SchemasTable() { return {"system", "schemas", Readers::kAdmins, &Columns, &Rows}; }
 

@@ -6,36 +6,47 @@
 #include <utility>
 #include <vector>
 
+#include "base/arena.h"
+
 namespace kalam::system {
 namespace {
 
-// Rows of one scan, copied since their makers give them one by one.
+// Rows of one scan: their makers give them one by one, the scan hands them on in batches. Keeps the requested
+// columns only.
 class CollectedRows final : public RowSink {
  public:
+  explicit CollectedRows(std::span<const size_t> columns) : columns_(columns.begin(), columns.end()) {}
+
   void Begin(std::span<const ResultColumn>) override {}
   Status Row(std::span<const Value> values) override {
-    for (const Value& value : values) cells_.emplace_back(value);
+    for (const size_t column : columns_) {
+      Value value = values[column];
+      if (!value.is_null && IsVariable(value.kind))
+        value = Value::Bytes(value.kind, bytes_.Copy(value.text()));
+      cells_.push_back(value);
+    }
     ++rows_;
     return {};
   }
   size_t rows() const { return rows_; }
-  Value At(size_t row, size_t column, size_t width) const { return cells_[row * width + column].view(); }
+  size_t width() const { return columns_.size(); }
+  const Value& At(size_t row, size_t column) const { return cells_[row * columns_.size() + column]; }
 
  private:
-  std::vector<OwnedValue> cells_;
+  std::vector<size_t> columns_;
+  std::vector<Value> cells_;
+  Arena bytes_;
   size_t rows_ = 0;
 };
 
 class SystemScan final : public engine::SourceScan {
  public:
-  SystemScan(std::unique_ptr<CollectedRows> rows, std::vector<size_t> columns, size_t width)
-      : rows_(std::move(rows)), columns_(std::move(columns)), width_(width) {}
+  explicit SystemScan(std::unique_ptr<CollectedRows> rows) : rows_(std::move(rows)) {}
 
   Result<size_t> Next(engine::BatchWriter& out) override {
     const size_t count = std::min(out.capacity(), rows_->rows() - next_);
     for (size_t row = 0; row < count; ++row) {
-      for (size_t i = 0; i < columns_.size(); ++i)
-        out.Set(i, row, rows_->At(next_ + row, columns_[i], width_));
+      for (size_t i = 0; i < rows_->width(); ++i) out.Set(i, row, rows_->At(next_ + row, i));
     }
     next_ += count;
     return count;
@@ -43,8 +54,6 @@ class SystemScan final : public engine::SourceScan {
 
  private:
   std::unique_ptr<CollectedRows> rows_;
-  std::vector<size_t> columns_;
-  size_t width_;
   size_t next_ = 0;
 };
 
@@ -56,11 +65,9 @@ class SystemSource final : public engine::Source {
   std::span<const ResultColumn> columns() const override { return table_.columns(); }
 
   Result<std::unique_ptr<engine::SourceScan>> Scan(const engine::ScanRequest& request) const override {
-    auto rows = std::make_unique<CollectedRows>();
+    auto rows = std::make_unique<CollectedRows>(request.columns);
     KALAM_TRY(table_.rows(context_, *rows));
-    return std::make_unique<SystemScan>(std::move(rows),
-                                        std::vector<size_t>(request.columns.begin(), request.columns.end()),
-                                        columns().size());
+    return std::make_unique<SystemScan>(std::move(rows));
   }
 
   std::string Describe() const override { return fmt::format("system table {}.{}", table_.ns, table_.name); }

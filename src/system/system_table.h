@@ -16,10 +16,12 @@
 #include "cold/cold_tier.h"
 #include "config/settings.h"
 #include "engine/source.h"
+#include "hot/store.h"
 #include "jobs/scheduler.h"
 #include "live/hub.h"
 #include "model/principal.h"
 #include "model/result.h"
+#include "system/server_facts.h"
 #include "tables/transaction_list.h"
 
 namespace kalam::topics {
@@ -41,6 +43,8 @@ struct SystemContext {
   const auth::AuditLog& audit;
   const cold::ColdTier& cold;
   std::shared_ptr<const Principal> principal;  // who asks; information_schema shows only what it may use
+  const hot::Store& store;
+  const ServerFacts& server;
 };
 
 // Who may read a table.
@@ -63,6 +67,9 @@ std::span<const SystemTable> SystemTables();
 const SystemTable* FindSystemTable(std::string_view ns, std::string_view name);
 // True for the schemas that only the server fills.
 bool IsSystemNamespace(std::string_view ns);
+
+// What DESCRIBE TABLE answers with; also system.describe, which is always empty.
+std::span<const ResultColumn> DescribeColumns();
 
 // kPermissionDenied in the protocol's words.
 Status AllowSystemRead(const SystemTable& table, const Principal& principal);

@@ -1,6 +1,8 @@
 // system.tables: the latest version of each table.
 #include "system/tables.h"
 
+#include <fmt/format.h>
+
 #include <array>
 #include <boost/json.hpp>
 
@@ -41,35 +43,35 @@ Status Rows(const SystemContext& context, RowSink& out) {
 
 }  // namespace
 
+// Written by hand: readers of system.tables ask for it once per table.
 std::string TableOptionsJson(const catalog::Table& table) {
-  boost::json::object options;
-  const auto upper = [](std::string_view name) {
-    std::string text(name);
-    for (char& c : text) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
-    return text;
-  };
-  options["table_type"] = upper(TableTypeName(table.type));
-  options["storage_id"] = table.options.storage_id;
-  if (table.type == TableType::kUser) options["use_user_storage"] = table.options.use_user_storage;
+  std::string json = R"({"table_type":")";
+  for (const char c : TableTypeName(table.type)) json += c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+  json += R"(","storage_id":)" + boost::json::serialize(boost::json::string(table.options.storage_id));
+  if (table.type == TableType::kUser)
+    json += table.options.use_user_storage ? R"(,"use_user_storage":true)" : R"(,"use_user_storage":false)";
   if (table.type == TableType::kShared)
-    options["access_level"] = std::string(AccessLevelName(table.access_level));
-  boost::json::object policy;
-  if (table.options.flush_rows) policy["row_limit"] = *table.options.flush_rows;
-  if (table.options.flush_interval_seconds)
-    policy["interval_seconds"] = *table.options.flush_interval_seconds;
-  if (!policy.empty()) {
-    const bool both = policy.size() == 2;
-    policy["type"] = both ? "combined" : table.options.flush_rows ? "row_limit" : "time_interval";
+    json.append(R"(,"access_level":")").append(AccessLevelName(table.access_level)).append("\"");
+  const auto& rows = table.options.flush_rows;
+  const auto& seconds = table.options.flush_interval_seconds;
+  json += R"(,"flush_policy":)";
+  if (rows && seconds) {
+    json += fmt::format(R"({{"row_limit":{},"interval_seconds":{},"type":"combined"}})", *rows, *seconds);
+  } else if (rows) {
+    json += fmt::format(R"({{"row_limit":{},"type":"row_limit"}})", *rows);
+  } else if (seconds) {
+    json += fmt::format(R"({{"interval_seconds":{},"type":"time_interval"}})", *seconds);
+  } else {
+    json += "null";
   }
-  options["flush_policy"] = policy.empty() ? boost::json::value(nullptr) : boost::json::value(policy);
-  if (table.options.ttl_seconds) options["ttl_seconds"] = *table.options.ttl_seconds;
+  if (table.options.ttl_seconds) json += fmt::format(R"(,"ttl_seconds":{})", *table.options.ttl_seconds);
   if (table.type == TableType::kStream) {
-    options["eviction_strategy"] = "time_based";
-    options["max_stream_size_bytes"] = table.options.max_stream_size_bytes.value_or(0);
+    json += fmt::format(R"(,"eviction_strategy":"time_based","max_stream_size_bytes":{})",
+                        table.options.max_stream_size_bytes.value_or(0));
   }
   if (table.options.deleted_retention_hours)
-    options["deleted_retention_hours"] = *table.options.deleted_retention_hours;
-  return boost::json::serialize(options);
+    json += fmt::format(R"(,"deleted_retention_hours":{})", *table.options.deleted_retention_hours);
+  return json + "}";
 }
 
 SystemTable TablesTable() { return {"system", "tables", Readers::kAdmins, &Columns, &Rows}; }

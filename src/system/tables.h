@@ -23,9 +23,21 @@ SystemTable TopicOffsetsTable();
 SystemTable TransactionsTable();
 SystemTable AuditLogTable();
 SystemTable ManifestTable();
+SystemTable StatsTable();
+SystemTable ClusterTable();
+SystemTable ClusterGroupsTable();
+SystemTable SessionsTable();
+SystemTable DatatypesTable();
+SystemTable DescribeTable();
+SystemTable ServerLogsTable();
+SystemTable TableSchemasTable();
 SystemTable InformationSchemaTables();
 SystemTable InformationSchemaColumns();
 SystemTable InformationSchemaSchemata();
+SystemTable InformationSchemaViews();
+SystemTable InformationSchemaSettings();
+SystemTable InformationSchemaRoutines();
+SystemTable InformationSchemaParameters();
 
 // What the tables share.
 namespace cells {
@@ -41,5 +53,7 @@ inline Value Int(int64_t n) { return Value::Integer(TypeKind::kInt, n); }
 
 // The options of a table as the JSON object that clients read.
 std::string TableOptionsJson(const catalog::Table& table);
+// The columns of one version as a JSON array.
+std::string SchemaColumnsJson(const TableSchema& schema);
 
 }  // namespace kalam::system

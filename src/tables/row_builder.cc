@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "hot/key_codec.h"
@@ -20,6 +21,21 @@ std::string KeyText(const catalog::Table& table, const hot::RowOp& op) {
   return shown;
 }
 
+namespace {
+
+// The 128 bits of a canonical UUID.
+Int128 UuidNumber(std::string_view text) {
+  unsigned __int128 number = 0;
+  for (const char c : text) {
+    if (c == '-') continue;
+    const int digit = c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
+    number = (number << 4) | static_cast<unsigned>(digit);
+  }
+  return static_cast<Int128>(number);
+}
+
+}  // namespace
+
 Value ComputeDefault(DefaultKind kind, const DefaultSources& sources, TypeKind column_kind, Arena& arena) {
   constexpr int64_t kMicrosPerDay = 86'400'000'000;
   switch (kind) {
@@ -32,8 +48,11 @@ Value ComputeDefault(DefaultKind kind, const DefaultSources& sources, TypeKind c
     }
     case DefaultKind::kSnowflakeId:
       return Value::BigInt(sources.snowflake.Next());
-    case DefaultKind::kUuidV7:
-      return Value::Text(arena.Copy(UuidV7(sources.random, sources.now_micros / 1000)));
+    case DefaultKind::kUuidV7: {
+      const std::string uuid = UuidV7(sources.random, sources.now_micros / 1000);
+      if (column_kind == TypeKind::kUuid) return Value::Wide(TypeKind::kUuid, UuidNumber(uuid));
+      return Value::Text(arena.Copy(uuid));
+    }
     case DefaultKind::kUlid:
       return Value::Text(arena.Copy(Ulid(sources.random, sources.now_micros / 1000)));
     case DefaultKind::kCurrentUser:
@@ -43,6 +62,14 @@ Value ComputeDefault(DefaultKind kind, const DefaultSources& sources, TypeKind c
       break;
   }
   return Value::Null(column_kind);
+}
+
+Value DefaultOf(const Column& column, const DefaultSources& sources, Arena& arena) {
+  if (column.default_value.kind == DefaultKind::kLiteral) return column.default_value.literal.view();
+  Value value = ComputeDefault(column.default_value.kind, sources, column.type.kind, arena);
+  if (value.is_null) return value;
+  if (IsInteger(column.type.kind) || IsVariable(value.kind)) value.kind = column.type.kind;
+  return value;
 }
 
 RowBuilder::RowBuilder(const catalog::Table& table, std::span<const size_t> columns, std::string prefix,
@@ -57,31 +84,24 @@ RowBuilder::RowBuilder(const catalog::Table& table, std::span<const size_t> colu
   for (size_t i = 0; i < columns.size(); ++i) given_[columns[i]] = static_cast<int>(i);
 }
 
-Status RowBuilder::Add(std::span<const Value> values, hot::Batch& batch) {
+Status RowBuilder::Add(std::span<const Value> values, hot::Batch& batch, std::span<const size_t> defaulted) {
   ++row_number_;
   Arena arena;
   const TableSchema& schema = table_.schema();
   for (size_t ordinal = 0; ordinal < row_.size(); ++ordinal) {
     const Column& column = schema.columns[ordinal];
     Value& cell = row_[ordinal];
-    if (given_[ordinal] >= 0) {
-      cell = values[static_cast<size_t>(given_[ordinal])];
-    } else if (column.default_value.kind == DefaultKind::kLiteral) {
-      cell = column.default_value.literal.view();
-    } else {
-      cell = ComputeDefault(column.default_value.kind, sources_, column.type.kind, arena);
-      if (!cell.is_null && IsInteger(column.type.kind)) cell.kind = column.type.kind;
-      if (!cell.is_null && IsVariable(cell.kind)) cell.kind = column.type.kind;
-    }
+    const bool given = given_[ordinal] >= 0 &&
+                       std::ranges::find(defaulted, static_cast<size_t>(given_[ordinal])) == defaulted.end();
+    cell = given ? values[static_cast<size_t>(given_[ordinal])] : DefaultOf(column, sources_, arena);
     if (cell.is_null && !column.nullable) {
       return Fail(
           ErrorCode::kConstraint,
-          given_[ordinal] >= 0
-              ? fmt::format("NOT NULL constraint violation: column '{}' cannot be NULL (row {})", column.name,
-                            row_number_)
-              : fmt::format(
-                    "NOT NULL constraint violation: column '{}' has no default and is missing in row {}",
-                    column.name, row_number_));
+          given ? fmt::format("NOT NULL constraint violation: column '{}' cannot be NULL (row {})",
+                              column.name, row_number_)
+                : fmt::format(
+                      "NOT NULL constraint violation: column '{}' has no default and is missing in row {}",
+                      column.name, row_number_));
     }
   }
   hot::RowOp op;

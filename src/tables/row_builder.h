@@ -28,6 +28,9 @@ struct DefaultSources {
 
 // The value of a volatile or identity function as a column of `kind` gets it. Text lives in `arena`.
 Value ComputeDefault(DefaultKind kind, const DefaultSources& sources, TypeKind column_kind, Arena& arena);
+// What the column gets when it is not given a value: of its type, NULL when it has no default. Valid as long
+// as the column and `arena`.
+Value DefaultOf(const Column& column, const DefaultSources& sources, Arena& arena);
 
 // Builds the rows of one INSERT into `table`. Not thread-safe; `table` and the values outlive it.
 class RowBuilder {
@@ -38,8 +41,8 @@ class RowBuilder {
 
   // `values` are parallel to `columns` and have the columns' types. Checks NOT NULL (kConstraint naming
   // column and 1-based row) and key limits, and appends one insert operation to the batch. Nothing else of
-  // the batch is touched on failure.
-  Status Add(std::span<const Value> values, hot::Batch& batch);
+  // the batch is touched on failure. `defaulted`: positions in `values` that get their column's default.
+  Status Add(std::span<const Value> values, hot::Batch& batch, std::span<const size_t> defaulted = {});
 
  private:
   const catalog::Table& table_;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "sql/parse/parse_testing.h"
+#include "sql/parse/subscription_query.h"
 
 namespace kalam::sql {
 namespace {
@@ -92,18 +93,11 @@ TEST(ClassifyTest, TextThatStartsWithNoVerbIsASyntaxError) {
 
 TEST(ClassifyTest, PlannedStatementsSaySo) {
   const std::pair<std::string_view, std::string_view> rows[] = {
-      {"SHOW STATS FOR TABLE t", "SHOW STATS"},
       {"SHOW MANIFEST", "SHOW MANIFEST"},
-      {"KILL LIVE QUERY 'a-b-c'", "KILL LIVE QUERY"},
-      {"SUBSCRIBE TO a.b", "SUBSCRIBE TO"},
       {"EXPORT USER DATA", "EXPORT USER DATA"},
       {"SHOW EXPORT", "SHOW EXPORT"},
-      {"CLUSTER SNAPSHOT", "CLUSTER"},
       {"CREATE VIEW v AS SELECT 1", "CREATE VIEW"},
       {"CREATE OR REPLACE VIEW v AS SELECT 1", "CREATE VIEW"},
-      {"SET a = 1", "SET"},
-      {"SHOW ALL", "SHOW ALL"},
-      {"SHOW COLUMNS FROM t", "SHOW COLUMNS"},
       {"CREATE TABLE t AS SELECT 1", "CREATE TABLE AS"},
       {"ALTER TABLE t CREATE VECTOR INDEX v", "ALTER TABLE CREATE VECTOR INDEX"},
       {"ALTER TABLE t DROP INDEX v", "ALTER TABLE DROP INDEX"},
@@ -360,6 +354,50 @@ TEST(UserTest, PasswordsAreNeverShown) {
     const Error error = Failed(sql);
     EXPECT_THAT(error.message, Not(HasSubstr("ret1"))) << sql;
     EXPECT_THAT(DetailText(error, "token"), Not(HasSubstr("ret1"))) << sql;
+  }
+}
+
+TEST(SubscribeTest, TheTableStandsWhereItSays) {
+  const auto at = [](const Subscribe& subscribe) {
+    return subscribe.query.substr(subscribe.table_offset, subscribe.table_size);
+  };
+  const auto plain = Body<Subscribe>("SUBSCRIBE TO a.b");
+  EXPECT_EQ(plain.query, "SELECT * FROM a.b");
+  EXPECT_EQ(at(plain), "a.b");
+  const auto full = Body<Subscribe>(
+      "subscribe to select x, f(\"from\") from /* c */ kalam . \"A\" .b where a.b = 'a.b' options (last_rows "
+      "= 3)");
+  EXPECT_EQ(at(full), "kalam . \"A\" .b");
+  EXPECT_EQ(full.table, (TableRef{"a", "b"}));
+  EXPECT_EQ(full.last_rows, 3);
+  EXPECT_FALSE(full.batch_size || full.from);
+}
+
+TEST(SubscribeTest, OptionsIsAKeywordOnlyAtTheEnd) {
+  const auto column =
+      Body<Subscribe>("SUBSCRIBE TO t WHERE options = 5 AND f(options (1)) OPTIONS (from = 9)");
+  EXPECT_EQ(column.query, "SELECT * FROM t WHERE options = 5 AND f(options (1))");
+  EXPECT_EQ(column.from, 9);
+  EXPECT_EQ(Message("SUBSCRIBE TO t OPTIONS last_rows = 5"),
+            "OPTIONS clause must be wrapped in parentheses, e.g., OPTIONS (last_rows=10)");
+}
+
+TEST(SubscribeTest, QueryParts) {
+  const std::string sql = "SELECT a, (SELECT 1) FROM t WHERE a IN (SELECT b FROM u LIMIT 1) AND c = 1";
+  const auto statements = SplitStatements(sql);
+  ASSERT_TRUE(statements);
+  const auto query = ReadSubscriptionQuery(statements->at(0));
+  ASSERT_TRUE(query) << query.error().message;
+  EXPECT_EQ(sql.substr(query->columns_offset, query->columns_size), "a, (SELECT 1) ");
+  EXPECT_EQ(sql.substr(query->where_offset, query->where_size), "a IN (SELECT b FROM u LIMIT 1) AND c = 1");
+}
+
+TEST(KillLiveQueryTest, IdsHaveThreeParts) {
+  EXPECT_EQ(Body<KillLiveQuery>("KILL LIVE QUERY 'a-b-c-d'").live_id, "a-b-c-d");
+  EXPECT_EQ(Body<KillLiveQuery>("KILL LIVE QUERY a-b-c").live_id, "a-b-c");
+  for (const std::string_view sql : {"KILL LIVE QUERY 'a-b'", "KILL LIVE QUERY '-a-b'",
+                                     "KILL LIVE QUERY 'a--b'", "KILL LIVE QUERY 'a-b-'"}) {
+    EXPECT_NE(Message(sql).find("Invalid live_query_id format"), std::string::npos) << sql;
   }
 }
 

@@ -21,6 +21,20 @@ Result<StatementBody> ParseAlterTable(TokenReader& reader);
 Result<StatementBody> ParseDropTable(TokenReader& reader);
 Result<StatementBody> ParseShowTables(TokenReader& reader);
 Result<StatementBody> ParseDescribeTable(TokenReader& reader);
+Result<StatementBody> ParseShowStats(TokenReader& reader);
+Result<StatementBody> ParseShowColumns(TokenReader& reader);
+
+// settings.cc
+Result<StatementBody> ParseShowAll(TokenReader& reader);
+Result<StatementBody> ParseShowLimits(TokenReader& reader);
+Result<StatementBody> ParseSet(TokenReader& reader);
+
+// live.cc
+Result<StatementBody> ParseKillLiveQuery(TokenReader& reader);
+Result<StatementBody> ParseSubscribe(TokenReader& reader);
+
+// cluster.cc
+Result<StatementBody> ParseCluster(TokenReader& reader);
 
 // user.cc
 Result<StatementBody> ParseCreateUser(TokenReader& reader);

@@ -58,6 +58,14 @@ enum class StatementKind : uint8_t {
   kKillJob,
   kBackup,
   kRestore,
+  kShowStats,
+  kShowColumns,
+  kShowAll,
+  kSet,
+  kKillLiveQuery,
+  kSubscribe,
+  kCluster,
+  kShowLimits,
   kCount,  // not a kind
 };
 
@@ -132,6 +140,18 @@ struct ShowTables {
 struct DescribeTable {
   TableRef table;
   bool history = false;
+  bool short_form = false;  // DESCRIBE t, without the word TABLE: for administrators
+};
+struct ShowStats {
+  TableRef table;
+};
+struct ShowColumns {
+  TableRef table;
+};
+struct ShowAll {};
+struct ShowLimits {};
+struct SetOption {
+  std::string name;  // lower case, parts joined by '.'
 };
 
 struct CreateUser {
@@ -242,6 +262,22 @@ struct BackupRestore {
   std::string path;
   bool overwrite = false;  // RESTORE only
 };
+struct KillLiveQuery {
+  std::string live_id;
+};
+struct Subscribe {
+  TableRef table;
+  std::string query;  // the SELECT to subscribe with
+  // Where the table's name stands in `query`.
+  size_t table_offset = 0;
+  size_t table_size = 0;
+  std::optional<int64_t> last_rows;
+  std::optional<int64_t> batch_size;
+  std::optional<int64_t> from;
+};
+struct ClusterCommand {
+  std::string name;  // "SNAPSHOT", "TRANSFER LEADER"
+};
 struct TransactionControl {};  // BEGIN, COMMIT, ROLLBACK: the kind says which
 
 using StatementBody =
@@ -250,7 +286,8 @@ using StatementBody =
                  AlterTable, DropTable, ShowTables, DescribeTable, CreateUser, AlterUser, DropUser,
                  CreateStorage, AlterStorage, DropStorage, ShowStorages, CheckStorage, TransactionControl,
                  FlushTable, FlushAll, KillJob, CreateTopic, AlterTopic, DropTopic, ClearTopic, Consume, Ack,
-                 BackupRestore>;
+                 BackupRestore, ShowStats, ShowColumns, ShowAll, SetOption, KillLiveQuery, Subscribe,
+                 ClusterCommand, ShowLimits>;
 
 // One classified statement of a payload.
 struct Statement {

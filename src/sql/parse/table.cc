@@ -1,4 +1,4 @@
-// DROP TABLE, SHOW TABLES and DESCRIBE TABLE.
+// DROP TABLE, SHOW TABLES, DESCRIBE TABLE, SHOW STATS and SHOW COLUMNS.
 #include "sql/parse/rules.h"
 #include "sql/parse/table_clauses.h"
 
@@ -27,11 +27,30 @@ Result<StatementBody> ParseShowTables(TokenReader& reader) {
 }
 
 Result<StatementBody> ParseDescribeTable(TokenReader& reader) {
-  // A table may be called `table` only inside quotes, so the word alone is the keyword.
-  reader.AcceptWord("TABLE");
   DescribeTable statement;
+  // A table may be called `table` only inside quotes, so the word alone is the keyword.
+  statement.short_form = !reader.AcceptWord("TABLE");
   KALAM_ASSIGN(statement.table, reader.ReadTableName());
   statement.history = reader.AcceptWord("HISTORY");
+  KALAM_TRY(reader.ExpectEnd());
+  return statement;
+}
+
+Result<StatementBody> ParseShowStats(TokenReader& reader) {
+  KALAM_TRY(reader.ExpectWord("STATS"));
+  KALAM_TRY(reader.ExpectWord("FOR"));
+  KALAM_TRY(reader.ExpectWord("TABLE"));
+  ShowStats statement;
+  KALAM_ASSIGN(statement.table, reader.ReadTableName());
+  KALAM_TRY(reader.ExpectEnd());
+  return statement;
+}
+
+Result<StatementBody> ParseShowColumns(TokenReader& reader) {
+  KALAM_TRY(reader.ExpectWord("COLUMNS"));
+  if (!reader.AcceptWord("IN")) KALAM_TRY(reader.ExpectWord("FROM"));
+  ShowColumns statement;
+  KALAM_ASSIGN(statement.table, reader.ReadTableName());
   KALAM_TRY(reader.ExpectEnd());
   return statement;
 }

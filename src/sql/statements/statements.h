@@ -33,7 +33,10 @@ Result<Outcome> RunAlterTable(const Statement& statement, Request& request, Serv
 Status AuthorizeDropTable(const Statement& statement, const Principal& caller, const Services& services);
 Result<Outcome> RunDropTable(const Statement& statement, Request& request, Services& services);
 Result<Outcome> RunShowTables(const Statement& statement, Request& request, Services& services);
+Status AuthorizeDescribeTable(const Statement& statement, const Principal& caller, const Services& services);
 Result<Outcome> RunDescribeTable(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunShowStats(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunShowColumns(const Statement& statement, Request& request, Services& services);
 
 // user/
 Result<Outcome> RunCreateUser(const Statement& statement, Request& request, Services& services);
@@ -56,6 +59,16 @@ Status AuthorizeConsume(const Statement& statement, const Principal& caller, con
 Result<Outcome> RunConsume(const Statement& statement, Request& request, Services& services);
 Status AuthorizeAck(const Statement& statement, const Principal& caller, const Services& services);
 Result<Outcome> RunAck(const Statement& statement, Request& request, Services& services);
+// live/
+Status AuthorizeKillLiveQuery(const Statement& statement, const Principal& caller, const Services& services);
+Result<Outcome> RunKillLiveQuery(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunSubscribe(const Statement& statement, Request& request, Services& services);
+
+// server/
+Result<Outcome> RunShowLimits(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunShowAll(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunSet(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunCluster(const Statement& statement, Request& request, Services& services);
 
 // transaction/
 Result<Outcome> RunTransactionControl(const Statement& statement, Request& request, Services& services);

@@ -1,6 +1,5 @@
 #include "sql/statements/dml/write.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "sql/audit.h"
@@ -13,24 +12,9 @@ namespace {
 
 constexpr int kRetriesMax = 64;
 
-// DEFAULT as a value has no form for the engine.
-bool NamesDefault(const Plan& plan) {
-  const auto is_default = [](const OperandRef& ref) {
-    return ref.operand.kind == engine::Operand::Kind::kDefault;
-  };
-  if (const auto* insert = std::get_if<DirectInsert>(&plan.direct)) {
-    return std::ranges::any_of(insert->rows,
-                               [&](const auto& row) { return std::ranges::any_of(row, is_default); });
-  }
-  if (const auto* update = std::get_if<DirectUpdate>(&plan.direct)) {
-    return std::ranges::any_of(update->assignments, [&](const auto& item) { return is_default(item.value); });
-  }
-  return false;
-}
-
 Result<Outcome> RunOnce(Request& request, Services& services, bool& again) {
   KALAM_TRY(EnsurePlan(request, services));
-  if (request.plan->has_direct() && (!request.payload.force_engine || NamesDefault(*request.plan))) {
+  if (request.plan->has_direct() && !request.payload.force_engine) {
     const BindContext context{
         request.literals, request.payload.parameters, *request.principal, request.now_micros, request.arena,
         services,         request.view(services)};

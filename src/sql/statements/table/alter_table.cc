@@ -158,6 +158,17 @@ Status CheckNoNulls(const catalog::Table& table, size_t ordinal, const Services&
   });
 }
 
+// A column that became NOT NULL, or was added as NOT NULL, once more: rows may have been written while the
+// statement ran.
+Status VerifyNoNulls(const catalog::Table& table, const AlterTable& alter, const Services& services) {
+  const auto ordinal = table.schema().Find(alter.column.name);
+  if (!ordinal) return {};
+  // Rows from before a new column read its constant.
+  const bool filled = !table.schema().columns[*ordinal].initial_default.view().is_null;
+  if (alter.op == Op::kAddColumn && filled) return {};
+  return CheckNoNulls(table, *ordinal, services);
+}
+
 Result<bool> SetNullable(const catalog::Table& table, Column& column, size_t ordinal, bool nullable,
                          const Services& services) {
   if (nullable && column.primary_key) {
@@ -280,9 +291,10 @@ Result<Outcome> RunAlterTable(const Statement& statement, Request& request, Serv
     changed = applied.value_or(false);
     return applied;
   };
+  const auto verify = [&](const catalog::Table& strict) { return VerifyNoNulls(strict, alter, services); };
   const auto table = services.catalog.AlterTable(
       ns, alter.table.table, apply,
-      AuditOf(request, services, "ALTER_TABLE", ns + "." + alter.table.table, OperationText(alter)));
+      AuditOf(request, services, "ALTER_TABLE", ns + "." + alter.table.table, OperationText(alter)), verify);
   if (!table) return Fail(table.error());
   const uint32_t version = (*table)->schema().version;
   const std::string full_name = (*table)->full_name();

@@ -1,0 +1,34 @@
+// information_schema.views: the system tables that the caller may read. They are made by the server, so they
+// have no definition in SQL.
+#include <array>
+
+#include "system/information_schema.h"
+
+namespace kalam::system {
+namespace {
+
+std::span<const ResultColumn> Columns() {
+  static const std::array<ResultColumn, 4> kColumns = {{{"table_catalog", Type(TypeKind::kText), false, true},
+                                                        {"table_schema", Type(TypeKind::kText), false, true},
+                                                        {"table_name", Type(TypeKind::kText), false, true},
+                                                        {"definition", Type(TypeKind::kText), false, false}}};
+  return kColumns;
+}
+
+Status Rows(const SystemContext& context, RowSink& out) {
+  for (const SystemTable& table : SystemTables()) {
+    if (!MayUse(context, table)) continue;
+    const std::array<Value, 4> row = {Value::Text(kCatalogName), Value::Text(table.ns),
+                                      Value::Text(table.name), Value::Null(TypeKind::kText)};
+    KALAM_TRY(out.Row(row));
+  }
+  return {};
+}
+
+}  // namespace
+
+SystemTable InformationSchemaViews() {
+  return {"information_schema", "views", Readers::kEveryone, &Columns, &Rows};
+}
+
+}  // namespace kalam::system
