@@ -544,5 +544,6 @@ def test_retention_removes_what_is_too_old(make_server):
     make_topic(root, "app", kind="SHARED")
     insert(root, "app.feed", range(5))
     wait_until(lambda: root.rows("CONSUME FROM app.feed FROM EARLIEST") == [])
+    root.run("ALTER TOPIC app.feed SET (retention_seconds = 0)")
     insert(root, "app.feed", [5])
     assert offsets(consume(root, "app.feed", start={"Offset": 0})) == [5]
