@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "auth/audit_log.h"
 #include "auth/login.h"
 #include "auth/passwords.h"
 #include "auth/test_store.h"
@@ -20,6 +21,7 @@
 #include "auth/users.h"
 #include "front/live_backend.h"
 #include "front/server.h"
+#include "observe/metrics.h"
 #include "sql/executor.h"
 #include "sql/services.h"
 #include "topics/topics.h"
@@ -119,6 +121,9 @@ class ServerTest : public auth::StoreTest {
     tokens_ =
         std::make_unique<auth::Tokens>(auth::TokenOptions{std::string(32, 's'), 24}, *users_, system_clock_);
     login_ = std::make_unique<auth::Login>(*users_, system_clock_);
+    auto audit = auth::AuditLog::Open(*store_, system_clock_, random_, {});
+    ASSERT_TRUE(audit);
+    audit_ = std::move(*audit);
     auth::User alice;
     alice.user_id = "alice";
     alice.role = Role::kUser;
@@ -128,8 +133,8 @@ class ServerTest : public auth::StoreTest {
 
   void StartServer() {
     server_ = std::make_unique<HttpServer>(FrontServices{settings_, system_clock_, random_, *users_, *tokens_,
-                                                         *login_, hashing_, executor_, topics_, "1.2.3",
-                                                         "today", live_});
+                                                         *login_, *audit_, hashing_, executor_, topics_,
+                                                         metrics_, "1.2.3", "today", live_});
     const Status started = server_->Start();
     ASSERT_TRUE(started) << started.error().message;
   }
@@ -139,6 +144,7 @@ class ServerTest : public auth::StoreTest {
     server_.reset();
     executor_.Stop();
     hashing_.Stop();
+    audit_.reset();
     login_.reset();
     tokens_.reset();
     users_.reset();
@@ -160,6 +166,8 @@ class ServerTest : public auth::StoreTest {
   std::unique_ptr<auth::Users> users_;
   std::unique_ptr<auth::Tokens> tokens_;
   std::unique_ptr<auth::Login> login_;
+  std::unique_ptr<auth::AuditLog> audit_;
+  observe::Metrics metrics_;
   auth::HashingThread hashing_;
   // Never looked at by the executor above.
   alignas(sql::Services) std::byte no_services_[sizeof(sql::Services)];
