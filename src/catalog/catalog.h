@@ -102,12 +102,12 @@ class Catalog {
                                               std::vector<hot::MetaOp> also = {});
 
   // Sets the times. kAlreadyExists.
-  Status CreateStorage(Storage storage);
+  Status CreateStorage(Storage storage, std::vector<hot::MetaOp> also = {});
   // Replaces `seen` by `changed`; kConflict when the storage is another one by now. Id, type, base directory
   // and creation time stay.
-  Status AlterStorage(const StoragePtr& seen, Storage changed);
+  Status AlterStorage(const StoragePtr& seen, Storage changed, std::vector<hot::MetaOp> also = {});
   // "Cannot drop storage 's': 2 table(s) still using it". `local` stays.
-  Status DropStorage(std::string_view id);
+  Status DropStorage(std::string_view id, std::vector<hot::MetaOp> also = {});
 
   // `draft`: everything but ids, times and codec; one version whose columns have no ids yet. Returns the
   // stored table.

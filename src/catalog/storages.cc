@@ -30,7 +30,7 @@ std::vector<StoragePtr> CatalogSnapshot::Storages() const {
   return all;
 }
 
-Status Catalog::CreateStorage(Storage storage) {
+Status Catalog::CreateStorage(Storage storage, std::vector<hot::MetaOp> also) {
   std::lock_guard lock(write_mu_);
   const SnapshotPtr current = published_.Get();
   if (current->FindStorage(storage.id) != nullptr) {
@@ -38,6 +38,7 @@ Status Catalog::CreateStorage(Storage storage) {
   }
   storage.created_at_ms = storage.updated_at_ms = clock_.WallMillis();
   hot::Batch batch;
+  batch.meta = std::move(also);
   batch.meta.push_back({StorageKey(storage.id), EncodeStorage(storage)});
   CatalogSnapshot next = *current;
   const std::string id = storage.id;
@@ -45,7 +46,7 @@ Status Catalog::CreateStorage(Storage storage) {
   return CommitAndPublish(std::move(batch), std::move(next));
 }
 
-Status Catalog::AlterStorage(const StoragePtr& seen, Storage changed) {
+Status Catalog::AlterStorage(const StoragePtr& seen, Storage changed, std::vector<hot::MetaOp> also) {
   std::lock_guard lock(write_mu_);
   const SnapshotPtr current = published_.Get();
   const StoragePtr now = current->FindStorage(seen->id);
@@ -61,13 +62,14 @@ Status Catalog::AlterStorage(const StoragePtr& seen, Storage changed) {
   changed.created_at_ms = seen->created_at_ms;
   changed.updated_at_ms = clock_.WallMillis();
   hot::Batch batch;
+  batch.meta = std::move(also);
   batch.meta.push_back({StorageKey(changed.id), EncodeStorage(changed)});
   CatalogSnapshot next = *current;
   next.storages_[seen->id] = std::make_shared<const Storage>(std::move(changed));
   return CommitAndPublish(std::move(batch), std::move(next));
 }
 
-Status Catalog::DropStorage(std::string_view id) {
+Status Catalog::DropStorage(std::string_view id, std::vector<hot::MetaOp> also) {
   std::lock_guard lock(write_mu_);
   const SnapshotPtr current = published_.Get();
   const StoragePtr storage = current->FindStorage(id);
@@ -83,6 +85,7 @@ Status Catalog::DropStorage(std::string_view id) {
                 fmt::format("Cannot drop storage '{}': {} table(s) still using it", id, tables));
   }
   hot::Batch batch;
+  batch.meta = std::move(also);
   batch.meta.push_back({StorageKey(id), std::nullopt});
   CatalogSnapshot next = *current;
   next.storages_.erase(storage->id);

@@ -260,6 +260,19 @@ void Instance::AddMetrics() {
                           [this] { return static_cast<double>(transactions_.size()); });
   metrics_.AddGaugeReader("kalam_commit_sync_seconds", "Median of recent disk syncs of commits.",
                           [this] { return static_cast<double>(store_->sync_micros()) / 1e6; });
+  const auto live = [this](uint64_t live::HubCounters::* counter) {
+    return [this, counter] { return static_cast<double>(hub_->Counters().*counter); };
+  };
+  metrics_.AddGaugeReader("kalam_live_connections", "Open live connections.",
+                          live(&live::HubCounters::connections));
+  metrics_.AddGaugeReader("kalam_live_subscriptions", "Live subscriptions.",
+                          live(&live::HubCounters::subscriptions));
+  metrics_.AddGaugeReader("kalam_live_deliveries",
+                          "Changes that were given to subscriptions, since the start.",
+                          live(&live::HubCounters::deliveries));
+  metrics_.AddGaugeReader("kalam_live_resyncs",
+                          "Subscriptions that were synchronised again, since the start.",
+                          live(&live::HubCounters::resyncs));
   metrics_.AddGaugeReader("kalam_log_lines_lost", "Log lines that could not be written.",
                           [] { return static_cast<double>(observe::LostLogLines()); });
   // The same numbers in SQL. The front counts its connections in this gauge.

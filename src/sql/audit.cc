@@ -18,6 +18,15 @@ auth::AuditEntry EntryOf(const Payload& payload, std::string_view action, std::s
   return entry;
 }
 
+auth::AuditEntry EntryOf(const Request& request, std::string_view action, std::string_view target,
+                         std::optional<std::string> details) {
+  auth::AuditEntry entry = EntryOf(request.payload, action, target);
+  entry.details = std::move(details);
+  if (request.principal->user_id != request.payload.principal->user_id)
+    entry.subject_user_id = request.principal->user_id;
+  return entry;
+}
+
 bool ActsForAnother(const Payload& payload, const Statement& statement) {
   return statement.execute_as && *statement.execute_as != payload.principal->user_id;
 }
@@ -34,13 +43,14 @@ auth::AuditEntry ImpersonationEntry(const Payload& payload, const Statement& sta
 
 std::vector<hot::MetaOp> AuditOf(const Request& request, Services& services, std::string_view action,
                                  std::string_view target, std::optional<std::string> details) {
-  auth::AuditEntry entry = EntryOf(request.payload, action, target);
-  entry.details = std::move(details);
-  if (request.principal->user_id != request.payload.principal->user_id)
-    entry.subject_user_id = request.principal->user_id;
   std::vector<hot::MetaOp> ops;
-  services.audit.Add(std::move(entry), ops);
+  services.audit.Add(EntryOf(request, action, target, std::move(details)), ops);
   return ops;
+}
+
+void SubmitAudit(const Request& request, Services& services, std::string_view action, std::string_view target,
+                 std::optional<std::string> details) {
+  services.audit.Submit(EntryOf(request, action, target, std::move(details)));
 }
 
 void AuditRows(const Payload& payload, const Principal& effective, const catalog::Table& table,

@@ -2,7 +2,7 @@
 import re
 
 NAMES = """
-kalam_commit_sync_seconds kalam_http_connections kalam_http_request_seconds kalam_http_responses_total kalam_log_lines_lost kalam_namespaces kalam_sql_failures_total
+kalam_commit_sync_seconds kalam_http_connections kalam_http_request_seconds kalam_http_responses_total kalam_live_connections kalam_live_deliveries kalam_live_resyncs kalam_live_subscriptions kalam_log_lines_lost kalam_namespaces kalam_sql_failures_total
 kalam_sql_statements_total kalam_tables kalam_transactions_open kalam_uptime_seconds kalam_users
 """.split()
 

@@ -5,6 +5,7 @@
 
 #include "jobs/backup/scope.h"
 #include "jobs/backup/target.h"
+#include "sql/audit.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
 
@@ -39,6 +40,8 @@ Result<Outcome> RunBackup(const Statement& statement, Request& request, Services
   }
   KALAM_ASSIGN(const jobs::JobPtr job,
                services.jobs.Create(RequestOf(jobs::JobType::kBackup, backup, request)));
+  SubmitAudit(request, services, "BACKUP", scope.Title(),
+              fmt::format("To '{}', job {}", backup.path, job->id));
   return MessageOutcome(
       fmt::format("{} backup started to '{}'. Job ID: {}", scope.Title(), backup.path, job->id));
 }
@@ -60,6 +63,8 @@ Result<Outcome> RunRestore(const Statement& statement, Request& request, Service
   jobs::JobRequest request_of_job = RequestOf(jobs::JobType::kRestore, restore, request);
   request_of_job.parameters.SetFlag("overwrite", restore.overwrite);
   KALAM_ASSIGN(const jobs::JobPtr job, services.jobs.Create(std::move(request_of_job)));
+  SubmitAudit(request, services, "RESTORE", scope.Title(),
+              fmt::format("From '{}', job {}", restore.path, job->id));
   return MessageOutcome(
       fmt::format("{} restore started from '{}'. Job ID: {}", scope.Title(), restore.path, job->id));
 }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "sql/audit.h"
 #include "sql/handlers.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
@@ -25,6 +26,7 @@ Result<Outcome> RunKillJob(const Statement& statement, Request& request, Service
                                  "KILL JOB", caller));
   }
   KALAM_ASSIGN(jobs::JobPtr killed, services.jobs.Cancel(kill.job_id, caller.user_id));
+  SubmitAudit(request, services, "KILL_JOB", kill.job_id);
   if (!jobs::IsTerminal(killed->status)) killed = services.jobs.WaitFor(kill.job_id, kPatience);
   const bool ended = killed == nullptr || jobs::IsTerminal(killed->status);
   return MessageOutcome(fmt::format("Job {} killed: {}", kill.job_id, ended ? "cancelled" : "cancelling"));

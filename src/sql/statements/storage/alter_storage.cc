@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cold/storage/storage_options.h"
+#include "sql/audit.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
 #include "sql/statements/storage/definition.h"
@@ -17,7 +18,8 @@ Result<Outcome> RunAlterStorage(const Statement& statement, Request& request, Se
   KALAM_TRY(ApplyClauses(alter.text, changed));
   KALAM_TRY(TryStorage(changed, request, services));
   KALAM_TRY(cold::SealSecrets(changed, services.storages.defaults()));
-  KALAM_TRY(services.catalog.AlterStorage(current, std::move(changed)));
+  KALAM_TRY(services.catalog.AlterStorage(current, std::move(changed),
+                                          AuditOf(request, services, "ALTER_STORAGE", alter.storage_id)));
   return MessageOutcome(fmt::format("Storage '{}' altered successfully", alter.storage_id));
 }
 

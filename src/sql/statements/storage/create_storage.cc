@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "cold/storage/storage_options.h"
+#include "sql/audit.h"
 #include "sql/parse/token_reader.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
@@ -43,7 +44,9 @@ Result<Outcome> RunCreateStorage(const Statement& statement, Request& request, S
   KALAM_TRY(ApplyClauses(create.text, storage));
   KALAM_TRY(TryStorage(storage, request, services));
   KALAM_TRY(cold::SealSecrets(storage, services.storages.defaults()));
-  const Status created = services.catalog.CreateStorage(std::move(storage));
+  const Status created = services.catalog.CreateStorage(
+      std::move(storage),
+      AuditOf(request, services, "CREATE_STORAGE", create.storage_id, "Type: " + *create.text.type));
   if (created) return MessageOutcome(fmt::format("Storage '{}' created successfully", create.storage_id));
   if (created.error().code == ErrorCode::kAlreadyExists) return exists();
   return Fail(created.error());

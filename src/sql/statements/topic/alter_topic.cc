@@ -2,6 +2,7 @@
 // ALTER TOPIC t SET (retention_seconds = n, retention_max_bytes = n)
 #include <fmt/format.h>
 
+#include "sql/audit.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
 #include "topics/topics.h"
@@ -13,12 +14,16 @@ Result<Outcome> RunAlterTopic(const Statement& statement, Request& request, Serv
   if (!alter.source) {
     KALAM_ASSIGN(const auto topic, services.topics.SetRetention(alter.name, alter.retention.seconds,
                                                                 alter.retention.bytes_max));
+    SubmitAudit(request, services, "ALTER_TOPIC", topic->name, "SET retention");
     return MessageOutcome(fmt::format("Topic '{}' altered: retention {} seconds, {} bytes", topic->name,
                                       topic->retention.seconds, topic->retention.bytes_max));
   }
   topics::Route route = *alter.source;
   if (!route.filter.empty()) route.filter_user = request.principal->user_id;
   KALAM_ASSIGN(const auto topic, services.topics.AddSource(alter.name, route));
+  SubmitAudit(
+      request, services, "ALTER_TOPIC", topic->name,
+      fmt::format("ADD SOURCE {}.{} ON {}", route.ns, route.table, topics::OperationTitle(route.operation)));
   return MessageOutcome(fmt::format("Added source {}.{} ON {} to topic '{}'", route.ns, route.table,
                                     topics::OperationTitle(route.operation), topic->name));
 }

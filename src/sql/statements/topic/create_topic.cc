@@ -2,17 +2,19 @@
 // n)]
 #include <fmt/format.h>
 
+#include "sql/audit.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
 #include "topics/topics.h"
 
 namespace kalam::sql {
 
-Result<Outcome> RunCreateTopic(const Statement& statement, Request&, Services& services) {
+Result<Outcome> RunCreateTopic(const Statement& statement, Request& request, Services& services) {
   const auto& create = std::get<CreateTopic>(statement.body);
   const auto created = services.topics.Create(create.name, create.partitions, create.retention.seconds,
                                               create.retention.bytes_max);
   if (created) {
+    SubmitAudit(request, services, "CREATE_TOPIC", (*created)->name);
     return MessageOutcome(
         fmt::format("Created topic '{}' with {} partition(s)", (*created)->name, (*created)->partitions));
   }

@@ -1,6 +1,7 @@
 // DROP TOPIC [IF EXISTS] ns.topic: definition and groups at once, messages by a cleanup job.
 #include <fmt/format.h>
 
+#include "sql/audit.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
 #include "sql/statements/topic/cleanup.h"
@@ -15,6 +16,7 @@ Result<Outcome> RunDropTopic(const Statement& statement, Request& request, Servi
     return MessageOutcome(fmt::format("Topic '{}' does not exist (skipped)", drop.name), 0);
   }
   if (!dropped) return Fail(dropped.error());
+  SubmitAudit(request, services, "DROP_TOPIC", (*dropped)->name);
   KALAM_ASSIGN(const std::string job, CleanUpTopic(**dropped, request, services));
   return MessageOutcome(
       fmt::format("Dropped topic '{}' and scheduled cleanup job [{}]", (*dropped)->name, job));
