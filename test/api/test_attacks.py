@@ -15,7 +15,8 @@ FILE_READERS = ["read_csv('{f}')", "read_csv_auto('{f}')", "read_text('{f}')", "
                 "read_ndjson_auto('{j}')", "read_json_objects('{j}')", "read_ndjson_objects('{j}')", "read_json_objects_auto('{j}')", "read_parquet('{p}')", "parquet_scan('{p}')",
                 "parquet_metadata('{p}')", "parquet_schema('{p}')", "parquet_file_metadata('{p}')", "parquet_kv_metadata('{p}')", "parquet_bloom_probe('{p}', 'a', 1)",
                 "sniff_csv('{f}')", "glob('{d}/*')", "read_csv(['{f}'])", "read_text('{d}/*.txt')", "read_csv('file://{f}')", "arrow_scan(1, 2, 3)", "pandas_scan(1)",
-                "sqlite_scan('{f}', 't')", "postgres_scan('x', 'y', 'z')", "st_read('{f}')", "read_xlsx('{f}')", "iceberg_scan('{d}')", "delta_scan('{d}')", "seq_scan('t')"]
+                "sqlite_scan('{f}', 't')", "postgres_scan('x', 'y', 'z')", "st_read('{f}')", "read_parquet('kalam://local/app/victims/victim/batch-1.parquet')", "read_text('kalam://local/{f}')", "read_blob('kalam:///{f}')", "read_csv('kalam:/local/x')",
+                "read_parquet(['kalam://local/*'])", "parquet_metadata('kalam://local/x')", "glob('kalam://*')", "cold_scan('x')", "read_xlsx('{f}')", "iceberg_scan('{d}')", "delta_scan('{d}')", "seq_scan('t')"]
 INSIDE = ["duckdb_settings()", "duckdb_functions()", "duckdb_tables()", "duckdb_columns()", "duckdb_databases()", "duckdb_schemas()", "duckdb_extensions()", "duckdb_secrets()",
           "duckdb_memory()", "duckdb_temporary_files()", "duckdb_views()", "duckdb_logs()", "duckdb_variables()", "duckdb_prepared_statements()", "duckdb_external_file_cache()",
           "duckdb_constraints()", "duckdb_indexes()", "duckdb_sequences()", "duckdb_types()", "duckdb_dependencies()", "duckdb_optimizers()", "duckdb_keywords()",
@@ -32,7 +33,7 @@ SCALARS = ["getenv('HOME')", "getenv('KALAMDB_JWT_SECRET')", "current_setting('m
            "pg_sleep(60)", "lo_import('{f}')", "load_extension('x')", "readfile('{f}')", "file_exists('{f}')", "parse_duckdb_log_message('x', 'y')", "is_histogram_other_bin(1)",
            "finalize(NULL)", "combine(NULL, NULL)", "create_sort_key(1, 'ASC')", "constant_or_null(1, 2)", "__internal_compress_integral_utinyint(1, 1)", "vector_type(1)"]
 PATHS = ["'{f}'", "\"{f}\"", "'{j}'", "'{p}'", "'{d}/*.csv'", "\"{d}/*.csv\"", "'/etc/passwd'", "\"/etc/passwd\"", "'file:{f}'", "'http://127.0.0.1:1/x.csv'", "'https://127.0.0.1:1/x.parquet'",
-         "'s3://bucket/x.parquet'", "'{f}' AS t", "main.\"{f}\"", "memory.main.\"{f}\"", "'../../../../etc/passwd'", "'{d}/data.duckdb'", "'-'", "'/dev/stdin'", "'/proc/self/environ'", "\"/proc/self/environ\"",
+         "'s3://bucket/x.parquet'", "'kalam://local/x.parquet'", "\"kalam://local/x.parquet\"", "'kalam:/local/x.csv'", "\"kalam://local/../../x\"", "'{f}' AS t", "main.\"{f}\"", "memory.main.\"{f}\"", "'../../../../etc/passwd'", "'{d}/data.duckdb'", "'-'", "'/dev/stdin'", "'/proc/self/environ'", "\"/proc/self/environ\"",
          "'/proc/self/cmdline'"]
 CATALOGS = ["duckdb_settings", "duckdb_tables", "duckdb_columns", "sqlite_master", "sqlite_schema", "sqlite_temp_master", "pragma_database_list", "pg_catalog.pg_class", "pg_catalog.pg_settings",
             "pg_catalog.pg_tables", "pg_settings", "system.main.duckdb_settings", "temp.main.x", "memory.main.x", "main.duckdb_tables", "system.information_schema.tables",
@@ -40,7 +41,7 @@ CATALOGS = ["duckdb_settings", "duckdb_tables", "duckdb_columns", "sqlite_master
             "system.settings", "system.storages", "datafusion.x", "pg_catalog.x", "__hidden", "hot_scan", "kalam.main.sqlite_master"]
 STATEMENTS = [
     "COPY {m} TO '{d}/out.csv'", "COPY (SELECT 1) TO '{d}/out.csv'", "COPY (SELECT * FROM {v}) TO '{d}/out.parquet' (FORMAT PARQUET)", "COPY {m} FROM '{f}'", "COPY {m} FROM PROGRAM 'id'",
-    "COPY (SELECT 1) TO '/dev/stdout'", "COPY FROM DATABASE a TO b", "ATTACH '{d}/x.db'", "ATTACH '{d}/x.db' AS other", "ATTACH ':memory:' AS m2", "ATTACH DATABASE '{d}/x.db' (READ_ONLY)", "DETACH memory",
+    "COPY (SELECT 1) TO '/dev/stdout'", "COPY (SELECT 1) TO 'kalam://local/x.parquet' (FORMAT PARQUET)", "COPY {m} FROM 'kalam://local/x.parquet'", "ATTACH 'kalam://local/x.db'", "SET allowed_directories = ['kalam://']", "COPY FROM DATABASE a TO b", "ATTACH '{d}/x.db'", "ATTACH '{d}/x.db' AS other", "ATTACH ':memory:' AS m2", "ATTACH DATABASE '{d}/x.db' (READ_ONLY)", "DETACH memory",
     "DETACH DATABASE IF EXISTS memory", "PRAGMA database_list", "PRAGMA version", "PRAGMA show_tables", "PRAGMA memory_limit='1GB'", "PRAGMA enable_profiling", "PRAGMA enable_verification",
     "PRAGMA threads=64", "PRAGMA import_database('{d}')", "SET memory_limit='100GB'", "SET threads TO 64", "SET GLOBAL enable_external_access = true", "SET enable_external_access=true",
     "SET lock_configuration=false", "SET SESSION schema = 'x'", "SET VARIABLE x = 1", "SET search_path = 'main'", "SET allowed_directories = ['/']", "SET temp_directory='{d}'", "SET file_search_path='{d}'",
