@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "cold/block_checksums.h"
 #include "cold/cold_tier.h"
 #include "cold/sources.h"
 #include "hot/key_codec.h"
@@ -84,6 +85,7 @@ Status ColdTier::WriteFile(const TableShape& shape, Segment& segment, ObjectStor
   write.row_group_rows = options_.row_group_rows;
   if (!sorted) write.order_by = schema.columns[*schema.primary_key()].name;
   KALAM_TRY(writer_.Write(write));
+  KALAM_ASSIGN(const BlockChecksums checksums, ChecksumFile(write.path));
   KALAM_ASSIGN(const ObjectInfo info, store.PutFile(segment.path, write.path, LocalFile::kConsume));
   segment.bytes = info.size;
   KALAM_TRY(ReadStatistics(shape, segment));
@@ -91,6 +93,7 @@ Status ColdTier::WriteFile(const TableShape& shape, Segment& segment, ObjectStor
   segment.status = SegmentStatus::kLive;
   hot::Batch batch;
   batch.meta.push_back({SegmentKey(segment), EncodeSegment(segment)});
+  batch.meta.push_back({BlockChecksumKey(segment.id), EncodeBlockChecksums(checksums)});
   return store_.Commit(std::move(batch)).status;
 }
 
@@ -177,6 +180,7 @@ Status ColdTier::Abandon(const Segment& segment, ObjectStore& store) {
   KALAM_TRY(store.Delete(segment.path));
   hot::Batch batch;
   batch.meta.push_back({SegmentKey(segment), std::nullopt});
+  batch.meta.push_back({BlockChecksumKey(segment.id), std::nullopt});
   batch.dropped_segments.push_back(segment.id);
   return store_.Commit(std::move(batch)).status;
 }

@@ -40,7 +40,8 @@ Status VerifiedObject::Verify(size_t block, std::string_view bytes) const {
                           checksums_->BlockBegin(block) + checksums_->BlockSize(block)));
 }
 
-Result<VerifiedObject::BlockPtr> VerifiedObject::BlockOf(size_t index) const {
+Result<VerifiedObject::BlockPtr> VerifiedObject::BlockOf(size_t index,
+                                                         const engine::ReadLimits& limits) const {
   {
     std::lock_guard lock(mu_);
     for (const BlockPtr& block : recent_) {
@@ -50,15 +51,16 @@ Result<VerifiedObject::BlockPtr> VerifiedObject::BlockOf(size_t index) const {
   auto block = std::make_shared<Block>();
   block->index = index;
   block->bytes.resize(checksums_->BlockSize(index));
-  KALAM_TRY(file_->Read(checksums_->BlockBegin(index), block->bytes));
+  KALAM_TRY(file_->Read(checksums_->BlockBegin(index), block->bytes, limits));
   KALAM_TRY(Verify(index, block->bytes));
   std::lock_guard lock(mu_);
   recent_[next_recent_++ % recent_.size()] = block;
   return block;
 }
 
-Status VerifiedObject::ReadBlocks(size_t first, size_t end, std::span<char> out) const {
-  KALAM_TRY(file_->Read(checksums_->BlockBegin(first), out));
+Status VerifiedObject::ReadBlocks(size_t first, size_t end, std::span<char> out,
+                                  const engine::ReadLimits& limits) const {
+  KALAM_TRY(file_->Read(checksums_->BlockBegin(first), out, limits));
   size_t done = 0;
   for (size_t block = first; block < end; ++block) {
     const uint64_t bytes = checksums_->BlockSize(block);
@@ -68,7 +70,7 @@ Status VerifiedObject::ReadBlocks(size_t first, size_t end, std::span<char> out)
   return {};
 }
 
-Status VerifiedObject::Read(uint64_t offset, std::span<char> out) const {
+Status VerifiedObject::Read(uint64_t offset, std::span<char> out, const engine::ReadLimits& limits) const {
   if (out.empty()) return {};
   if (offset > size() || out.size() > size() - offset) {
     return Fail(ErrorCode::kCorruption, fmt::format("{} ends at byte {}, more was expected", name_, size()));
@@ -77,25 +79,25 @@ Status VerifiedObject::Read(uint64_t offset, std::span<char> out) const {
   const auto first = static_cast<size_t>(offset / checksums_->block_bytes);
   const auto last = static_cast<size_t>((end - 1) / checksums_->block_bytes);
   if (first == last) {
-    KALAM_ASSIGN(const BlockPtr block, BlockOf(first));
+    KALAM_ASSIGN(const BlockPtr block, BlockOf(first, limits));
     std::memcpy(out.data(), block->bytes.data() + (offset - checksums_->BlockBegin(first)), out.size());
     return {};
   }
   const uint64_t begin_bytes = checksums_->BlockBegin(first);
   const uint64_t all_bytes = checksums_->BlockBegin(last) + checksums_->BlockSize(last) - begin_bytes;
-  if (all_bytes == out.size()) return ReadBlocks(first, last + 1, out);
+  if (all_bytes == out.size()) return ReadBlocks(first, last + 1, out, limits);
   // One request to a remote store costs more than the bytes around the wanted ones.
   if (!is_local() || all_bytes <= kBufferedBytes) {
     std::string buffer(all_bytes, '\0');
-    KALAM_TRY(ReadBlocks(first, last + 1, buffer));
+    KALAM_TRY(ReadBlocks(first, last + 1, buffer, limits));
     std::memcpy(out.data(), buffer.data() + (offset - begin_bytes), out.size());
     return {};
   }
   const uint64_t head = checksums_->BlockBegin(first + 1) - offset;
   const uint64_t tail = end - checksums_->BlockBegin(last);
-  KALAM_TRY(Read(offset, out.first(head)));
-  KALAM_TRY(ReadBlocks(first + 1, last, out.subspan(head, out.size() - head - tail)));
-  return Read(checksums_->BlockBegin(last), out.last(tail));
+  KALAM_TRY(Read(offset, out.first(head), limits));
+  KALAM_TRY(ReadBlocks(first + 1, last, out.subspan(head, out.size() - head - tail), limits));
+  return Read(checksums_->BlockBegin(last), out.last(tail), limits);
 }
 
 }  // namespace kalam::cold

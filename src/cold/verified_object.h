@@ -25,7 +25,7 @@ class VerifiedObject final : public engine::ObjectFile {
 
   uint64_t size() const override { return checksums_->file_bytes; }
   bool is_local() const override { return file_->is_local(); }
-  Status Read(uint64_t offset, std::span<char> out) const override;
+  Status Read(uint64_t offset, std::span<char> out, const engine::ReadLimits& limits = {}) const override;
 
  private:
   struct Block {
@@ -37,9 +37,9 @@ class VerifiedObject final : public engine::ObjectFile {
   VerifiedObject(std::unique_ptr<engine::ObjectFile> file, BlockChecksumsPtr checksums, std::string name);
 
   Status Verify(size_t block, std::string_view bytes) const;
-  Result<BlockPtr> BlockOf(size_t index) const;
+  Result<BlockPtr> BlockOf(size_t index, const engine::ReadLimits& limits) const;
   // Whole blocks [first, end) into `out`.
-  Status ReadBlocks(size_t first, size_t end, std::span<char> out) const;
+  Status ReadBlocks(size_t first, size_t end, std::span<char> out, const engine::ReadLimits& limits) const;
 
   const std::unique_ptr<engine::ObjectFile> file_;
   const BlockChecksumsPtr checksums_;

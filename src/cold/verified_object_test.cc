@@ -16,7 +16,7 @@ class MemoryFile final : public engine::ObjectFile {
   MemoryFile(std::string bytes, bool local) : bytes_(std::move(bytes)), local_(local) {}
   uint64_t size() const override { return bytes_.size(); }
   bool is_local() const override { return local_; }
-  Status Read(uint64_t offset, std::span<char> out) const override {
+  Status Read(uint64_t offset, std::span<char> out, const engine::ReadLimits&) const override {
     std::copy_n(bytes_.begin() + static_cast<std::ptrdiff_t>(offset), out.size(), out.begin());
     return {};
   }

@@ -54,7 +54,7 @@ class FileSource final : public Source {
 class FolderFiles final : public ObjectFiles {
  public:
   Result<std::unique_ptr<ObjectFile>> Open(std::string_view storage_id, std::string_view path,
-                                           std::optional<uint64_t>) const override {
+                                           std::optional<uint64_t>, const ReadLimits&) const override {
     ++opened;
     EXPECT_EQ(storage_id, "local");
     std::ifstream in(folder + "/" + std::string(path), std::ios::binary);
@@ -70,7 +70,7 @@ class FolderFiles final : public ObjectFiles {
     explicit Bytes(std::string bytes) : bytes_(std::move(bytes)) {}
     uint64_t size() const override { return bytes_.size(); }
     bool is_local() const override { return true; }
-    Status Read(uint64_t offset, std::span<char> out) const override {
+    Status Read(uint64_t offset, std::span<char> out, const ReadLimits&) const override {
       if (offset + out.size() > bytes_.size()) return Fail(ErrorCode::kCorruption, "object is cut");
       std::copy_n(bytes_.data() + offset, out.size(), out.data());
       return {};

@@ -9,11 +9,18 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string_view>
 
 #include "base/error.h"
 
 namespace kalam::engine {
+
+// Of the statement that reads.
+struct ReadLimits {
+  int64_t deadline_nanos = INT64_MAX;  // Clock::MonotonicNanos
+  std::stop_token stop;
+};
 
 class ObjectFile {
  public:
@@ -22,7 +29,7 @@ class ObjectFile {
   // On this machine: reads in any order are cheap.
   virtual bool is_local() const = 0;
   // Fills all of `out`.
-  virtual Status Read(uint64_t offset, std::span<char> out) const = 0;
+  virtual Status Read(uint64_t offset, std::span<char> out, const ReadLimits& limits = {}) const = 0;
 };
 
 class ObjectFiles {
@@ -30,7 +37,8 @@ class ObjectFiles {
   virtual ~ObjectFiles() = default;
   // `size` when it is known already.
   virtual Result<std::unique_ptr<ObjectFile>> Open(std::string_view storage_id, std::string_view path,
-                                                   std::optional<uint64_t> size) const = 0;
+                                                   std::optional<uint64_t> size,
+                                                   const ReadLimits& limits) const = 0;
 };
 
 }  // namespace kalam::engine

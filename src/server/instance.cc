@@ -203,7 +203,7 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
       auth::LoginOptions{static_cast<int>(settings.auth.bcrypt_cost), settings.auth.max_failed_logins,
                          settings.auth.lockout_minutes},
       i.audit_.get());
-  i.objects_ = std::make_unique<cold::ObjectReader>(*i.storages_);
+  i.objects_ = std::make_unique<cold::ObjectReader>(*i.storages_, *i.store_);
   engine::EngineOptions engine_options = EngineOptionsOf(settings);
   engine_options.files = i.objects_.get();
   KALAM_ASSIGN(i.engine_, engine::Engine::Open(engine_options, i.clock_, i.random_));
