@@ -1,0 +1,166 @@
+// Cases of the cold tier: flush, and reads and writes of tables whose rows are in files.
+#include <fmt/format.h>
+#include <time.h>
+
+#include <chrono>
+#include <thread>
+
+#include "cases.h"
+
+namespace kalam::bench {
+namespace {
+
+constexpr int kRounds = 3;
+
+double SecondsNow() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
+}
+
+// Flushes the table and waits for the job; returns its seconds from start to end as the server took them.
+double Flush(Bench& bench, const std::string& table) {
+  bench.root().Sql("STORAGE FLUSH TABLE " + table);
+  const std::string name = table.substr(table.find('.') + 1);
+  for (;;) {
+    const auto rows = bench.root().Sql(
+        "SELECT status, message, CAST(epoch_ms(finished_at) - epoch_ms(started_at) AS BIGINT) FROM "
+        "system.jobs "
+        "WHERE job_type = 'flush' AND table_name = '" +
+        name + "' ORDER BY created_at DESC LIMIT 1");
+    if (rows.size() == 1 && rows[0][0] == "completed") return std::stod(rows[0][2]) / 1000;
+    if (rows.size() == 1 && rows[0][0] == "failed") throw BenchError("flush failed: " + rows[0][1]);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+}
+
+// Median milliseconds of one client running the statement.
+double MillisOf(Bench& bench, const std::string& sql) {
+  std::string body = R"({"sql":)";
+  AppendJsonString(sql, body);
+  body += "}";
+  const Workload workload{.make =
+                              [&](uint64_t, std::string& out) {
+                                out = body;
+                                return true;
+                              },
+                          .check =
+                              [](uint64_t, std::string_view answer) {
+                                return answer.find(R"("status":"success")") != std::string_view::npos;
+                              }};
+  LoadOptions load = bench.Load(bench.options().seconds / (kRounds + 1));
+  load.connections = 1;
+  bench.Run(workload, load);
+  std::vector<double> millis;
+  for (int i = 0; i < kRounds; ++i) millis.push_back(bench.Run(workload, load).latency.Micros(0.5) / 1000);
+  return Median(millis);
+}
+
+std::string GroupBy(const std::string& table) {
+  return "SELECT v % 20 AS k, COUNT(*) AS n, CAST(SUM(v) AS BIGINT) AS s FROM " + table +
+         " GROUP BY k ORDER BY k";
+}
+
+}  // namespace
+
+void RunColdGroupBy(Bench& bench) {
+  const uint64_t files = bench.options().quick ? 3 : 20;
+  const uint64_t rows = bench.options().quick ? 1'000 : 10'000;  // per file
+  const std::string table = bench.CreateTable("cold_group_by");
+  for (uint64_t file = 0; file < files; ++file) {
+    FillTable(bench, table, file * rows, (file + 1) * rows);
+    Flush(bench, table);
+  }
+  const double millis = MillisOf(bench, GroupBy(table));
+  bench.report().Add({.name = fmt::format("GROUP BY over {} cold rows in {} files", files * rows, files),
+                      .value = fmt::format("{:.2f} ms", millis),
+                      .floor = "10.00 ms",
+                      .goal = "4.00 ms",
+                      .verdict = Judge(millis, 10, 4, Better::kLower),
+                      .note = "p50 of one client",
+                      .numbers = {{"p50_ms", millis}}});
+}
+
+// Flush, point reads and inserts with as many rows as fit a run; KALAM_COLD_ROWS gives another number.
+void RunColdRows(Bench& bench) {
+  const char* given = std::getenv("KALAM_COLD_ROWS");
+  const uint64_t rows = bench.options().quick ? 5'000
+                        : given != nullptr    ? std::strtoull(given, nullptr, 10)
+                                              : 1'000'000;
+  const std::string table = bench.CreateTable("cold_rows");
+  const std::string empty = bench.CreateTable("cold_empty");
+  FillTable(bench, table, 0, rows);
+  const double start = SecondsNow();
+  const double seconds = std::max(Flush(bench, table), 0.001);
+  const double waited = SecondsNow() - start;
+  const double rate = static_cast<double>(rows) / seconds;
+  bench.report().Add({.name = fmt::format("flush of {} hot rows", rows),
+                      .value = Format(rate) + " rows/s",
+                      .floor = "300,000 rows/s",
+                      .goal = "600,000 rows/s",
+                      .verdict = Judge(rate, 300'000, 600'000, Better::kHigher),
+                      .note = fmt::format("{:.2f} s, seen after {:.2f} s", seconds, waited),
+                      .numbers = {{"rate", rate}}});
+  LoadOptions load = bench.Load(bench.options().seconds / 2);
+  load.connections = 1;
+  const LoadResult reads = bench.Run(SelectWorkload(table, rows), load);
+  const double micros = reads.latency.Micros(0.5);
+  bench.report().Add(
+      {.name = fmt::format("PK lookup of a cold row, {} cold rows", rows),
+       .value = fmt::format("{:.2f} ms", micros / 1000),
+       .floor = "3.00 ms",
+       .goal = "1.00 ms",
+       .verdict = Judge(micros / 1000, 3, 1, Better::kLower),
+       .note = fmt::format("p50 of one client, p99 {:.2f} ms", reads.latency.Micros(0.99) / 1000),
+       .numbers = {{"p50_us", micros}}});
+  // Keys that are not there, spread over the whole range of the files.
+  std::vector<double> ratios;
+  uint64_t next = 0;
+  const auto insert = [&](const std::string& into) {
+    const uint64_t base = next;
+    const Workload workload{
+        .make =
+            [&, base](uint64_t n, std::string& out) {
+              const uint64_t id = rows + ((base + n) * 2'654'435'761u) % 4'000'000'007u;
+              out = fmt::format("{{\"sql\":\"INSERT INTO {} (id, v, name) VALUES ({}, 1, 'x')\"}}", into, id);
+              next = std::max(next, base + n + 1);
+              return true;
+            },
+        .check =
+            [](uint64_t, std::string_view answer) {
+              return answer.find(R"("rows_affected":1)") != std::string_view::npos;
+            }};
+    return bench.Run(workload, bench.Load(bench.options().seconds / (2 * kRounds))).rate;
+  };
+  for (int i = 0; i < kRounds; ++i) {
+    const double plain = insert(empty);
+    ratios.push_back(insert(table) / std::max(plain, 1.0));
+  }
+  const double ratio = Median(ratios);
+  bench.report().Add({.name = fmt::format("INSERT with random keys into {} cold rows", rows),
+                      .value = fmt::format("{:.2f} of the empty table's rate", ratio),
+                      .floor = "0.50",
+                      .goal = "0.90",
+                      .verdict = Judge(ratio, 0.5, 0.9, Better::kHigher),
+                      .numbers = {{"ratio", ratio}}});
+}
+
+void RunHalfCold(Bench& bench) {
+  const uint64_t rows = bench.options().quick ? 4'000 : 1'000'000;
+  const std::string table = bench.CreateTable("half_cold");
+  FillTable(bench, table, 0, rows / 2);
+  Flush(bench, table);
+  FillTable(bench, table, rows / 2, rows);
+  const double mixed = MillisOf(bench, GroupBy(table));
+  const double cold = [&] {
+    Flush(bench, table);
+    return MillisOf(bench, GroupBy(table));
+  }();
+  bench.report().Add(
+      {.name = fmt::format("GROUP BY over {} rows, half hot, half cold", rows),
+       .value = fmt::format("{:.1f} ms", mixed),
+       .note = fmt::format("all cold {:.1f} ms, ratio {:.2f}", cold, mixed / std::max(cold, 0.001)),
+       .numbers = {{"p50_ms", mixed}, {"all_cold_ms", cold}}});
+}
+
+}  // namespace kalam::bench
