@@ -267,6 +267,19 @@ Status ColdTier::ReadRows(const TableShape& shape, const hot::Snapshot& snapshot
   return {};
 }
 
+Status ColdTier::ReadBySeq(const TableShape& shape, const std::string& prefix, const hot::Snapshot& snapshot,
+                           const SeqPage& page, const VisitRow& visit) {
+  KALAM_ASSIGN(auto set, Files(shape, prefix, snapshot));
+  if (set == nullptr) return {};
+  VisitRows sink(shape, prefix, visit);
+  const Value parameters[] = {Value::BigInt(page.after.value), Value::BigInt(page.up_to.value),
+                              Value::BigInt(static_cast<int64_t>(page.limit))};
+  KALAM_TRY(Run(page.descending ? "SELECT * FROM t WHERE _seq > $1 AND _seq <= $2 ORDER BY _seq DESC LIMIT $3"
+                                : "SELECT * FROM t WHERE _seq > $1 AND _seq <= $2 ORDER BY _seq LIMIT $3",
+                std::make_shared<ScopeFiles>(shape.schema(), std::move(set)), parameters, sink));
+  return {};
+}
+
 Result<std::vector<TableId>> ColdTier::Compactable() {
   std::vector<TableId> tables;
   KALAM_ASSIGN(const auto segments, ReadSegments(store_, {}));

@@ -120,6 +120,16 @@ class ColdTier {
   // An error of `visit` ends it. The caller holds a pin.
   using VisitRow = std::function<Status(std::string_view key, std::string_view row)>;
   Status ReadRows(const TableShape& shape, const hot::Snapshot& snapshot, const VisitRow& visit);
+  // Cold rows of one scope in the order of their _seq, after < _seq <= up_to, at most `limit` of them: what a
+  // reader of hot/by_seq misses of rows that have moved. Files without such rows are not opened.
+  struct SeqPage {
+    Seq after;
+    Seq up_to;
+    size_t limit = 0;
+    bool descending = false;
+  };
+  Status ReadBySeq(const TableShape& shape, const std::string& prefix, const hot::Snapshot& snapshot,
+                   const SeqPage& page, const VisitRow& visit);
 
   // --- work
   Result<FlushReport> Flush(const TableWork& work);

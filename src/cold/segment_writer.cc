@@ -1,6 +1,7 @@
 // From rows to a segment: the file, and the way of the rows into it. Shared by flush and compaction.
 #include <fmt/format.h>
 
+#include <future>
 #include <utility>
 
 #include "cold/block_checksums.h"
@@ -133,12 +134,24 @@ class ColdTier::MoveSink final : public RowSink {
     return {};
   }
 
+  // Waits for the chunk on its way, then sends the next one: they are committed in order, and the next one's
+  // rows are read while it is. Nothing is sent after a chunk that failed.
   Status Commit() {
+    KALAM_TRY(Finish());
     if (batch_.rows.empty()) return {};
     segment_.visible_rows = next_;
     batch_.meta.push_back({SegmentKey(segment_), EncodeSegment(segment_)});
     batch_.read_at = read_at_;
-    hot::CommitResult result = store_.Commit(std::exchange(batch_, {}));
+    std::promise<hot::CommitResult> done;
+    on_its_way_ = done.get_future();
+    store_.Submit(std::exchange(batch_, {}), [done = std::move(done)](hot::CommitResult result) mutable {
+      done.set_value(std::move(result));
+    });
+    return {};
+  }
+  Status Finish() {
+    if (!on_its_way_.valid()) return {};
+    hot::CommitResult result = on_its_way_.get();
     KALAM_TRY(std::move(result.status));
     moved += static_cast<uint64_t>(result.applied);
     if (work_.moved) work_.moved(static_cast<uint64_t>(result.applied));
@@ -157,6 +170,7 @@ class ColdTier::MoveSink final : public RowSink {
   const Seq read_at_;
   hot::Batch batch_;
   uint32_t next_ = 0;
+  std::future<hot::CommitResult> on_its_way_;
 };
 
 Result<uint64_t> ColdTier::MoveRows(const TableWork& work, const TableShape& shape, Segment& segment,
@@ -171,13 +185,18 @@ Result<uint64_t> ColdTier::MoveRows(const TableWork& work, const TableShape& sha
                                    Quoted(schema.columns[*schema.primary_key()].name), kRowNumberColumn),
                        std::make_shared<FileRows>(schema, std::move(files), true), {}, sink);
   stopped = sink.stopped;
-  if (!run && !stopped) return Fail(run.error());
+  if (!run && !stopped) {
+    (void)sink.Finish();
+    return Fail(run.error());
+  }
   if (!stopped) KALAM_TRY(sink.Commit());
+  KALAM_TRY(sink.Finish());
   return sink.moved;
 }
 
 Status ColdTier::Abandon(const Segment& segment, ObjectStore& store) {
   KALAM_TRY(store.Delete(segment.path));
+  engine_.ForgetFile(engine::FileName(segment.storage_id, segment.path));
   hot::Batch batch;
   batch.meta.push_back({SegmentKey(segment), std::nullopt});
   batch.meta.push_back({BlockChecksumKey(segment.id), std::nullopt});

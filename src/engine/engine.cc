@@ -10,6 +10,7 @@
 #include "duckdb/main/config.hpp"
 #include "duckdb/main/connection.hpp"
 #include "duckdb/main/database.hpp"
+#include "duckdb/storage/object_cache.hpp"
 #include "engine/bound_predicate.h"
 #include "engine/memory_guard.h"
 #include "engine/object_file_system.h"
@@ -258,6 +259,15 @@ Result<std::shared_ptr<const BoundPredicate>> Engine::BindPredicate(const Parsed
   KALAM_ASSIGN(auto bound,
                BindWhere(*statement, columns, principal, *lane->connection.context, lane->scratch, lane));
   return std::shared_ptr<const BoundPredicate>(std::move(bound));
+}
+
+void Engine::ForgetFile(const std::string& path) const {
+  std::shared_ptr<Database> database;
+  {
+    std::lock_guard lock(impl_->mu);
+    database = impl_->database;
+  }
+  if (database != nullptr) database->instance().GetObjectCache().Delete(path);
 }
 
 Result<Value> Engine::Cast(const Value& value, const DataType& type, Arena& arena) const {

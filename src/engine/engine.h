@@ -106,6 +106,9 @@ class Engine {
                                                               std::span<const ResultColumn> columns,
                                                               const Principal& principal) const;
 
+  // What is cached of a file that nobody will read again is given up.
+  void ForgetFile(const std::string& path) const;
+
   // SQL's implicit cast for writes: `value` to `type` (INSERT of '5' into BIGINT, '2024-01-01' into DATE, 1
   // into DOUBLE, text into UUID, '[1,2]' into EMBEDDING...). Bytes live in `arena` or are the value's own.
   // kConstraint when it cannot: "Unable to cast value 'x' of type TEXT to BIGINT". Same-kind values return at

@@ -45,7 +45,8 @@ engine::EngineOptions EngineOptionsOf(const config::Settings& settings) {
   const auto cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   options.threads =
       settings.engine.query_parallelism > 0 ? static_cast<int>(settings.engine.query_parallelism) : cores;
-  options.connections = static_cast<int>(settings.performance.worker_max_blocking_threads);
+  // Two more than statements can use: jobs read and move cold rows.
+  options.connections = static_cast<int>(settings.performance.worker_max_blocking_threads) + 2;
   return options;
 }
 

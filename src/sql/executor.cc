@@ -265,6 +265,13 @@ bool Executor::Impl::TryShortWrite(std::unique_ptr<Job>& job, const BindContext&
     return true;
   }
   if (!*write) return false;
+  // A cold row is read from its file first: not here.
+  if ((*write)->kind != OutcomeKind::kInserted && context.view.MayHaveColdRows(*(*write)->table)) {
+    for (const hot::RowOp& op : (*write)->batch.rows) {
+      const Result<bool> is_cold = context.view.IsCold(*(*write)->table, op.key);
+      if (is_cold && *is_cold) return false;
+    }
+  }
   if ((*write)->batch.rows.empty()) {
     SubmitImpersonation(job->payload, prepared.statement, services);
     Begin(*job, prepared);

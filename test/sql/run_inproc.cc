@@ -1,6 +1,8 @@
 // Runs SQL logic tests (README.md beside this file) inside this process, each file on a database of its own.
 //
-//   sql_logic FILE-or-FOLDER...
+//   sql_logic [--cold] FILE-or-FOLDER...
+//
+// --cold: before each statement all rows are flushed, so every statement meets them in the cold tier.
 #include <simdjson.h>
 #include <unistd.h>
 
@@ -21,8 +23,10 @@
 #include <utility>
 #include <vector>
 
+#include "cold/cold_tier.h"
 #include "front/error_table.h"
 #include "server/instance.h"
+#include "tables/read_view.h"
 #include "wire/sql_request.h"
 
 namespace {
@@ -208,7 +212,8 @@ bool FitsType(char type, const std::string& cell) {
 
 class FileRun {
  public:
-  explicit FileRun(fs::path file) : file_(std::move(file)) {
+  // `cold`: whenever a statement is run, all rows of all tables have been flushed.
+  FileRun(fs::path file, bool cold) : file_(std::move(file)), cold_(cold) {
     folder_ =
         fs::temp_directory_path() / ("kalam-logic-" + std::to_string(getpid()) + "-" + file_.stem().string());
     fs::remove_all(folder_);
@@ -262,10 +267,26 @@ class FileRun {
       SwitchUser(record);
     } else {
       ++checks_;
+      if (cold_) FlushAll(record);
       const Answer answer = Execute(record.text);
       const std::string problem =
           kind == "query" ? CheckQuery(record, answer) : CheckStatement(record, answer);
       if (!problem.empty()) Complain(record, problem);
+    }
+  }
+
+  void FlushAll(const Record& record) {
+    for (const auto& table : instance_->catalog().Snapshot()->Tables()) {
+      const bool tiered = table->type == kalam::TableType::kUser || table->type == kalam::TableType::kShared;
+      if (!tiered || !table->schema().primary_key()) continue;
+      kalam::cold::TableWork work;
+      work.shape = [table]() -> kalam::Result<kalam::cold::TableShape> {
+        return kalam::tables::ShapeOf(*table);
+      };
+      work.storage_of = [](std::string_view) { return "local"; };
+      if (const auto flushed = instance_->cold().Flush(work); !flushed) {
+        Complain(record, "cannot flush " + table->full_name() + ": " + flushed.error().message);
+      }
     }
   }
 
@@ -372,6 +393,7 @@ class FileRun {
   }
 
   fs::path file_;
+  bool cold_;
   fs::path folder_;
   std::unique_ptr<kalam::server::Instance> instance_;
   std::map<std::string, std::shared_ptr<const kalam::Principal>> principals_{
@@ -387,7 +409,12 @@ class FileRun {
 
 int main(int argc, char** argv) {
   std::vector<fs::path> files;
+  bool cold = false;
   for (int i = 1; i < argc; ++i) {
+    if (std::string_view(argv[i]) == "--cold") {
+      cold = true;
+      continue;
+    }
     if (!fs::is_directory(argv[i])) {
       files.emplace_back(argv[i]);
       continue;
@@ -404,7 +431,7 @@ int main(int argc, char** argv) {
   size_t checks = 0;
   size_t problems = 0;
   for (const fs::path& file : files) {
-    FileRun run(file);
+    FileRun run(file, cold);
     problems += run.Run();
     checks += run.checks();
   }
