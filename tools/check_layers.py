@@ -46,7 +46,7 @@ MAY_INCLUDE = {
     "tables": OPEN | {"hot", "cold", "engine", "catalog"},
     "live": OPEN | {"wire", "hot", "engine", "catalog", "auth", "tables"},
     "topics": OPEN | {"wire", "hot", "engine", "catalog", "tables"},
-    "jobs": OPEN | {"hot", "cold", "catalog", "auth", "tables", "topics", "live"},
+    "jobs": OPEN | {"wire", "hot", "cold", "catalog", "auth", "tables", "topics", "live"},
     "system": below(7),
     "sql": below(8),
     "front": OPEN | {"wire", "auth", "sql", "live", "topics"},

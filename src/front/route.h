@@ -46,7 +46,7 @@ using AdmitFn = std::optional<HttpResponse> (*)(HttpRequest& request, RouteConte
 using HandleFn = void (*)(HttpRequest& request, RouteContext& context, Respond respond);
 
 struct Route {
-  std::string_view path;
+  std::string_view path;  // "/a/*": everything below /a/
   Methods methods;
   std::string_view allow;  // the Allow header of a 405; empty: another method is a 404
   uint64_t body_bytes_max;

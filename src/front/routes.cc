@@ -33,8 +33,16 @@ constexpr auto kRoutes = std::to_array<Route>({
     {"/v1/api/auth/me", kGet, kAllowGet, kNoBody, nullptr, &HandleMe},
     {"/v1/api/auth/setup", kPost, kAllowPost, kAuthBody, nullptr, &HandleSetup},
     {"/v1/api/auth/status", kGet, kAllowGet, kNoBody, nullptr, &HandleSetupStatus},
+    {"/v1/exports/*", {Method::kGet}, "", kNoBody, &AdmitExport, &HandleExport},
     {"/v1/ws", {Method::kGet}, "GET", kNoBody, nullptr, nullptr, true},
 });
+
+// "/a/*" stands for everything below /a/.
+bool Covers(std::string_view route, std::string_view path) {
+  if (!route.ends_with('*')) return route == path;
+  route.remove_suffix(1);
+  return path.starts_with(route) && path.size() > route.size();
+}
 
 }  // namespace
 
@@ -50,7 +58,7 @@ std::span<const Route> Routes() { return kRoutes; }
 
 RouteMatch FindRoute(std::string_view path, Method method) {
   for (const Route& route : kRoutes) {
-    if (route.path != path) continue;
+    if (!Covers(route.path, path)) continue;
     if (route.methods.Has(method)) return {&route, std::nullopt};
     if (route.allow.empty()) break;
     HttpResponse refusal;

@@ -14,6 +14,7 @@ std::vector<std::unique_ptr<Executor>> MakeExecutors(const JobServices& services
     executors.push_back(MakeFlushExecutor(services));
     executors.push_back(MakeCompactExecutor(services));
   }
+  executors.push_back(MakeUserExportExecutor(services));
   if (services.topics != nullptr) {
     executors.push_back(MakeTopicCleanupExecutor(*services.topics));
     executors.push_back(MakeTopicRetentionExecutor(*services.topics));

@@ -24,11 +24,13 @@ std::unique_ptr<Executor> MakeBackupExecutor(const JobServices& services);
 std::unique_ptr<Executor> MakeRestoreExecutor(const JobServices& services);
 std::unique_ptr<Executor> MakeFlushExecutor(const JobServices& services);
 std::unique_ptr<Executor> MakeCompactExecutor(const JobServices& services);
+std::unique_ptr<Executor> MakeUserExportExecutor(const JobServices& services);
 std::unique_ptr<Executor> MakeTopicCleanupExecutor(topics::Topics& topics);
 std::unique_ptr<Executor> MakeTopicRetentionExecutor(topics::Topics& topics);
 
 // What a dropped table leaves behind; `hot` is what the drop itself removed.
 JobRequest CleanupRequest(const catalog::Table& dropped, const HotSize& hot);
+JobRequest UserExportRequest(std::string_view user_id, int64_t now_ms);
 JobRequest UserCleanupRequest(std::string_view user_id, bool cascade, std::string owner);
 
 Planner StreamEvictionPlanner(const JobServices& services, Scheduler& scheduler);

@@ -5,10 +5,13 @@
 
 #include <algorithm>
 #include <charconv>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "hot/key_codec.h"
 #include "jobs/erasure.h"
+#include "jobs/exports.h"
 #include "jobs/list.h"
 #include "jobs/table_job.h"
 
@@ -48,6 +51,14 @@ class UserCleanupExecutor final : public Executor {
     if (cascade) {
       KALAM_ASSIGN(const bool erased, EraseTables(user_id, round));
       if (!erased) return RoundOutcome::Interrupted();
+    }
+    if (cascade) {
+      std::error_code error;
+      std::filesystem::remove_all(ExportFolder(services_.settings, user_id), error);
+      if (error) {
+        return Fail(ErrorCode::kIo,
+                    fmt::format("Cannot remove the exports of user '{}': {}", user_id, error.message()));
+      }
     }
     KALAM_TRY(cascade ? services_.users.Erase(user_id) : services_.users.Anonymize(user_id));
     round.metrics().Set("user_deleted", int64_t{1});

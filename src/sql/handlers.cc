@@ -101,6 +101,10 @@ constexpr std::array<HandlerRow, kKinds> kHandlers = {{
      nullptr, &RunCluster},
     {StatementKind::kShowLimits, "SHOW LIMITS", Access::kUser, Effect::kRead, false, "", nullptr,
      &RunShowLimits},
+    {StatementKind::kExportUserData, "EXPORT USER DATA", Access::kUser, Effect::kWrite, false, "", nullptr,
+     &RunExportUserData},
+    {StatementKind::kShowExport, "SHOW EXPORT", Access::kUser, Effect::kRead, false, "", nullptr,
+     &RunShowExport},
 }};
 
 // Row i is the row of kind i, so each kind stands exactly once and lookup is an index.

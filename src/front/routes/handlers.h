@@ -20,6 +20,10 @@ std::optional<HttpResponse> AdmitTopicCaller(HttpRequest& request, RouteContext&
 void HandleTopicConsume(HttpRequest& request, RouteContext& context, Respond respond);
 void HandleTopicAck(HttpRequest& request, RouteContext& context, Respond respond);
 
+// exports.cc
+std::optional<HttpResponse> AdmitExport(HttpRequest& request, RouteContext& context);
+void HandleExport(HttpRequest& request, RouteContext& context, Respond respond);
+
 // health.cc
 void HandleHealth(HttpRequest& request, RouteContext& context, Respond respond);
 void HandleClusterHealth(HttpRequest& request, RouteContext& context, Respond respond);

@@ -82,6 +82,8 @@ constexpr auto kRules = std::to_array<Rule>({
     {{"SUBSCRIBE"}, StatementKind::kSubscribe, &ParseSubscribe},
     {{"CLUSTER"}, StatementKind::kCluster, &ParseCluster},
     {{"SHOW", "LIMITS"}, StatementKind::kShowLimits, &ParseShowLimits},
+    {{"EXPORT", "USER"}, StatementKind::kExportUserData, &ParseExportUserData},
+    {{"SHOW", "EXPORT"}, StatementKind::kShowExport, &ParseShowExport},
 });
 
 // Statements that are known but not built; `name` is what the error calls them.
@@ -91,8 +93,6 @@ struct Planned {
 };
 constexpr auto kPlanned = std::to_array<Planned>({
     {{"SHOW", "MANIFEST"}, "SHOW MANIFEST"},
-    {{"SHOW", "EXPORT"}, "SHOW EXPORT"},
-    {{"EXPORT", "USER"}, "EXPORT USER DATA"},
     {{"CREATE", "VIEW"}, "CREATE VIEW"},
     {{"CREATE", "OR", "REPLACE", "VIEW"}, "CREATE VIEW"},
     {{"CREATE", "MATERIALIZED", "VIEW"}, "CREATE MATERIALIZED VIEW"},
@@ -253,6 +253,8 @@ constexpr auto kKindNames = std::to_array<KindNames>({
     {StatementKind::kSubscribe, "SUBSCRIBE TO", "Subscribe"},
     {StatementKind::kCluster, "CLUSTER", "Cluster"},
     {StatementKind::kShowLimits, "SHOW LIMITS", "ShowLimits"},
+    {StatementKind::kExportUserData, "EXPORT USER DATA", "ExportUserData"},
+    {StatementKind::kShowExport, "SHOW EXPORT", "ShowExport"},
 });
 
 consteval bool NamesFollowKinds() {

@@ -94,8 +94,6 @@ TEST(ClassifyTest, TextThatStartsWithNoVerbIsASyntaxError) {
 TEST(ClassifyTest, PlannedStatementsSaySo) {
   const std::pair<std::string_view, std::string_view> rows[] = {
       {"SHOW MANIFEST", "SHOW MANIFEST"},
-      {"EXPORT USER DATA", "EXPORT USER DATA"},
-      {"SHOW EXPORT", "SHOW EXPORT"},
       {"CREATE VIEW v AS SELECT 1", "CREATE VIEW"},
       {"CREATE OR REPLACE VIEW v AS SELECT 1", "CREATE VIEW"},
       {"CREATE TABLE t AS SELECT 1", "CREATE TABLE AS"},
@@ -152,6 +150,12 @@ TEST(BackupTest, EveryScope) {
   EXPECT_EQ(Failed("BACKUP TABLE notes TO '/b'").message,
             "Table name must be qualified (namespace.table) for BACKUP TABLE");
   EXPECT_EQ(Failed("BACKUP DATABASE TO '/b' OVERWRITE").code, ErrorCode::kSyntax);
+}
+
+TEST(ExportTest, OwnDataOnly) {
+  EXPECT_EQ(Parsed("EXPORT USER DATA").kind, StatementKind::kExportUserData);
+  EXPECT_EQ(Parsed("show export").kind, StatementKind::kShowExport);
+  EXPECT_EQ(Failed("EXPORT USER DATA bob").message, "Unexpected tokens after EXPORT USER DATA: 'bob'");
 }
 
 TEST(KillJobTest, IdInEveryForm) {

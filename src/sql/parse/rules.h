@@ -61,6 +61,10 @@ Result<StatementBody> ParseClearTopic(TokenReader& reader);
 Result<StatementBody> ParseConsume(TokenReader& reader);
 Result<StatementBody> ParseAck(TokenReader& reader);
 
+// export.cc
+Result<StatementBody> ParseExportUserData(TokenReader& reader);
+Result<StatementBody> ParseShowExport(TokenReader& reader);
+
 // backup.cc
 Result<StatementBody> ParseBackup(TokenReader& reader);
 Result<StatementBody> ParseRestore(TokenReader& reader);

@@ -66,6 +66,8 @@ enum class StatementKind : uint8_t {
   kSubscribe,
   kCluster,
   kShowLimits,
+  kExportUserData,
+  kShowExport,
   kCount,  // not a kind
 };
 
@@ -278,6 +280,7 @@ struct Subscribe {
 struct ClusterCommand {
   std::string name;  // "SNAPSHOT", "TRANSFER LEADER"
 };
+struct UserExport {};          // EXPORT USER DATA and SHOW EXPORT: the kind says which
 struct TransactionControl {};  // BEGIN, COMMIT, ROLLBACK: the kind says which
 
 using StatementBody =
@@ -287,7 +290,7 @@ using StatementBody =
                  CreateStorage, AlterStorage, DropStorage, ShowStorages, CheckStorage, TransactionControl,
                  FlushTable, FlushAll, KillJob, CreateTopic, AlterTopic, DropTopic, ClearTopic, Consume, Ack,
                  BackupRestore, ShowStats, ShowColumns, ShowAll, SetOption, KillLiveQuery, Subscribe,
-                 ClusterCommand, ShowLimits>;
+                 ClusterCommand, ShowLimits, UserExport>;
 
 // One classified statement of a payload.
 struct Statement {

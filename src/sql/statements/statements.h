@@ -84,5 +84,7 @@ Result<Outcome> RunCompactAll(const Statement& statement, Request& request, Serv
 Result<Outcome> RunKillJob(const Statement& statement, Request& request, Services& services);
 Result<Outcome> RunBackup(const Statement& statement, Request& request, Services& services);
 Result<Outcome> RunRestore(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunExportUserData(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunShowExport(const Statement& statement, Request& request, Services& services);
 
 }  // namespace kalam::sql
