@@ -12,6 +12,8 @@ TABLES = {
     "system.tables": "namespace_id T, table_name T, table_type T, storage_id T, version B, options T, comment T, updated_at TS, created_at TS",
     "system.columns": "namespace_id T, table_name T, version B, column_id B, column_name T, comment T, data_type T, default_value T, ordinal B, nullable Bo, "
                       "primary_key Bo, primary_key_pos B",
+    "system.storages": "storage_id T, storage_name T, description T, storage_type T, base_directory T, credentials T, config_json J, shared_tables_template T, "
+                       "user_tables_template T, created_at TS, updated_at TS",
     "system.settings": "name T, value T, description T, category T",
     "system.stats": "metric_name T, metric_value T",
     "system.server_logs": "timestamp T, level T, thread T, target T, line B, message T",
