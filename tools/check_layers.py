@@ -44,7 +44,7 @@ MAY_INCLUDE = {
     "cold": OPEN | {"hot", "engine"},
     "auth": OPEN | {"hot", "catalog"},
     "tables": OPEN | {"hot", "cold", "engine", "catalog"},
-    "live": OPEN | {"wire", "hot", "engine", "catalog", "auth", "tables"},
+    "live": OPEN | {"wire", "hot", "engine", "catalog", "cold", "auth", "tables"},
     "topics": OPEN | {"wire", "hot", "engine", "catalog", "tables"},
     "jobs": OPEN | {"wire", "hot", "cold", "catalog", "auth", "tables", "topics", "live"},
     "system": below(7),

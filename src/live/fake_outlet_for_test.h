@@ -159,7 +159,7 @@ class LiveDatabase {
     catalog = Value(catalog::Catalog::Open(*store, clock));
     users = Value(auth::Users::Open(*store, clock, ""));
     if (engine == nullptr) engine = Value(engine::Engine::Open({}, clock, random));
-    hub = std::make_unique<Hub>(*store, *catalog, *users, *engine, clock, options);
+    hub = std::make_unique<Hub>(*store, *catalog, *users, *engine, nullptr, clock, options);
     feed->Attach(*hub);
     if (catalog->Snapshot()->FindNamespace("app") == nullptr) MakeTables();
   }

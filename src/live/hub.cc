@@ -28,14 +28,14 @@ size_t BytesOf(const hot::CommittedGroup& group) {
 }  // namespace
 
 Hub::Impl::Impl(hot::Store& store, const catalog::Catalog& catalog, const auth::Users& users,
-                const engine::Engine& engine, const Clock& clock, HubOptions options)
+                const engine::Engine& engine, cold::ColdTier* cold, const Clock& clock, HubOptions options)
     : store_(store),
       catalog_(catalog),
       users_(users),
       clock_(clock),
       options_(options),
       queries_(catalog, engine),
-      reader_(store, clock),
+      reader_(store, engine, cold, clock),
       handled_(store.last_seq()),
       readers_(options.readers) {}
 
@@ -153,8 +153,8 @@ void Hub::Impl::RunTimers() {
 // --- the public face
 
 Hub::Hub(hot::Store& store, const catalog::Catalog& catalog, const auth::Users& users,
-         const engine::Engine& engine, const Clock& clock, HubOptions options)
-    : impl_(std::make_unique<Impl>(store, catalog, users, engine, clock, options)) {
+         const engine::Engine& engine, cold::ColdTier* cold, const Clock& clock, HubOptions options)
+    : impl_(std::make_unique<Impl>(store, catalog, users, engine, cold, clock, options)) {
   impl_->Start();
 }
 

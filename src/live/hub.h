@@ -25,6 +25,7 @@
 #include "base/error.h"
 #include "base/ids.h"
 #include "catalog/catalog.h"
+#include "cold/cold_tier.h"
 #include "engine/engine.h"
 #include "hot/change.h"
 #include "hot/store.h"
@@ -80,8 +81,9 @@ struct HubCounters {
 
 class Hub final : public hot::CommitObserver {
  public:
+  // `cold` may be nullptr: hot rows only.
   Hub(hot::Store& store, const catalog::Catalog& catalog, const auth::Users& users,
-      const engine::Engine& engine, const Clock& clock, HubOptions options);
+      const engine::Engine& engine, cold::ColdTier* cold, const Clock& clock, HubOptions options);
   ~Hub() override;
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;

@@ -31,6 +31,7 @@ void Hub::Impl::OnTableChanged(TableWatch& watch, const catalog::TablePtr& fresh
   const bool recompile = watch.table->schema().version != fresh->schema().version;
   const bool settled = watch.settled;
   watch.table = fresh;
+  std::vector<std::pair<SubscriptionPtr, QueryPtr>> moved;
   for (const SubscriptionPtr& subscription : SubscriptionsOf(fresh->id)) {
     if (auto refusal = RefuseAccess(*subscription->connection->principal, *fresh)) {
       End(*subscription, refusal->code, refusal->message);
@@ -38,16 +39,24 @@ void Hub::Impl::OnTableChanged(TableWatch& watch, const catalog::TablePtr& fresh
     }
     if (!recompile) continue;
     auto query = queries_.Compile(subscription->sql, *subscription->connection->principal);
-    if (!query) {
+    if (query) {
+      moved.emplace_back(subscription, std::move(*query));
+    } else {
       End(*subscription, query.error().code, query.error().message);
-      continue;
     }
-    // `watch` ends when this is its only subscription.
-    index_.Remove(*subscription);
-    subscription->query = std::move(*query);
-    index_.Add(*subscription);
+  }
+  // All out before the first one goes in again: groups of the old version must be gone. `watch` is too.
+  for (const auto& [subscription, query] : moved) index_.Remove(*subscription);
+  for (auto& [subscription, query] : moved) {
+    subscription->query = std::move(query);
+    AddToIndex(*subscription, fresh);
     Index::WatchOf(*subscription).settled = settled;
   }
+}
+
+void Hub::Impl::AddToIndex(Subscription& subscription, const catalog::TablePtr& table) {
+  index_.Add(subscription);
+  Index::WatchOf(subscription).table = table;
 }
 
 void Hub::Impl::CheckUsers() {

@@ -47,7 +47,7 @@ struct AtomicCounters {
 
 struct Hub::Impl {
   Impl(hot::Store& store, const catalog::Catalog& catalog, const auth::Users& users,
-       const engine::Engine& engine, const Clock& clock, HubOptions options);
+       const engine::Engine& engine, cold::ColdTier* cold, const Clock& clock, HubOptions options);
 
   // --- the queue (any thread)
   void Start();
@@ -131,6 +131,7 @@ struct Hub::Impl {
   void CheckCatalog();
   void CheckUsers();
   void CheckPrincipal(Connection& connection);
+  void AddToIndex(Subscription& subscription, const catalog::TablePtr& table);
   void OnTableChanged(TableWatch& watch, const catalog::TablePtr& fresh);
   void EndAll(TableId table, std::string_view code, std::string_view message);
 

@@ -113,19 +113,22 @@ void Hub::Impl::Subscribe(ConnectionKey key, wire::LiveSubscribe request) {
 void Hub::Impl::OnCompiled(ConnectionKey key, const SubscriptionPtr& subscription,
                            OrRefusal<QueryPtr> compiled) {
   if (subscription->ended->load(std::memory_order_relaxed)) return;
-  CheckCatalog();
-  if (compiled) {
-    // Compiled again when the table or the caller's role has changed since.
+  // Compiled again when the table or the caller's role has changed since. The index must be of that version.
+  catalog::TablePtr fresh;
+  do {
+    CheckCatalog();
+    if (!compiled) break;
     const catalog::Table& table = *(*compiled)->table;
-    const catalog::TablePtr fresh = catalog_.Snapshot()->FindTable(table.ns, table.name);
+    fresh = catalog_.Snapshot()->FindTable(table.ns, table.name);
     if (fresh == nullptr || fresh->id != table.id || fresh->schema().version != table.schema().version ||
         RefuseAccess(*subscription->connection->principal, *fresh)) {
       compiled = queries_.Compile(subscription->sql, *subscription->connection->principal);
+      if (compiled) fresh = (*compiled)->table;
     }
-  }
+  } while (catalog_.version() != seen_catalog_);
   if (!compiled) return End(*subscription, compiled.error().code, compiled.error().message);
   subscription->query = std::move(*compiled);
-  index_.Add(*subscription);
+  AddToIndex(*subscription, fresh);
   watched_.Add(subscription->query->table->id);
   subscription->state = SubscriptionState::kLoading;
   subscription->page_wanted = true;

@@ -436,8 +436,11 @@ TEST_F(HubTest, DropTableTellsItsSubscribers) {
 TEST_F(HubTest, AddColumnKeepsSubscriptionsAlive) {
   db_.Insert(1);
   const Client root = db_.Connect("root", Role::kSystem);
-  db_.Subscribe(root, "star", "SELECT * FROM app.notes WHERE n + 0 >= 0");
-  Loaded(root);
+  const Client other = db_.Connect("root", Role::kSystem);
+  for (const Client* client : {&root, &other}) {
+    db_.Subscribe(*client, "star", "SELECT * FROM app.notes WHERE n + 0 >= 0");
+    Loaded(*client);
+  }
   ASSERT_TRUE(db_.catalog->AlterTable("app", "notes", [](catalog::Table& table) -> Result<bool> {
     TableSchema next = table.versions.back();
     Column& column = next.columns.emplace_back();
@@ -452,6 +455,7 @@ TEST_F(HubTest, AddColumnKeepsSubscriptionsAlive) {
   db_.Commit(db_.UpdateOp("notes", "", 1, "extra", Value::Text("e")));
   change = ExpectChange(root, "update");
   EXPECT_EQ(Text(change.at("rows").as_array()[0].as_object(), "extra"), "e");
+  EXPECT_TRUE(ExpectChange(other, "insert").at("rows").as_array()[0].as_object().contains("extra"));
 }
 
 TEST_F(HubTest, LosingAccessEndsTheSubscription) {

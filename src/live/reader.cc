@@ -8,6 +8,7 @@
 #include "live/codes.h"
 #include "live/version_scan.h"
 #include "observe/log.h"
+#include "tables/read_view.h"
 #include "tables/table_scope.h"
 
 namespace kalam::live {
@@ -33,14 +34,25 @@ Refusal ReadRefusal(const Error& error, const Query& query) {
 // One read, with what it needs everywhere.
 class Run {
  public:
-  Run(const hot::Store& store, const Clock& clock, const ReadRequest& request)
+  Run(const hot::Store& store, const engine::Engine& engine, cold::ColdTier* cold, const Clock& clock,
+      const ReadRequest& request)
       : store_(store),
+        engine_(engine),
         request_(request),
         query_(*request.query),
+        prefix_(tables::ScopePrefix(*query_.table, request.user_id)),
+        pin_(cold == nullptr ? nullptr : cold->Pin()),
         snapshot_(store.TakeSnapshot()),
         now_micros_(clock.WallMicros()) {
     result_.snapshot = snapshot_.seq();
     up_to_ = request.up_to.value_or(result_.snapshot);
+  }
+
+  // Before anything is read.
+  Status FindFiles(cold::ColdTier* cold) {
+    if (cold == nullptr || !store_.HasColdRows(query_.table->id)) return {};
+    KALAM_ASSIGN(files_, cold->Files(tables::ShapeOf(*query_.table), prefix_, snapshot_));
+    return {};
   }
 
   // True when deletes since the cursor were forgotten already. From 0 there is nothing to be told of.
@@ -102,13 +114,17 @@ class Run {
 
  private:
   VersionScan Scan(Seq after, Seq up_to, hot::Direction direction) const {
-    return VersionScan(store_, *query_.table, tables::ScopePrefix(*query_.table, request_.user_id), snapshot_,
-                       after, up_to, direction, now_micros_);
+    std::unique_ptr<ColdVersions> cold;
+    if (files_ != nullptr) {
+      cold = std::make_unique<ColdVersions>(engine_, *query_.table, files_, after, up_to, direction);
+    }
+    return VersionScan(store_, *query_.table, prefix_, snapshot_, after, up_to, direction, now_micros_,
+                       std::move(cold));
   }
 
   Status Preload(VersionScan& scan) {
     if (!request_.preload || request_.kind != ReadKind::kPage) return {};
-    tables::KeyRange range(tables::ScopePrefix(*query_.table, request_.user_id));
+    tables::KeyRange range(prefix_);
     const auto key = query_.table->schema().primary_key();
     for (const tables::OwnedCondition& condition : query_.filter->conditions()) {
       const bool null_test =
@@ -197,9 +213,13 @@ class Run {
   }
 
   const hot::Store& store_;
+  const engine::Engine& engine_;
   const ReadRequest& request_;
   const Query& query_;
+  const std::string prefix_;
+  const cold::PinPtr pin_;  // older than the snapshot
   const hot::Snapshot snapshot_;
+  std::shared_ptr<const engine::FileSet> files_;
   const int64_t now_micros_;
   Seq up_to_;
   std::vector<uint8_t> matches_;
@@ -224,7 +244,10 @@ Result<ReadResult> RunKind(Run& run, ReadKind kind) {
 OrRefusal<ReadResult> Reader::Read(const ReadRequest& request) const {
   // An empty batch goes through the queue of the committer; what was before it is over when it answers.
   if (request.wait_for_commits) (void)store_.Commit(hot::Batch());
-  Run run(store_, clock_, request);
+  Run run(store_, engine_, cold_, clock_, request);
+  if (const Status found = run.FindFiles(cold_); !found) {
+    return std::unexpected(ReadRefusal(found.error(), *request.query));
+  }
   const auto too_old = run.TooOld();
   if (!too_old) return std::unexpected(ReadRefusal(too_old.error(), *request.query));
   if (*too_old) {

@@ -13,6 +13,8 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "cold/cold_tier.h"
+#include "engine/engine.h"
 #include "hot/store.h"
 #include "live/query.h"
 #include "wire/live_reply.h"
@@ -64,12 +66,16 @@ struct ReadResult {
 
 class Reader {
  public:
-  Reader(hot::Store& store, const Clock& clock) : store_(store), clock_(clock) {}
+  // `cold` may be nullptr: hot rows only.
+  Reader(hot::Store& store, const engine::Engine& engine, cold::ColdTier* cold, const Clock& clock)
+      : store_(store), engine_(engine), cold_(cold), clock_(clock) {}
 
   OrRefusal<ReadResult> Read(const ReadRequest& request) const;
 
  private:
   hot::Store& store_;
+  const engine::Engine& engine_;
+  cold::ColdTier* const cold_;
   const Clock& clock_;
 };
 

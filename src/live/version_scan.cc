@@ -25,7 +25,7 @@ Seq ExpiredBelow(const catalog::Table& table, int64_t now_micros) {
 
 VersionScan::VersionScan(const hot::Store& store, const catalog::Table& table, std::string prefix,
                          const hot::Snapshot& snapshot, Seq after, Seq up_to, hot::Direction direction,
-                         int64_t now_micros)
+                         int64_t now_micros, std::unique_ptr<ColdVersions> cold)
     : store_(store),
       table_(table),
       prefix_(std::move(prefix)),
@@ -34,7 +34,8 @@ VersionScan::VersionScan(const hot::Store& store, const catalog::Table& table, s
       after_(after),
       up_to_(up_to),
       direction_(direction),
-      expired_(ExpiredBelow(table, now_micros)) {
+      expired_(ExpiredBelow(table, now_micros)),
+      cold_(std::move(cold)) {
   if (stream_ && after < expired_) after = after_ = Seq(expired_.value - 1);
   if (up_to <= after) return;
   const auto space = stream_ ? hot::Space::kRows : hot::Space::kBySeq;
@@ -44,7 +45,7 @@ VersionScan::VersionScan(const hot::Store& store, const catalog::Table& table, s
 }
 
 Result<bool> VersionScan::Preload(const tables::KeyRange& range) {
-  if (stream_) return false;  // its keys are in this order already
+  if (stream_ || cold_ != nullptr) return false;  // a stream's keys are in this order already
   std::vector<std::string> found;
   size_t seen = 0;
   size_t bytes = 0;
@@ -70,9 +71,21 @@ Result<bool> VersionScan::Preload(const tables::KeyRange& range) {
   return true;
 }
 
-Status VersionScan::Take(std::string_view bytes) {
+std::string& VersionScan::Slot() {
   if (count_ == bytes_.size()) bytes_.emplace_back();
-  bytes_[count_++] = bytes;
+  return bytes_[count_++];
+}
+
+Status VersionScan::TakeHot() {
+  if (stream_) {
+    Slot() = cursor_->value();
+    return {};
+  }
+  key_ = prefix_;
+  key_ += cursor_->value();
+  KALAM_ASSIGN(const bool found, store_.Get(hot::Space::kRows, key_, pinned_, &snapshot_));
+  if (!found) return Fail(ErrorCode::kCorruption, "an entry of the sequence index has no row");
+  Slot() = pinned_.bytes();
   return {};
 }
 
@@ -87,17 +100,23 @@ Result<std::span<const hot::RowView>> VersionScan::Next() {
     return std::span<const hot::RowView>(rows_);
   }
   if (cursor_ == nullptr) return std::span<const hot::RowView>();
-  hot::PinnedBytes row;
-  for (; count_ < kBatchRows && cursor_->Valid(); cursor_->Next()) {
-    if (stream_) {
-      KALAM_TRY(Take(cursor_->value()));
-      continue;
+  while (count_ < kBatchRows) {
+    std::optional<Seq> hot_seq;
+    if (cursor_->Valid()) {
+      KALAM_ASSIGN(hot_seq, hot::DecodeSeq(cursor_->key().substr(prefix_.size())));
     }
-    key_ = prefix_;
-    key_ += cursor_->value();
-    KALAM_ASSIGN(const bool found, store_.Get(hot::Space::kRows, key_, row, &snapshot_));
-    if (!found) return Fail(ErrorCode::kCorruption, "an entry of the sequence index has no row");
-    KALAM_TRY(Take(row.bytes()));
+    std::optional<Seq> cold_seq;
+    if (cold_ != nullptr) {
+      KALAM_ASSIGN(cold_seq, cold_->Peek());
+    }
+    if (!hot_seq && !cold_seq) break;
+    const bool forward = direction_ == hot::Direction::kForward;
+    if (cold_seq && (!hot_seq || (forward ? *cold_seq < *hot_seq : *cold_seq > *hot_seq))) {
+      Slot() = cold_->Take();
+    } else {
+      KALAM_TRY(TakeHot());
+      cursor_->Next();
+    }
   }
   KALAM_TRY(cursor_->status());
   rows_.reserve(count_);

@@ -1,4 +1,5 @@
-// VersionScan: the newest versions of a scope's rows in `_seq` order, tombstones included, in batches.
+// VersionScan: the newest versions of a scope's rows in `_seq` order, hot and cold, tombstones included, in
+// batches.
 #pragma once
 
 #include <cstddef>
@@ -14,6 +15,7 @@
 #include "catalog/catalog.h"
 #include "hot/row_codec.h"
 #include "hot/store.h"
+#include "live/cold_versions.h"
 #include "tables/key_range.h"
 
 namespace kalam::live {
@@ -24,7 +26,7 @@ class VersionScan {
  public:
   VersionScan(const hot::Store& store, const catalog::Table& table, std::string prefix,
               const hot::Snapshot& snapshot, Seq after, Seq up_to, hot::Direction direction,
-              int64_t now_micros);
+              int64_t now_micros, std::unique_ptr<ColdVersions> cold = nullptr);
 
   // Reads all live rows of a part of the scope at once and sorts them, when they are few: then nothing of the
   // index is looked at, which keeps an entry for each change until it is compacted. Tombstones are left out.
@@ -39,7 +41,9 @@ class VersionScan {
   static constexpr size_t kPreloadBytes = 4u << 20;
 
  private:
-  Status Take(std::string_view bytes);
+  // Appends the row under the cursor to the batch.
+  Status TakeHot();
+  std::string& Slot();
 
   const hot::Store& store_;
   const catalog::Table& table_;
@@ -51,7 +55,9 @@ class VersionScan {
   const hot::Direction direction_;
   Seq expired_;  // STREAM: rows below are expired
   std::unique_ptr<hot::Cursor> cursor_;
+  const std::unique_ptr<ColdVersions> cold_;  // nullptr: the scope has no cold rows
   std::string key_;
+  hot::PinnedBytes pinned_;
   std::vector<std::string> bytes_;  // reused
   size_t count_ = 0;
   std::vector<hot::RowView> rows_;

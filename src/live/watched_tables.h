@@ -17,8 +17,10 @@ class WatchedTables {
   WatchedTables() : tables_(std::make_shared<const Set>()) {}
 
   void Add(TableId table) {
+    if (tables_.Get()->contains(table)) return;
     Set next = *tables_.Get();
-    if (next.insert(table).second) Publish(std::move(next));
+    next.insert(table);
+    Publish(std::move(next));
   }
   void Remove(TableId table) {
     Set next = *tables_.Get();

@@ -227,7 +227,7 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
   i.services_ = std::make_unique<sql::Services>(sql::Services{
       i.settings_, i.clock_, i.random_, *i.store_, *i.catalog_, *i.users_, *i.storages_, *i.engine_,
       *i.snowflake_, *i.jobs_, *i.topics_, i.transactions_, *i.audit_, i.metrics_, *i.cold_, i.facts_});
-  i.hub_ = std::make_unique<live::Hub>(*i.store_, *i.catalog_, *i.users_, *i.engine_, i.clock_,
+  i.hub_ = std::make_unique<live::Hub>(*i.store_, *i.catalog_, *i.users_, *i.engine_, i.cold_.get(), i.clock_,
                                        HubOptionsOf(i.settings_));
   i.hub_feed_.Attach(*i.hub_);
   i.services_->live = i.hub_.get();

@@ -286,3 +286,45 @@ def test_slow_reader_is_caught_up_and_others_do_not_notice(make_live):
     for ws in (fast, slow):
         for i in range(rows):
             assert ws.expect("change", "s")["rows"][0]["id"] == str(i)
+
+
+def flush(root, table):
+    """Moves the table's rows into files and waits until the job is over."""
+    job = root.run(f"STORAGE FLUSH TABLE {table}").text.split("Job ID: ")[1].split()[0].rstrip('.",')
+    for _ in range(600):
+        [row] = root.run(f"SELECT status, message FROM system.jobs WHERE job_id = '{job}'").dicts
+        if row["status"] in ("completed", "failed", "skipped", "cancelled"):
+            assert row["status"] == "completed", row
+            return
+        threading.Event().wait(0.05)  # poll interval of a job's status
+    raise AssertionError(f"{job} did not end")
+
+
+def test_flush_is_no_event_and_cold_rows_are_in_snapshots_and_resumes(live, table):
+    root = live.client()
+    insert(root, table, *[(i, "ab"[i % 2], i) for i in range(20)])
+    watching = live.socket("bob")
+    watching.subscribe("w", f"SELECT * FROM {table}", {})
+    _, pages = watching.snapshot("w")
+    seqs = [int(row["_seq"]) for row in pages[0]["rows"]]
+    flush(root, table)
+    insert(root, table, (100, "a", 100))
+    assert watching.expect("change", "w")["rows"][0]["id"] == "100"
+    root.run(f"UPDATE {table} SET n = 55 WHERE id = 3")  # a row in a file
+    change = watching.expect("change", "w")
+    assert change["change_type"] == "update" and change["old_values"][0]["n"] == 3 and int(change["old_values"][0]["_seq"]) == seqs[3]
+    root.run(f"DELETE FROM {table} WHERE id = 4")
+    change = watching.expect("change", "w")
+    assert change["change_type"] == "delete" and change["old_values"][0]["n"] == 4
+
+    ws = live.socket("alice")
+    ws.subscribe("all", f"SELECT * FROM {table}", {"batch_size": 6})
+    _, pages = ws.snapshot("all")
+    assert ids(pages) == [str(i) for i in range(20) if i not in (3, 4)] + ["100", "3"]
+    ws.subscribe("some", f"SELECT * FROM {table} WHERE room = 'a' AND n > 5", {"last_rows": 4})
+    assert ids(ws.snapshot("some")[1]) == ["14", "16", "18", "100"]
+    ws.subscribe("from", f"SELECT * FROM {table}", {"from": seqs[17]})
+    assert ids(ws.snapshot("from")[1]) == ["18", "19", "100", "3"]
+    assert ws.expect("change", "from")["old_values"][0]["id"] == "4"
+    flush(root, table)
+    assert watching.silent(0.2)
