@@ -138,3 +138,13 @@ def test_the_setup_of_a_server(make_server):
     found = entries(client)
     assert [(e["action"], e["target"], e["actor_user_id"]) for e in found] == [("ALTER_USER", "root", "root"), ("CREATE_USER", "first", "root"), ("LOGIN", "user:first", "first")]
     assert SECRET not in json.dumps(found)
+
+
+def test_storages_topics_and_jobs(root, ns, unique):
+    storage = unique("storage")
+    root.run(f"CREATE STORAGE {storage} TYPE 'filesystem' NAME 'x' BASE_DIRECTORY '{storage}'")
+    root.run(f"ALTER STORAGE {storage} SET NAME 'y'; DROP STORAGE {storage}")
+    assert [e["action"] for e in entries(root, target=storage)] == ["CREATE_STORAGE", "ALTER_STORAGE", "DROP_STORAGE"]
+    root.run(f"CREATE SHARED TABLE {ns}.t (id INT PRIMARY KEY); CREATE TOPIC {ns}.events")
+    root.run(f"ALTER TOPIC {ns}.events ADD SOURCE {ns}.t ON INSERT; CLEAR TOPIC {ns}.events; DROP TOPIC {ns}.events")
+    assert [e["action"] for e in entries(root, target=f"{ns}.events")] == ["CREATE_TOPIC", "ALTER_TOPIC", "CLEAR_TOPIC", "DROP_TOPIC"]

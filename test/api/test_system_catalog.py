@@ -27,6 +27,9 @@ TABLES = {
                       "version T, memory_mb B, memory_usage_mb B, cpu_usage_percent F, uptime_seconds B, uptime_human T, os T, arch T",
     "system.cluster_groups": "group_id B, cluster_id T, node_id B, group_type T, current_term B, vote J, last_log_index B, last_applied B, snapshot B, "
                              "purged B, committed B, state T, current_leader B, millis_since_quorum_ack B",
+    "system.transactions": "transaction_id T, owner_id T, origin T, state T, age_ms B, idle_ms B, write_count B, write_bytes B, touched_tables_count B, "
+                           "snapshot_commit_seq B",
+    "system.audit_log": "audit_id T, timestamp TS, actor_user_id T, action T, target T, details T, ip_address T, subject_user_id T, request_id T",
     "system.table_schemas": "table_id T, schema_version I, table_definition J, created_at TS, updated_at TS",
     "information_schema.tables": "table_catalog T, table_schema T, table_name T, table_type T",
     "information_schema.columns": "table_catalog T, table_schema T, table_name T, column_name T, ordinal_position U, column_default T, is_nullable T, data_type T, "
@@ -41,7 +44,7 @@ TABLES = {
     "information_schema.parameters": "specific_catalog T, specific_schema T, specific_name T, ordinal_position U, parameter_mode T, parameter_name T, data_type T, "
                                      "parameter_default T, is_variadic Bo, rid S",
 }
-EMPTY = {"system.describe", "system.sessions", "system.cluster_groups", "system.server_logs", "information_schema.parameters"}
+EMPTY = {"system.describe", "system.sessions", "system.cluster_groups", "system.server_logs", "system.transactions", "information_schema.parameters"}
 
 
 @pytest.mark.parametrize("table", TABLES)
