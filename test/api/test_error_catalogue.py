@@ -20,7 +20,7 @@ CASES = [
     Case("EMPTY_SQL", 400, " ; -- nothing", message="No SQL statements provided"),
     Case("BATCH_PARSE_ERROR", 400, "SELECT 'open", message="Failed to parse SQL batch: Unterminated quoted string in SQL batch"),
     Case("BATCH_PARSE_ERROR", 400, "SELECT 1 /* open", message="Unterminated block comment in SQL batch"),
-    Case("INVALID_SQL", 400, "FROBNICATE x"),
+    Case("INVALID_SQL", 400, "SAVEPOINT x", message="Unsupported statement type: SAVEPOINT"),
     Case("INVALID_SQL", 400, "SELECT '" + "x" * 1_048_576 + "'", message="SQL query too long: "),
     Case("INVALID_SQL_SYNTAX", 400, "SELECT 1 FROM WHERE", details={"line": 1, "column": int}),
     Case("INVALID_PARAMETER", 400, "SELECT $1", [[1]], message="Parameter $1 invalid: Array parameters not yet supported"),
@@ -49,7 +49,7 @@ CASES = [
     Case("SQL_EXECUTION_ERROR", 400, "SELECT CAST('abc' AS INT)"),
     Case("SQL_EXECUTION_ERROR", 400, "BEGIN; BEGIN", message="Statement 2 failed: Conflict"),
     Case("INVALID_INPUT", 400, "EXECUTE AS USER 'x' (SELECT 1; SELECT 2)", message="single SQL statement"),
-    Case("NOT_IMPLEMENTED_FEATURE", 501, "SAVEPOINT x", text_details=True),
+    Case("NOT_IMPLEMENTED_FEATURE", 501, "ROLLBACK TO SAVEPOINT x", text_details=True),
 ]
 
 # Where the other codes are tested, or why they are not.
@@ -139,7 +139,7 @@ COUNTS = [
     ("INSERT INTO {ns}.c VALUES (1, 1), (2, 2), (3, 3)", "rows_affected", 3), ("UPDATE {ns}.c SET n = 1 WHERE id < 3", "rows_affected", 1), ("UPDATE {ns}.c SET n = 1 WHERE id = 99", "rows_affected", 0),
     ("DELETE FROM {ns}.c WHERE id = 3", "rows_affected", 1), ("DELETE FROM {ns}.c WHERE id = 3", "rows_affected", 0), ("SELECT * FROM {ns}.c", "row_count", 2),
     ("EXPLAIN SELECT * FROM {ns}.c", "row_count", None), ("ALTER TABLE {ns}.c ADD COLUMN z INT", "rows_affected", 1), ("SHOW TABLES IN {ns}", "row_count", None),
-    ("DESCRIBE TABLE {ns}.c", "row_count", None), ("DROP TABLE {ns}.c", "rows_affected", 1), ("DROP TABLE IF EXISTS {ns}.c", "rows_affected", 0), ("USE {ns}", "rows_affected", 0),
+    ("DESCRIBE TABLE {ns}.c", "row_count", None), ("DROP TABLE {ns}.c", "rows_affected", 1), ("DROP TABLE IF EXISTS {ns}.c", "rows_affected", 0), ("USE {ns}", "rows_affected", None),
     ("CREATE USER {ns}_u WITH PASSWORD 'Some-pass-1' ROLE user", "rows_affected", 1), ("ALTER USER {ns}_u SET EMAIL 'a@b.c'", "rows_affected", 1), ("DROP USER {ns}_u", "rows_affected", 1),
     ("DROP USER IF EXISTS {ns}_u", "rows_affected", 0),
 ]

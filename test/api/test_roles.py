@@ -153,7 +153,7 @@ def test_shared_tables(callers, tables, level, role):
     statements = [(f"SELECT v FROM {table} WHERE id = 1", read), (f"SELECT COUNT(*) FROM {table}", read), (f"SELECT max(v) FROM {table} GROUP BY id", read),
                   (f"INSERT INTO {table} VALUES ({100 + ROLES.index(role)}, 'x')", write), (f"UPDATE {table} SET v = 'y' WHERE id = {100 + ROLES.index(role)}", write),
                   (f"DELETE FROM {table} WHERE id = {100 + ROLES.index(role)}", write), (f"BEGIN; DELETE FROM {table} WHERE id = 100; ROLLBACK", write)]
-    for (sql, allowed), headers in itertools.product(statements, (None, ENGINE)):
+    for headers, (sql, allowed) in itertools.product((None, ENGINE), statements):
         reply = client.sql(sql, headers=headers)
         if allowed:
             assert reply.ok, f"{sql}: {reply.text[:500]}"
@@ -191,7 +191,7 @@ def test_system_tables(callers, role):
 IMPERSONATION = {"user": [], "service": ["user", "service"], "dba": ["user", "service", "dba"], "system": ["user", "service", "dba", "system"]}
 
 
-@pytest.mark.parametrize("actor,target", itertools.product(ROLES, ROLES + ["nobody"]))
+@pytest.mark.parametrize("actor,target", list(itertools.product(ROLES, ROLES + ["nobody"])))
 def test_execute_as_user(callers, make_user, tables, actor, target):
     client = callers[CALLERS[actor]]
     name = "nobody_at_all" if target == "nobody" else make_user(target).user if target != "system" else "root"

@@ -32,7 +32,7 @@ def test_a_transaction_reads_its_own_writes(root, table, way):
         UPDATE {table} SET n = n + 1 WHERE id = 1;
         UPDATE {table} SET n = n + 1 WHERE id = 1;
         DELETE FROM {table} WHERE id = 2;
-        SELECT * FROM {table} ORDER BY id;
+        SELECT id, n, v FROM {table} ORDER BY id;
         SELECT n FROM {table} WHERE id = 1;
         SELECT id FROM {table} WHERE id = 2;
         SELECT id FROM {table} ORDER BY id DESC LIMIT 1;
@@ -107,7 +107,7 @@ def test_control_statements_out_of_place(root, table):
 
 
 @pytest.mark.parametrize("statement", ["CREATE NAMESPACE {ns}_x", "CREATE SHARED TABLE {ns}.x (id INT PRIMARY KEY)", "ALTER TABLE {ns}.t ADD COLUMN z INT", "DROP TABLE {ns}.t",
-                                       "CREATE USER {ns}_u WITH PASSWORD 'Secret-123' ROLE user", "DROP USER IF EXISTS nobody_here", "ALTER NAMESPACE {ns} SET OPTIONS {{'a': 1}}"])
+                                       "CREATE USER {ns}_u WITH PASSWORD 'Secret-123' ROLE user", "DROP USER IF EXISTS nobody_here", "ALTER NAMESPACE {ns} SET OPTIONS (a = 1)"])
 def test_what_cannot_be_taken_back_is_refused(root, ns, table, statement):
     reply = root.fails(f"BEGIN; INSERT INTO {table} VALUES (4, 4, ''); {statement.format(ns=ns)}; COMMIT", status=400, contains="not allowed inside explicit transaction '")
     if statement.split()[1] in ("NAMESPACE", "SHARED", "TABLE"):
