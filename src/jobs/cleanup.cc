@@ -49,8 +49,11 @@ class CleanupExecutor final : public Executor {
       round.metrics().Add("bytes_freed", bytes);
       KALAM_TRY(round.Checkpoint("rows"));
     }
-    KALAM_ASSIGN(const bool erased, EraseRows(services_, hot::SharedPrefix(table.id), round));
-    if (!erased) return RoundOutcome::Interrupted();
+    KALAM_ASSIGN(const Erasure erased, EraseRows(services_, hot::SharedPrefix(table.id), round));
+    if (erased == Erasure::kStopped) return RoundOutcome::Interrupted();
+    if (erased == Erasure::kBlocked) {
+      return RoundOutcome::MoreWork("Waiting for readers of the table's files", kBlockedDelayMs);
+    }
     hot::Batch batch;
     batch.meta.push_back({hot::ResumeHorizonKey(table.id), std::nullopt});
     KALAM_TRY(services_.store.Commit(std::move(batch)).status);

@@ -26,7 +26,7 @@ Result<HotSize> MeasureHot(const hot::Store& store, const Clock& clock, std::str
   return size;
 }
 
-Result<bool> EraseRows(const JobServices& services, const std::string& prefix, Round& round) {
+Result<Erasure> EraseRows(const JobServices& services, const std::string& prefix, Round& round) {
   KALAM_ASSIGN(const HotSize hot, MeasureHot(services.store, services.clock, prefix));
   if (hot.bytes > 0) {
     round.metrics().Add("rows_deleted", hot.rows);
@@ -37,15 +37,13 @@ Result<bool> EraseRows(const JobServices& services, const std::string& prefix, R
     KALAM_TRY(services.store.Commit(std::move(batch)).status);
     round.Checkpointed(std::string(round.cursor()));
   }
-  if (!services.erase_cold) return true;
-  while (true) {
-    if (round.should_stop()) return false;
-    KALAM_ASSIGN(const ErasedCold erased, services.erase_cold(prefix));
-    round.metrics().Add("rows_deleted", erased.rows);
-    round.metrics().Add("bytes_freed", erased.bytes);
-    KALAM_TRY(round.Checkpoint(std::string(round.cursor())));
-    if (erased.done) return true;
-  }
+  if (!services.erase_cold) return Erasure::kDone;
+  if (round.should_stop()) return Erasure::kStopped;
+  KALAM_ASSIGN(const ErasedCold erased, services.erase_cold(prefix));
+  round.metrics().Add("rows_deleted", erased.rows);
+  round.metrics().Add("bytes_freed", erased.bytes);
+  KALAM_TRY(round.Checkpoint(std::string(round.cursor())));
+  return erased.done ? Erasure::kDone : Erasure::kBlocked;
 }
 
 }  // namespace kalam::jobs

@@ -18,8 +18,14 @@ struct HotSize {
 Result<HotSize> MeasureHot(const hot::Store& store, const Clock& clock, std::string_view prefix,
                            int64_t deadline_nanos = INT64_MAX);
 
+enum class Erasure : uint8_t {
+  kDone,
+  kBlocked,  // readers hold cold files; ask again in a while
+  kStopped,  // the round should stop first
+};
+inline constexpr int64_t kBlockedDelayMs = 1'000;
 // Removes everything below the prefix and adds what went to the metrics `rows_deleted` and `bytes_freed`.
-// False when the round should stop first; calling it again goes on.
-Result<bool> EraseRows(const JobServices& services, const std::string& prefix, Round& round);
+// Calling it again goes on.
+Result<Erasure> EraseRows(const JobServices& services, const std::string& prefix, Round& round);
 
 }  // namespace kalam::jobs

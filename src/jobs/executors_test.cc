@@ -231,7 +231,14 @@ TEST_F(ExecutorsTest, CleanupRemovesWhatADroppedTableLeaves) {
     EXPECT_EQ(prefix, hot::SharedPrefix(table->id));
     return ErasedCold{.rows = 10, .bytes = 100, .done = ++cold_calls == 3};
   };
-  const Job job = End((*scheduler_->Create(CleanupRequest(*table, {.rows = 50, .bytes = 5'000})))->id);
+  // Readers hold files at first: the job waits for them without a thread.
+  const std::string id = (*scheduler_->Create(CleanupRequest(*table, {.rows = 50, .bytes = 5'000})))->id;
+  while (!IsTerminal(scheduler_->Find(id)->status)) {
+    clock_.AdvanceMicros(100'000);
+    scheduler_->Wake();
+    std::this_thread::yield();
+  }
+  const Job job = End(id);
   EXPECT_EQ(job.status, JobStatus::kCompleted) << job.message;
   EXPECT_EQ(job.metrics.Number("tables_deleted"), 1);
   EXPECT_EQ(job.metrics.Number("rows_deleted"), 50 + 3 + 30);

@@ -16,7 +16,7 @@ class FlushExecutor final : public Executor {
   explicit FlushExecutor(const JobServices& services) : services_(services) {}
 
   const ExecutorInfo& info() const override {
-    static constexpr ExecutorInfo kInfo{.type = JobType::kFlush};
+    static constexpr ExecutorInfo kInfo{.type = JobType::kFlush, .cancel = CancelRule::kWhileWaiting};
     return kInfo;
   }
 

@@ -43,14 +43,17 @@ class UserCleanupExecutor final : public Executor {
     // The cursor is the id of the table that was finished last; a crash after the account went leaves nothing
     // to do.
     if (services_.users.Find(user_id) != nullptr) KALAM_TRY(CheckDropped(user_id));
-    if (round.cursor().empty()) {
+    if (round.metrics().empty()) {
       for (const std::string_view name : {"tables_deleted", "acl_entries_removed", "live_queries_deleted"}) {
         round.metrics().Set(name, int64_t{0});
       }
     }
     if (cascade) {
-      KALAM_ASSIGN(const bool erased, EraseTables(user_id, round));
-      if (!erased) return RoundOutcome::Interrupted();
+      KALAM_ASSIGN(const Erasure erased, EraseTables(user_id, round));
+      if (erased == Erasure::kStopped) return RoundOutcome::Interrupted();
+      if (erased == Erasure::kBlocked) {
+        return RoundOutcome::MoreWork("Waiting for readers of the user's files", kBlockedDelayMs);
+      }
     }
     if (cascade) {
       std::error_code error;
@@ -76,8 +79,7 @@ class UserCleanupExecutor final : public Executor {
     return {};
   }
 
-  // False when the round should stop first.
-  Result<bool> EraseTables(const std::string& user_id, Round& round) const {
+  Result<Erasure> EraseTables(const std::string& user_id, Round& round) const {
     uint32_t finished = 0;
     const std::string_view cursor = round.cursor();
     std::from_chars(cursor.data(), cursor.data() + cursor.size(), finished);
@@ -89,17 +91,20 @@ class UserCleanupExecutor final : public Executor {
     for (size_t i = 0; i < tables.size(); ++i) {
       const int64_t rows_before = round.metrics().Number("rows_deleted");
       const int64_t bytes_before = round.metrics().Number("bytes_freed");
-      KALAM_ASSIGN(const bool erased, EraseRows(services_, hot::UserPrefix(tables[i]->id, user_id), round));
-      if (!erased) return false;
+      KALAM_ASSIGN(const Erasure erased,
+                   EraseRows(services_, hot::UserPrefix(tables[i]->id, user_id), round));
+      if (erased == Erasure::kStopped) return erased;
       if (round.metrics().Number("rows_deleted") > rows_before ||
           round.metrics().Number("bytes_freed") > bytes_before) {
         round.metrics().Add("tables_deleted", 1);
       }
+      // What was counted now belongs to this table, also when its files go in a later round.
+      if (erased == Erasure::kBlocked) return erased;
       round.SetProgress({static_cast<int64_t>(i + 1), static_cast<int64_t>(tables.size()), "tables"});
       KALAM_TRY(round.Checkpoint(fmt::to_string(tables[i]->id.value)));
-      if (round.should_stop()) return false;
+      if (round.should_stop()) return Erasure::kStopped;
     }
-    return true;
+    return Erasure::kDone;
   }
 
   const JobServices& services_;

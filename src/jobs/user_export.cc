@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "cold/cold_tier.h"
 #include "hot/key_codec.h"
 #include "hot/row_codec.h"
 #include "jobs/exports.h"
@@ -120,6 +121,7 @@ class UserExportExecutor final : public Executor {
     KALAM_ASSIGN(const auto zip, ZipFile::Create(part));
     // Tables first: the snapshot then holds at least what they held.
     const std::vector<catalog::TablePtr> tables = services_.catalog.Snapshot()->Tables();
+    const cold::PinPtr pin = services_.cold == nullptr ? nullptr : services_.cold->Pin();
     const hot::Snapshot snapshot = services_.store.TakeSnapshot();
     int64_t rows = 0;
     int64_t tables_exported = 0;

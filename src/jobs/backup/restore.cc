@@ -17,6 +17,7 @@
 #include "jobs/backup/transfer.h"
 #include "jobs/erasure.h"
 #include "jobs/list.h"
+#include "observe/log.h"
 
 namespace kalam::jobs {
 namespace {
@@ -273,8 +274,14 @@ class RestoreExecutor final : public Executor {
         const std::vector<catalog::TablePtr> replaced,
         services_.catalog.ImportTables(std::move(tables), std::move(namespaces), overwrite, std::move(also)));
     round.Checkpointed(std::string(kVisible));
+    // The restore has happened; what cannot be cleaned up now is only space.
     for (const catalog::TablePtr& table : replaced) {
-      if (services_.create_job) KALAM_TRY(services_.create_job(CleanupRequest(*table, {})));
+      const Status created =
+          services_.create_job ? services_.create_job(CleanupRequest(*table, {})) : Status();
+      if (!created) {
+        observe::LogWarn("[{}] WARN - No cleanup job for the replaced table {}: {}", round.job().id,
+                         table->full_name(), created.error().message);
+      }
     }
     return {};
   }

@@ -4,8 +4,6 @@
 
 #include <utility>
 
-#include "hot/key_codec.h"
-#include "hot/row_codec.h"
 #include "jobs/table_job.h"
 #include "sql/handlers.h"
 #include "sql/parse/parse.h"
@@ -58,13 +56,8 @@ Result<std::vector<catalog::TablePtr>> TieredTablesIn(std::string_view ns, std::
 }
 
 Result<bool> HasPendingRows(const catalog::Table& table, const Services& services) {
-  const std::string prefix = hot::SharedPrefix(table.id);  // of all scopes
-  auto cursor = services.store.Scan(hot::Space::kRows, prefix, hot::PrefixEnd(prefix));
-  for (; cursor->Valid(); cursor->Next()) {
-    if (!hot::RowDeleted(cursor->value())) return true;
-  }
-  KALAM_TRY(cursor->status());
-  return false;
+  KALAM_ASSIGN(const auto pending, services.cold.Pending({&table.id, 1}, 1));
+  return !pending.empty();
 }
 
 Result<jobs::JobPtr> CreateTableJob(jobs::JobType type, const catalog::Table& table, const Request& request,
