@@ -1,4 +1,5 @@
 // Backup and restore on a real store: what comes back, what is refused, and that a restore is all or nothing.
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -84,7 +85,7 @@ TEST_F(BackupTest, DatabaseComesBackAfterItsTablesWereDropped) {
   Write(*shared, "", hot::RowOpKind::kInsert, 1, 10);
   Write(*shared, "", hot::RowOpKind::kDelete, 4, 6, true);
   Write(*events, "alice", hot::RowOpKind::kAppend, 1, 4);
-  clock_.AdvanceMicros(10'000'000);
+  clock_.AdvanceMicros(12'000'000);                      // sequences may be a second ahead of the clock
   Write(*events, "bob", hot::RowOpKind::kAppend, 1, 2);  // alice's have expired
   const auto notes_rows = Rows(*notes);
   const auto shared_rows = Rows(*shared);
@@ -174,8 +175,8 @@ TEST_F(BackupTest, ExistingTablesAreReplacedOnlyWhenTold) {
   EXPECT_EQ(Rows(*Find("t")), rows);
   EXPECT_EQ(CountRows(*table), 0) << "the old rows went with the old table";
   // What the old table left in the cold tier is a cleanup job's business.
-  const auto jobs = scheduler_->List();
-  EXPECT_EQ(jobs.back()->type, JobType::kCleanup);
+  EXPECT_TRUE(std::ranges::any_of(scheduler_->List(),
+                                  [](const JobPtr& job) { return job->type == JobType::kCleanup; }));
 }
 
 TEST_F(BackupTest, IncompatibleTableIsRefused) {

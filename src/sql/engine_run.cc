@@ -106,7 +106,7 @@ class ChangeSink final : public RowSink {
     const TableSchema& schema = table_.schema();
     const size_t width = schema.columns.size();
     // A deleted row can match a filter that names _deleted; it cannot be changed.
-    if (!values[tables::DeletedOrdinal(schema)].is_null &&
+    if (table_.type != TableType::kStream && !values[tables::DeletedOrdinal(schema)].is_null &&
         values[tables::DeletedOrdinal(schema)].integer != 0)
       return {};
     hot::RowOp op;

@@ -69,14 +69,14 @@ std::optional<DirectSelect> PlanSelect(const catalog::Table& table, const engine
   } else {
     for (const auto& item : simple.items) {
       if (item.column.empty()) {
-        for (size_t i = 0; i < schema.columns.size() + 2; ++i) {
+        for (size_t i = 0; i < tables::WidthOf(table); ++i) {
           plan.projection.push_back(i);
           plan.columns.push_back(tables::ResultColumnOf(schema, i));
         }
         continue;
       }
       const auto ordinal = tables::FindColumn(schema, item.column);
-      if (!ordinal) return std::nullopt;
+      if (!ordinal || *ordinal >= tables::WidthOf(table)) return std::nullopt;
       plan.projection.push_back(*ordinal);
       plan.columns.push_back(tables::ResultColumnOf(schema, *ordinal));
       plan.columns.back().name = item.label;

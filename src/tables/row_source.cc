@@ -70,7 +70,7 @@ RowSource::RowSource(ReadView view, catalog::TablePtr table, std::string_view us
       range_(ScopeRange(*table_, user_id, now_ms)),
       include_deleted_(include_deleted) {
   const TableSchema& schema = table_->schema();
-  for (size_t i = 0; i < schema.columns.size() + 2; ++i) columns_.push_back(ResultColumnOf(schema, i));
+  for (size_t i = 0; i < WidthOf(*table_); ++i) columns_.push_back(ResultColumnOf(schema, i));
 }
 
 Result<std::shared_ptr<const RowSource>> RowSource::Make(ReadView view, catalog::TablePtr table,

@@ -47,6 +47,13 @@ inline KeyRange ScopeRange(const catalog::Table& table, std::string_view user_id
 inline size_t SeqOrdinal(const TableSchema& schema) { return schema.columns.size(); }
 inline size_t DeletedOrdinal(const TableSchema& schema) { return schema.columns.size() + 1; }
 
+// _seq and _deleted; rows of STREAM tables leave without a tombstone, so these have no _deleted.
+inline size_t SystemColumns(const catalog::Table& table) { return table.type == TableType::kStream ? 1 : 2; }
+// Columns of SELECT *: the table's own and the system columns.
+inline size_t WidthOf(const catalog::Table& table) {
+  return table.schema().columns.size() + SystemColumns(table);
+}
+
 // The value of a column by its SELECT * position, system columns included.
 inline Value CellOf(const hot::RowView& row, const TableSchema& schema, size_t ordinal) {
   if (ordinal < schema.columns.size()) return row.Get(ordinal);

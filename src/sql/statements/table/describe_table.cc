@@ -63,7 +63,7 @@ Result<Outcome> RunDescribeTable(const Statement& statement, Request& request, S
   request.response.Begin(system::DescribeColumns());
   for (const TableSchema& schema : table->versions) {
     if (!describe.history && &schema != &table->schema()) continue;
-    for (size_t i = 0; i < schema.columns.size() + 2; ++i, ++rows) {
+    for (size_t i = 0; i < schema.columns.size() + tables::SystemColumns(*table); ++i, ++rows) {
       const Column* column = i < schema.columns.size() ? &schema.columns[i] : nullptr;
       KALAM_TRY(WriteColumn(request, tables::ResultColumnOf(schema, i), i, column, schema.version));
     }

@@ -39,7 +39,7 @@ Result<Outcome> RunShowColumns(const Statement& statement, Request& request, Ser
   }
   KALAM_ASSIGN(const catalog::TablePtr table, ReadableTable(name, request, services));
   request.response.Begin(kColumns);
-  for (size_t i = 0; i < table->schema().columns.size() + 2; ++i, ++rows) {
+  for (size_t i = 0; i < tables::WidthOf(*table); ++i, ++rows) {
     KALAM_TRY(write(table->ns, table->name, tables::ResultColumnOf(table->schema(), i)));
   }
   return Outcome{OutcomeKind::kRows, rows, {}};
