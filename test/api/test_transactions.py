@@ -5,6 +5,7 @@ import time
 import pytest
 
 import kalam_server
+from test_cold import flush
 
 ENGINE = {"X-Kalam-Plan": "engine"}
 WAYS = [pytest.param(None, id="direct"), pytest.param(ENGINE, id="engine")]
@@ -132,6 +133,30 @@ def test_user_tables_and_execute_as(root, alice, ns):
     assert alice.rows(f"SELECT id FROM {ns}.u ORDER BY id") == [[1], [2]]
     alice.fails(f"BEGIN; INSERT INTO {ns}.u VALUES (3, ''); INSERT INTO {ns}.missing VALUES (1); COMMIT")
     assert alice.value(f"SELECT COUNT(*) FROM {ns}.u") == "2"
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_rows_in_the_cold_tier(root, table, way):
+    flush(root, table)
+    reply = root.sql(f"""BEGIN;
+        UPDATE {table} SET n = n + 5 WHERE id = 1;
+        DELETE FROM {table} WHERE id = 2;
+        INSERT INTO {table} VALUES (4, 40, 'd');
+        DELETE FROM {table} WHERE id = 3;
+        INSERT INTO {table} VALUES (3, 33, 'again');
+        SELECT id, n, v FROM {table} ORDER BY id;
+        SELECT COUNT(*) FROM {table};
+        SELECT n FROM {table} WHERE id = 3;
+        UPDATE {table} SET v = v || '!' WHERE n > 0;
+        SELECT SUM(n) FROM {table};
+        COMMIT""", headers=way)
+    assert row_results(reply) == [[[1, 15, "a"], [3, 33, "again"], [4, 40, "d"]], [["3"]], [[33]], [["88"]]]
+    assert root.rows(f"SELECT id, n, v FROM {table} ORDER BY id") == [[1, 15, "a!"], [3, 33, "again!"], [4, 40, "d!"]]
+    flush(root, table)
+    before = root.rows(f"SELECT id, n, v FROM {table} ORDER BY id")
+    root.fails(f"BEGIN; DELETE FROM {table} WHERE id = 1; INSERT INTO {table} VALUES (3, 0, ''); COMMIT", headers=way, contains="value '3' already exists")
+    root.run(f"BEGIN; DELETE FROM {table} WHERE id > 0; SELECT * FROM {table}; ROLLBACK", headers=way)
+    assert root.rows(f"SELECT id, n, v FROM {table} ORDER BY id") == before
 
 
 def test_parameters_do_not_go_with_a_batch(root, table):
