@@ -168,9 +168,9 @@ class Agent(threading.Thread):
         client = self.chat.server.client()
         while not self.chat.stopping:
             try:
-                client.token = self.chat.tokens["agent"]
+                headers = {"Authorization": f"Bearer {self.chat.tokens['agent']}"}
                 request = {"topic_id": "chat.questions", "group_id": "agents", "start": "Earliest", "limit": 20, "timeout_seconds": 1}
-                reply = client.request("POST", "/v1/api/topics/consume", json_body=request)
+                reply = client.request("POST", "/v1/api/topics/consume", headers=headers, json_body=request)
                 if reply.status >= 500:
                     raise OSError(reply.body)
                 messages = reply.expect(200).json()["messages"]
@@ -178,7 +178,7 @@ class Agent(threading.Thread):
                     self.answer(message)
                 if messages:
                     ack = {"topic_id": "chat.questions", "group_id": "agents", "partition_id": 0, "upto_offset": messages[-1]["offset"]}
-                    client.request("POST", "/v1/api/topics/ack", json_body=ack).expect(200)
+                    client.request("POST", "/v1/api/topics/ack", headers=headers, json_body=ack).expect(200)
                 else:
                     time.sleep(RETRY_SECONDS)
             except (OSError, kalam_server.http.client.HTTPException):

@@ -290,7 +290,7 @@ def test_slow_reader_is_caught_up_and_others_do_not_notice(make_live):
 
 def flush(root, table):
     """Moves the table's rows into files and waits until the job is over."""
-    job = root.run(f"STORAGE FLUSH TABLE {table}").text.split("Job ID: ")[1].split()[0].rstrip('.",')
+    job = root.run(f"STORAGE FLUSH TABLE {table}").result["message"].split("Job ID: ")[1].rstrip(".")
     for _ in range(600):
         [row] = root.run(f"SELECT status, message FROM system.jobs WHERE job_id = '{job}'").dicts
         if row["status"] in ("completed", "failed", "skipped", "cancelled"):
