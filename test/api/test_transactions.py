@@ -285,3 +285,24 @@ def test_limits_and_conflict_rule():
         reply = held.join()
         assert reply.status == 400 and "Conflict" in reply.message and "row '2'" in reply.message
         assert root.rows("SELECT id, v FROM default.t ORDER BY id") == [[1, "a"], [2, "theirs"]]
+
+
+def test_a_statement_that_takes_too_long_rolls_back():
+    with kalam_server.Server({"execution": {"handler_timeout_seconds": 1}}) as server:
+        root = server.root()
+        root.run("CREATE SHARED TABLE default.t (id INT PRIMARY KEY)")
+        reply = root.sql("BEGIN; INSERT INTO default.t VALUES (1); SELECT COUNT(*) FROM range(1000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3; COMMIT")
+        assert (reply.status, reply.code) == (408, "TIMEOUT_HANDLER_EXECUTION") and reply.details["statement_type"] == "Select" and reply.details["timeout_seconds"] == 1
+        assert root.rows("SELECT * FROM default.t") == [] and root.rows("SELECT * FROM system.transactions") == []
+
+
+def test_a_client_that_goes_away_leaves_nothing(patient_server, shared_table):
+    import socket
+    root = patient_server.root()
+    body = ('{"sql": "BEGIN; INSERT INTO %s VALUES (90, 1, \'gone\'); %s"}' % (shared_table, SLOW)).encode()
+    with socket.create_connection(("127.0.0.1", patient_server.port), timeout=60) as connection:
+        head = f"POST /v1/api/sql HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nAuthorization: Bearer {root.token}\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.sendall(head.encode() + body)
+        wait_for(lambda: [row for row in root.run("SELECT * FROM system.transactions").dicts if row["write_count"] == "1"])
+    wait_for(lambda: not root.rows("SELECT * FROM system.transactions"))
+    assert root.rows(f"SELECT id FROM {shared_table} WHERE id = 90") == []
