@@ -57,7 +57,10 @@ Status CheckKeys(const json::object& object, std::string_view what, std::span<co
   return {};
 }
 
-constexpr std::array kSecretConfigKeys = {"access_key_id"sv, "secret_access_key"sv, "session_token"sv};
+// A key of CONFIG and CREDENTIALS, and what CREDENTIALS may call it too.
+constexpr std::array kSecretKeys = {std::pair{"access_key_id"sv, "access_key"sv},
+                                    std::pair{"secret_access_key"sv, "secret_key"sv},
+                                    std::pair{"session_token"sv, "session_token"sv}};
 
 Result<json::object> ReadCredentials(const Storage& storage, const StorageDefaults& defaults) {
   if (!SecretBox::IsSealed(storage.credentials_json) || defaults.secrets == nullptr) {
@@ -247,20 +250,28 @@ Status ValidateStorage(const Storage& storage, const StorageDefaults& defaults) 
   return {};
 }
 
-Status SealSecrets(Storage& storage, const StorageDefaults& defaults) {
+Status AdoptConfigSecrets(Storage& storage, bool credentials_given, const StorageDefaults& defaults) {
   KALAM_ASSIGN(json::object config, ReadObject(storage.config_json, "CONFIG", "CONFIG"));
-  json::object moved;
-  for (const std::string_view key : kSecretConfigKeys) {
-    if (const json::value* value = config.if_contains(key)) {
-      moved.emplace(key, *value);
-      config.erase(key);
+  KALAM_ASSIGN(json::object credentials, ReadCredentials(storage, defaults));
+  bool moved = false;
+  for (const auto& [key, alias] : kSecretKeys) {
+    const json::value* value = config.if_contains(key);
+    if (value == nullptr) continue;
+    const bool has_own = credentials.contains(key) || credentials.contains(alias);
+    if (!credentials_given || !has_own) {
+      credentials.erase(alias);
+      credentials.insert_or_assign(key, *value);
     }
+    config.erase(key);
+    moved = true;
   }
-  if (!moved.empty()) {
-    storage.config_json = json::serialize(config);
-    // CREDENTIALS win over CONFIG where both are given.
-    if (storage.credentials_json.empty()) storage.credentials_json = json::serialize(moved);
-  }
+  if (!moved) return {};
+  storage.config_json = json::serialize(config);
+  storage.credentials_json = json::serialize(credentials);
+  return {};
+}
+
+Status SealSecrets(Storage& storage, const StorageDefaults& defaults) {
   if (storage.credentials_json.empty() || SecretBox::IsSealed(storage.credentials_json)) return {};
   storage.credentials_json = defaults.secrets->Seal(storage.credentials_json, storage.id);
   return {};

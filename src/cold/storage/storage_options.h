@@ -31,8 +31,10 @@ struct StorageDefaults {
 // in the protocol's words and hold no secret.
 Status ValidateStorage(const Storage& storage, const StorageDefaults& defaults);
 
-// The definition as it may be stored: secrets of CONFIG move to CREDENTIALS, and those are sealed. For
-// definitions that ValidateStorage accepts.
+// Secrets that CONFIG holds move to CREDENTIALS. Those that a statement gives in CREDENTIALS itself
+// (`credentials_given`) win over CONFIG, earlier ones do not.
+Status AdoptConfigSecrets(Storage& storage, bool credentials_given, const StorageDefaults& defaults);
+// The definition as it may be stored: with sealed credentials.
 Status SealSecrets(Storage& storage, const StorageDefaults& defaults);
 
 // kFilesystem: the folder, absolute.

@@ -185,6 +185,7 @@ TEST_F(StorageOptionsTest, StoredSecretsAreSealed) {
   defaults_.secrets = std::make_shared<const SecretBox>(SecretBox::Open(key_file, random).value());
   const std::string keys = R"({"access_key_id": "sql-id", "secret_access_key": "sql-secret"})";
   for (Storage storage : {S3("", keys), S3(keys)}) {
+    ASSERT_TRUE(AdoptConfigSecrets(storage, !storage.credentials_json.empty(), defaults_));
     ASSERT_TRUE(SealSecrets(storage, defaults_));
     EXPECT_TRUE(SecretBox::IsSealed(storage.credentials_json));
     EXPECT_EQ((storage.credentials_json + storage.config_json).find("sql-"), std::string::npos);
@@ -199,6 +200,31 @@ TEST_F(StorageOptionsTest, StoredSecretsAreSealed) {
   }
   EXPECT_EQ(std::filesystem::status(key_file).permissions(),
             std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+}
+
+TEST_F(StorageOptionsTest, SecretsOfANewConfigurationCountWhereNoCredentialsAreGiven) {
+  SystemRandom random;
+  defaults_.secrets =
+      std::make_shared<const SecretBox>(SecretBox::Open(folder_.path() + "/k", random).value());
+  Storage storage = S3("", R"({"access_key": "id", "secret_key": "old", "session_token": "old"})");
+  ASSERT_TRUE(SealSecrets(storage, defaults_));
+  storage.config_json = R"({"region": "r", "session_token": "new"})";
+  Storage altered = storage;
+  ASSERT_TRUE(AdoptConfigSecrets(altered, false, defaults_));
+  EXPECT_EQ(altered.config_json, R"({"region":"r"})");
+  auto options = S3OptionsOf(altered, defaults_);
+  ASSERT_TRUE(options) << options.error().message;
+  EXPECT_EQ(options->access_key_id, "id");
+  EXPECT_EQ(options->secret_access_key, "old");
+  EXPECT_EQ(options->session_token, "new");
+  storage.credentials_json = R"({"access_key": "id2", "secret_key": "new", "session_token": "given"})";
+  storage.config_json =
+      R"({"access_key_id": "config", "secret_access_key": "config", "session_token": "config"})";
+  ASSERT_TRUE(AdoptConfigSecrets(storage, true, defaults_));
+  options = S3OptionsOf(storage, defaults_);
+  EXPECT_EQ(options->access_key_id, "id2") << "CREDENTIALS of the same statement win";
+  EXPECT_EQ(options->secret_access_key, "new");
+  EXPECT_EQ(options->session_token, "given");
 }
 
 TEST_F(StorageOptionsTest, AnotherKeyFileIsNamed) {
@@ -243,9 +269,7 @@ class ResolverTest : public testing::Test {
     local.id = "local";
     Define(local);
   }
-  void Define(Storage storage) {
-    storages_[storage.id] = std::make_shared<const Storage>(std::move(storage));
-  }
+  void Define(const Storage& storage) { storages_[storage.id] = std::make_shared<const Storage>(storage); }
 
   SystemClock clock_;
   SystemRandom random_;

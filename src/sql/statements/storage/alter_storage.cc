@@ -15,7 +15,7 @@ Result<Outcome> RunAlterStorage(const Statement& statement, Request& request, Se
   const StoragePtr current = services.catalog.Snapshot()->FindStorage(alter.storage_id);
   if (current == nullptr) return StorageNotFound(alter.storage_id, "ALTER STORAGE");
   Storage changed = *current;
-  KALAM_TRY(ApplyClauses(alter.text, changed));
+  KALAM_TRY(ApplyClauses(alter.text, services.storages.defaults(), changed));
   KALAM_TRY(TryStorage(changed, request, services));
   KALAM_TRY(cold::SealSecrets(changed, services.storages.defaults()));
   KALAM_TRY(services.catalog.AlterStorage(current, std::move(changed),

@@ -41,7 +41,7 @@ Result<Outcome> RunCreateStorage(const Statement& statement, Request& request, S
   storage.id = create.storage_id;
   storage.name = create.storage_id;
   KALAM_ASSIGN(storage.type, ReadType(*create.text.type));
-  KALAM_TRY(ApplyClauses(create.text, storage));
+  KALAM_TRY(ApplyClauses(create.text, services.storages.defaults(), storage));
   KALAM_TRY(TryStorage(storage, request, services));
   KALAM_TRY(cold::SealSecrets(storage, services.storages.defaults()));
   const Status created = services.catalog.CreateStorage(

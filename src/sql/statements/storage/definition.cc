@@ -61,7 +61,7 @@ Status ApplyBucket(const StorageText& text, Storage& storage) {
 
 }  // namespace
 
-Status ApplyClauses(const StorageText& text, Storage& storage) {
+Status ApplyClauses(const StorageText& text, const cold::StorageDefaults& defaults, Storage& storage) {
   if (text.name) storage.name = *text.name;
   if (text.description) storage.description = *text.description;
   if (text.shared_tables_template) storage.shared_tables_template = *text.shared_tables_template;
@@ -71,7 +71,7 @@ Status ApplyClauses(const StorageText& text, Storage& storage) {
   if (text.type)
     KALAM_TRY(storage.type == StorageType::kS3 ? ApplyBucket(text, storage) : ApplyFolder(text, storage));
   if (text.region) AddRegion(*text.region, storage);
-  return {};
+  return cold::AdoptConfigSecrets(storage, text.credentials.has_value(), defaults);
 }
 
 Status TryStorage(const Storage& storage, Request& request, Services& services) {

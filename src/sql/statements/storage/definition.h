@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "cold/storage/storage_options.h"
 #include "model/storage.h"
 #include "sql/parse/statement.h"
 #include "sql/request.h"
@@ -10,8 +11,9 @@
 
 namespace kalam::sql {
 
-// Puts the clauses that are given into `storage`. kInvalidOperation for those that do not fit its type.
-Status ApplyClauses(const StorageText& text, Storage& storage);
+// Puts the clauses that are given into `storage`, secrets among its credentials. kInvalidOperation for those
+// that do not fit its type.
+Status ApplyClauses(const StorageText& text, const cold::StorageDefaults& defaults, Storage& storage);
 // Checks the definition and that an object can be put, read, listed and deleted there.
 Status TryStorage(const Storage& storage, Request& request, Services& services);
 
