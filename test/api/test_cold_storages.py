@@ -126,7 +126,7 @@ def test_each_user_has_a_folder_and_sees_only_its_own_rows(place):
         client.run(f"INSERT INTO {table} VALUES (1, 'of {name}'), (2, 'also {name}')")
     flush(root, table)
     for name, client in callers.items():
-        assert client.rows(f"SELECT id, body FROM {table} ORDER BY id") == [[1, f"of {name}"], [2, f"also {name}"]]
+        assert client.rows(f"SELECT id, body FROM {table} ORDER BY id") == [["1", f"of {name}"], ["2", f"also {name}"]]
         assert client.value(f"SELECT body FROM {table} WHERE id = 2") == f"also {name}"
     paths = [path for path in objects(place) if f"/{table.split('.')[1]}/" in path and path.endswith(".parquet")]
     assert len(paths) == 2 and all(sum(f"/{name}/" in path for name in callers) == 1 for path in paths), paths

@@ -95,7 +95,7 @@ def test_statements_that_fail_show_no_secrets(root, unique, s3):
 
 
 def test_plain_http_must_be_wanted(root, unique, s3):
-    answer = root.sql(f"CREATE STORAGE {unique('s3')} TYPE 's3' BUCKET 'b' CONFIG '{json.dumps({'endpoint': s3.endpoint})}'")
+    answer = root.sql(f"CREATE STORAGE {unique('s3')} TYPE 's3' BUCKET 'some-bucket' CONFIG '{json.dumps({'endpoint': s3.endpoint})}'")
     assert "allow_http" in answer.message
 
 
