@@ -66,8 +66,10 @@ def names_in(path):
 
 def is_run(path):
     name = path.relative_to(ROOT).as_posix()
-    if name.startswith("test/api/"):
+    if name.startswith(("test/api/", "test/live/")):
         return path.name.startswith("test_")
+    if name.startswith("docs/"):
+        return True  # a document shows itself
     if name.startswith("test/sql/") and path.suffix == ".test":
         return True
     lists = [path.parent / "CMakeLists.txt", ROOT / "test/CMakeLists.txt", ROOT / "cmake/Lint.cmake", ROOT / "CMakeLists.txt"]

@@ -69,7 +69,6 @@ Status Add(const Described& column, RowSink& out) {
   const Value none = Value::Null(TypeKind::kUBigInt);
   const std::string type_name = SqlName(column.type);
   const Digits digits = DigitsOf(column.type);
-  const bool exact = column.type.kind == TypeKind::kDecimal || IsInteger(column.type.kind);
   const std::array<Value, 15> row = {
       Value::Text(kCatalogName),
       Value::Text(column.ns),
@@ -83,7 +82,7 @@ Status Add(const Described& column, RowSink& out) {
       none,
       digits.base > 0 ? count(digits.count) : none,
       digits.base > 0 ? count(digits.base) : none,
-      exact ? count(column.type.scale) : none,
+      digits.base == 10 ? count(column.type.scale) : none,
       IsTime(column.type.kind) ? count(6) : none,
       Value::Null(TypeKind::kText)};
   return out.Row(row);

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <boost/json.hpp>
+#include <tuple>
 
 namespace kalam::system {
 namespace {
@@ -23,9 +24,24 @@ std::span<const ResultColumn> Columns() {
   return kColumns;
 }
 
+bool SameOptions(const catalog::Table& a, const catalog::Table& b) {
+  const auto parts = [](const catalog::Table& table) {
+    const TableOptions& o = table.options;
+    return std::tie(table.type, table.access_level, o.storage_id, o.use_user_storage, o.flush_rows,
+                    o.flush_interval_seconds, o.deleted_retention_hours, o.ttl_seconds,
+                    o.max_stream_size_bytes);
+  };
+  return parts(a) == parts(b);
+}
+
 Status Rows(const SystemContext& context, RowSink& out) {
-  for (const catalog::TablePtr& table : context.catalog.Snapshot()->Tables()) {
-    const std::string options = TableOptionsJson(*table);
+  // Most tables of a server have the same options, so the text of the last one mostly fits.
+  const catalog::Table* described = nullptr;
+  std::string options;
+  const std::vector<catalog::TablePtr> tables = context.catalog.Snapshot()->Tables();
+  for (const catalog::TablePtr& table : tables) {
+    if (described == nullptr || !SameOptions(*described, *table)) options = TableOptionsJson(*table);
+    described = table.get();
     const std::array<Value, 9> row = {
         Value::Text(table->ns),
         Value::Text(table->name),

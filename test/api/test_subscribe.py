@@ -35,7 +35,7 @@ def test_the_namespace_of_the_request_is_written_out(root, alice, ns):
 
 def test_behind_a_public_origin():
     import kalam_server
-    with kalam_server.Server({"server": {"public_origin": "https://db.example.com"}}) as server:
+    with kalam_server.Server({"server": {"public_origin": "https://db.example.com"}, "security": {"cors": {"allowed_origins": ["*"]}}}) as server:
         root = server.root()
         root.run("CREATE NAMESPACE app; CREATE USER TABLE app.t (id BIGINT PRIMARY KEY)")
         assert root.run("SUBSCRIBE TO app.t").dicts[0]["ws_url"] == "wss://db.example.com/v1/ws"

@@ -1,8 +1,8 @@
 """System tables and information_schema: names, columns, types, rows and who may read them (sql.md 4)."""
 import pytest
 
-# Columns in SELECT * order; letters are T text, I int, S smallint, B bigint, U unsigned, Bo boolean, TS timestamp, J JSON, F float.
-TYPES = {"T": "Text", "I": "Int", "S": "SmallInt", "B": "BigInt", "U": "UBigInt", "Bo": "Boolean", "TS": "Timestamp", "J": "Json", "F": "Float"}
+# Columns in SELECT * order; letters are T text, I int, S smallint, B bigint, U unsigned (text to clients), Bo boolean, TS timestamp, J JSON, F float.
+TYPES = {"T": "Text", "I": "Int", "S": "SmallInt", "B": "BigInt", "U": "Text", "Bo": "Boolean", "TS": "Timestamp", "J": "Json", "F": "Float"}
 TABLES = {
     "system.users": "user_id T, password_hash T, role T, email T, auth_type T, auth_data J, storage_mode T, storage_id T, failed_login_attempts I, "
                     "locked_until TS, last_login_at TS, created_at TS, updated_at TS, last_seen TS, deleted_at TS",
@@ -132,3 +132,18 @@ def test_server_logs_when_the_log_is_json():
 def test_reserved_schemas_have_no_other_tables(root):
     for name in ("pg_catalog.pg_class", "datafusion.x", "system.nope", "information_schema.nope"):
         root.fails(f"SELECT * FROM {name}", status=404, code="NOT_FOUND_TABLE")
+
+
+def test_show_limits_tells_the_numbers_in_force():
+    import kalam_server
+    with kalam_server.Server({"limits": {"max_insert_rows": 5, "max_query_limit": 7}, "execution": {"max_parameters": 3}}) as server:
+        root = server.root()
+        root.run("CREATE USER ann WITH PASSWORD 'Anns-passw0rd' ROLE user")
+        reply = server.client("ann", "Anns-passw0rd").run("SHOW LIMITS")
+        assert reply.columns == ["name", "value", "unit", "setting"]
+        limits = {row[0]: row[1:] for row in reply.rows}
+        assert limits["rows_per_insert"] == ["5", "rows", "limits.max_insert_rows"]
+        assert limits["parameters"] == ["3", "parameters", "execution.max_parameters"]
+        assert limits["rows_per_query"] == ["7", "rows", "limits.max_query_limit"]
+        assert limits["rows_per_query_without_limit"] == [None, "rows", "limits.default_query_limit"]
+        assert limits["sql_text"] == ["1048576", "bytes", None]

@@ -199,7 +199,8 @@ class Runner:
         if not ok:
             return f"failed: {self.error_of(body)}"
         if record.words[0] == "count":
-            affected = str(body["results"][0].get("rows_affected"))
+            first = body["results"][0]
+            affected = str(first.get("rows_affected", first.get("row_count")))
             if affected != record.words[1]:
                 return f"affected {affected} rows, wanted {record.words[1]}"
         return None

@@ -193,6 +193,7 @@ Answer Decode(const std::string& body) {
       }
     }
   }
+  if (answer.affected < 0 && answer.has_rows) answer.affected = static_cast<int64_t>(answer.rows.size());
   return answer;
 }
 
