@@ -92,6 +92,9 @@ void Executor::Execute(const Payload& payload, ExecuteDone done) {
   }
 }
 
+// What other doors would run: none is opened here.
+bool Executor::Post(std::move_only_function<void()>) { return false; }
+
 void Executor::Stop() {
   {
     std::lock_guard lock(impl_->mu);
