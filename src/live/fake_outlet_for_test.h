@@ -22,11 +22,15 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "catalog/catalog.h"
+#include "cold/cold_tier.h"
+#include "cold/object_reader.h"
+#include "cold/storage/storage_resolver.h"
 #include "engine/engine.h"
 #include "hot/key_codec.h"
 #include "hot/store.h"
 #include "live/hub.h"
 #include "live/hub_feed.h"
+#include "tables/read_view.h"
 #include "tables/row_builder.h"
 #include "tables/row_change.h"
 #include "tables/table_scope.h"
@@ -158,8 +162,23 @@ class LiveDatabase {
     store->AddObserver(*feed);
     catalog = Value(catalog::Catalog::Open(*store, clock));
     users = Value(auth::Users::Open(*store, clock, ""));
-    if (engine == nullptr) engine = Value(engine::Engine::Open({}, clock, random));
-    hub = std::make_unique<Hub>(*store, *catalog, *users, *engine, nullptr, clock, options);
+    cold::StorageDefaults defaults;
+    defaults.data_path = folder_;
+    defaults.shared_tables_template = "{namespace}/{tableName}";
+    defaults.user_tables_template = "{namespace}/{tableName}/{userId}";
+    defaults.owner = "test";
+    defaults.env = [](const char*) -> const char* { return nullptr; };
+    storages = std::make_unique<cold::StorageResolver>(
+        std::move(defaults), [this](std::string_view id) { return catalog->Snapshot()->FindStorage(id); },
+        clock);
+    objects = std::make_unique<cold::ObjectReader>(*storages, *store);
+    engine::EngineOptions engine_options;
+    engine_options.files = objects.get();
+    engine = Value(engine::Engine::Open(engine_options, clock, random));
+    parquet = std::make_unique<engine::ParquetWriter>(random, 64u << 20, objects.get());
+    cold_tier = std::make_unique<cold::ColdTier>(*store, *engine, *parquet, *storages, clock);
+    EXPECT_TRUE(cold_tier->Open());
+    hub = std::make_unique<Hub>(*store, *catalog, *users, *engine, cold_tier.get(), clock, options);
     feed->Attach(*hub);
     if (catalog->Snapshot()->FindNamespace("app") == nullptr) MakeTables();
   }
@@ -167,6 +186,11 @@ class LiveDatabase {
     if (hub) hub->Stop();
     if (store) store->Stop();
     hub.reset();
+    cold_tier.reset();
+    parquet.reset();
+    engine.reset();
+    objects.reset();
+    storages.reset();
     users.reset();
     catalog.reset();
     store.reset();
@@ -204,6 +228,17 @@ class LiveDatabase {
     schema.columns[0].nullable = false;
     draft.versions.push_back(std::move(schema));
     Value(catalog->CreateTable(std::move(draft)));
+  }
+
+  // Moves all live rows of the table into files.
+  void Flush(const std::string& name) {
+    cold::TableWork work;
+    work.shape = [this, name]() -> Result<cold::TableShape> { return tables::ShapeOf(*Table(name)); };
+    work.storage_of = [](std::string_view) { return std::string("local"); };
+    work.should_stop = [] { return false; };
+    work.moved = [](uint64_t) {};
+    const auto report = Value(cold_tier->Flush(work));
+    EXPECT_TRUE(report.failures.empty()) << report.failures[0];
   }
 
   catalog::TablePtr Table(std::string_view name) const { return catalog->Snapshot()->FindTable("app", name); }
@@ -288,7 +323,11 @@ class LiveDatabase {
   std::unique_ptr<HubFeed> feed;
   std::unique_ptr<catalog::Catalog> catalog;
   std::unique_ptr<auth::Users> users;
+  std::unique_ptr<cold::StorageResolver> storages;
+  std::unique_ptr<cold::ObjectReader> objects;
   std::unique_ptr<engine::Engine> engine;
+  std::unique_ptr<engine::ParquetWriter> parquet;
+  std::unique_ptr<cold::ColdTier> cold_tier;
   std::unique_ptr<Hub> hub;
 
  private:

@@ -337,6 +337,45 @@ TEST_F(HubTest, ResumeReportsRowsDeletesAndExitsInSeqOrder) {
   next("insert", "rows", "9");
 }
 
+TEST_F(HubTest, RowsInFilesAreInPagesAndResumes) {
+  std::vector<Seq> seqs;
+  for (int i = 0; i < 20; ++i) seqs.push_back(db_.Insert(i, i % 2 == 0 ? "even" : "odd", i));
+  const Client watching = db_.Connect("root", Role::kSystem);
+  db_.Subscribe(watching, "w", "SELECT * FROM app.notes");
+  Loaded(watching);
+  db_.Flush("notes");
+  ExpectQuiet(watching);
+  db_.Insert(100, "even", 100);
+  ExpectChange(watching, "insert");
+
+  const Client root = db_.Connect("root", Role::kSystem);
+  const auto ids = [&](const std::string& where, const wire::LiveOptions& options) {
+    db_.Subscribe(root, "s", "SELECT * FROM app.notes" + where, options);
+    Expect(root, "subscription_ack");
+    std::string out;
+    for (;;) {
+      const object page = Expect(root, "initial_data_batch");
+      if (page.empty()) return out;
+      for (const auto& row : page.at("rows").as_array()) out += Text(row.as_object(), "id") + " ";
+      if (!page.at("batch_control").at("has_more").as_bool()) return out;
+    }
+  };
+  wire::LiveOptions options;
+  options.batch_size = 6;
+  EXPECT_EQ(ids("", options), "0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 100 ");
+  options = {};
+  options.last_rows = 4;
+  EXPECT_EQ(ids(" WHERE room = 'even' AND n + 0 > 5", options), "14 16 18 100 ");
+  options = {};
+  options.from = seqs[17].value;
+  EXPECT_EQ(ids("", options), "18 19 100 ");
+  db_.Flush("notes");
+  EXPECT_EQ(ids("", options), "18 19 100 ");
+  db_.hub->Unsubscribe(root.key, "s");
+  db_.Insert(101);
+  EXPECT_EQ(ids("", options), "18 19 100 101 ");
+}
+
 TEST_F(HubTest, CursorBelowTheHorizonIsRefused) {
   const Seq first = db_.Insert(1);
   const Seq second = db_.Insert(2);
