@@ -113,6 +113,7 @@ class ServerTest : public auth::StoreTest {
     settings_.server.workers = 2;
     settings_.server.enable_null_route = true;
     settings_.rate_limit.max_queries_per_sec = 0;
+    settings_.rate_limit.max_auth_requests_per_ip_per_sec = 0;
     settings_.auth.bcrypt_cost = 4;
     settings_.execution.handler_timeout_seconds = 1;
     auto users = auth::Users::Open(*store_, system_clock_, "");
