@@ -123,7 +123,8 @@ bool ShowsColumn(const SelectNode& node, const std::string& alias, const std::st
   });
 }
 
-// A query without an order of its own answers in the order of its first table's primary key.
+// A query without an order of its own answers in the order of its first table: SortedBy, else the primary
+// key.
 void AddDefaultOrder(duckdb::QueryNode& any, Sources sources) {
   if (any.type != duckdb::QueryNodeType::SELECT_NODE) return;
   auto& node = any.Cast<SelectNode>();
@@ -137,7 +138,10 @@ void AddDefaultOrder(duckdb::QueryNode& any, Sources sources) {
   if (!slot || *slot >= sources.size() || !first.column_name_alias.empty()) return;
   const Source& source = *sources[*slot];
   const auto columns = source.columns();
-  auto key = std::ranges::find_if(columns, [](const ResultColumn& c) { return c.primary_key; });
+  // A source with an order of its own (events by arrival) keeps that.
+  auto key = source.SortedBy()
+                 ? columns.begin() + static_cast<std::ptrdiff_t>(*source.SortedBy())
+                 : std::ranges::find_if(columns, [](const ResultColumn& c) { return c.primary_key; });
   if (key == columns.end())
     key = std::ranges::find_if(columns, [](const ResultColumn& c) { return c.name == "_seq"; });
   if (key == columns.end() || !ShowsColumn(node, first.alias, key->name)) return;

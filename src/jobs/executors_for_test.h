@@ -123,9 +123,9 @@ class ExecutorsTest : public testing::Test {
     request.parameters.Set("retention_hours", 168);
     return request;
   }
-  // Advances the clock past each pause until `rounds` rounds are done.
-  void RunRounds(const std::string& id, int64_t rounds) {
-    for (int64_t round = 1; round <= rounds; ++round) {
+  // Advances the clock past each pause until `rounds` rounds are done; the first one to come is `first`.
+  void RunRounds(const std::string& id, int64_t rounds, int64_t first = 1) {
+    for (int64_t round = first; round <= rounds; ++round) {
       std::unique_lock lock(mu_);
       const auto reached = [&] {
         const Job& job = newest_[id];

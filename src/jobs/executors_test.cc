@@ -88,7 +88,7 @@ TEST_F(ExecutorsTest, EvictionSurvivesARestartInTheMiddle) {
   scheduler_->Start({});
   clock_.AdvanceMicros(5'000'000);
   scheduler_->Wake();
-  RunRounds(id, 5);
+  RunRounds(id, 5, 3);
   const Job job = End(id);
   EXPECT_EQ(
       HistoryText(job),

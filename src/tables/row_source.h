@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,11 @@ class RowSource final : public engine::Source {
 
   std::span<const ResultColumn> columns() const override { return columns_; }
   Result<std::unique_ptr<engine::SourceScan>> Scan(const engine::ScanRequest& request) const override;
+  // Events of STREAM tables come in the order of their arrival.
+  std::optional<size_t> SortedBy() const override {
+    if (table_->type != TableType::kStream) return std::nullopt;
+    return table_->schema().columns.size();
+  }
   std::string Describe() const override;
   std::shared_ptr<const engine::FileSet> files() const override { return files_; }
 
