@@ -160,10 +160,10 @@ TEST_P(FaultTest, EverythingThatWaitsIsRefusedToo) {
 }
 
 TEST_P(FaultTest, AFullQueueRefusesAtOnce) {
-  options_.commit_queue_bytes_max = 20'000;
+  options_.commit_queue_bytes_max = 40'000;
   Open();
   RowOp large = Insert(100, 1);
-  large.value = RowOf(100, 1, std::string(30'000, 'x'));
+  large.value = RowOf(100, 1, std::string(60'000, 'x'));
   EXPECT_EQ(CodeOf(Commit(std::move(large))), ErrorCode::kLimitExceeded);
   disk_->Hold();
   std::atomic<int> accepted{0};

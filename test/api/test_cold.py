@@ -51,15 +51,16 @@ def cold(make_server):
 
 
 COLUMNS = ("b BOOLEAN, s SMALLINT, i INT, l BIGINT, f FLOAT, d DOUBLE, m DECIMAL(20,3), t TEXT, y BYTES, j JSON, ts TIMESTAMP, dt DATETIME, da DATE, "
-           "ti TIME, u UUID, e EMBEDDING(3)")
+           "ti TIME, u UUID")
 VALUES = ("true, -5, 2147483647, -9223372036854775808, 0.5, 1e300, -0.005, 'ünï\n''quoted''', from_hex('00FF'), '{\"a\": [1]}', '2024-01-02 03:04:05.678901', "
-          "'2024-01-02T03:04:05Z', '1969-12-31', '23:59:59.999999', '550e8400-e29b-41d4-a716-446655440000', '[1, 2.5, -3]'")
+          "'2024-01-02T03:04:05Z', '1969-12-31', '23:59:59.999999', '550e8400-e29b-41d4-a716-446655440000'")
 
 
 def test_rows_of_every_type_come_back(cold):
     server, root = cold
     root.run(f"CREATE SHARED TABLE app.t ({COLUMNS}, id INT PRIMARY KEY)")
-    root.run(f"INSERT INTO app.t VALUES ({VALUES}, 1), ({', '.join(['NULL'] * 16)}, 2)")
+    nulls = ", ".join(["NULL"] * 15)
+    root.run(f"INSERT INTO app.t VALUES ({VALUES}, 1), ({nulls}, 2)")
     questions = ["SELECT * FROM app.t", "SELECT * FROM app.t WHERE id = 1", "SELECT id FROM app.t WHERE t LIKE 'ün%' AND m = -0.005"]
     before = [root.rows(q) for q in questions]
     flush(root, "app.t")
@@ -83,7 +84,7 @@ def test_keys_of_every_type(cold, key, values):
     flush(root, "app.t")
     for n, value in enumerate(values):
         assert root.rows(f"SELECT n FROM app.t WHERE id = {value}") == [[n]], value
-        assert root.sql(f"INSERT INTO app.t (id, n) VALUES ({value}, 0)").status == 409
+        root.fails(f"INSERT INTO app.t (id, n) VALUES ({value}, 0)", contains=["primary key violation"])
         root.run(f"UPDATE app.t SET n = n + 10 WHERE id = {value}")
     assert sorted(row[0] for row in root.rows("SELECT n FROM app.t")) == [n + 10 for n in range(len(values))]
 
@@ -132,7 +133,7 @@ def test_drop_table_removes_files(cold):
     assert files(server)
     root.run("DROP TABLE app.t")
     give_up = time.monotonic() + JOB_SECONDS_MAX
-    while files(server) and time.monotonic() < give_up:
+    while (files(server) or files(server, "manifest.json")) and time.monotonic() < give_up:
         time.sleep(0.02)
     assert files(server) == [] and files(server, "manifest.json") == []
     root.run("CREATE SHARED TABLE app.t (id INT PRIMARY KEY, n INT)")
