@@ -73,14 +73,13 @@ Result<FlushReport> ColdTier::Flush(const TableWork& work) {
 Status ColdTier::FlushScope(const TableWork& work, const std::string& prefix, FlushReport& report) {
   // Before the snapshot: nobody wrote what the snapshot shows after this.
   const Seq read_at = store_.last_seq();
-  const auto snapshot = std::make_shared<const hot::Snapshot>(store_.TakeSnapshot());
+  auto snapshot = std::make_shared<const hot::Snapshot>(store_.TakeSnapshot());
   KALAM_ASSIGN(const TableShape shape, work.shape());
   const std::string end = hot::PrefixEnd(prefix);
   for (std::string begin = prefix; !begin.empty() && !report.stopped;) {
     KALAM_ASSIGN(const bool any, HasLiveRow(store_, *snapshot, begin, end));
     if (!any) break;
-    const auto rows =
-        std::make_shared<HotRows>(store_, shape, snapshot, begin, end, options_.rows_per_file_max);
+    auto rows = std::make_shared<HotRows>(store_, shape, snapshot, begin, end, options_.rows_per_file_max);
     ObjectStorePtr store;
     KALAM_ASSIGN(const std::shared_ptr<Segment> segment, BeginSegment(work, shape, prefix, store));
     Status written = WriteFile(shape, *segment, *store, rows, true);
@@ -93,13 +92,17 @@ Status ColdTier::FlushScope(const TableWork& work, const std::string& prefix, Fl
       Discard(segment, *store);
       return written;
     }
+    // The snapshot would keep what the moves delete.
+    std::string next = rows->next_key();
+    rows.reset();
+    if (next.empty()) snapshot.reset();
     bool stopped = false;
     KALAM_ASSIGN(const uint64_t moved, MoveRows(work, shape, *segment, true, read_at, stopped));
     report.rows += moved;
     report.files += 1;
     report.bytes += segment->bytes;
     report.stopped = stopped;
-    begin = rows->next_key();
+    begin = std::move(next);
   }
   return {};
 }

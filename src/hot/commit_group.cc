@@ -218,6 +218,7 @@ Status CommitGroup::Move(const RowOp& op, Seq read_at, CommitResult& result) {
   KALAM_TRY(Replace(*image, std::string(), image->seq, op.to));
   // The version is the same, its place is not: whoever relies on both must look again.
   recent_.Note(image->key, MoveSeq());
+  if (image->stored_seq != Seq()) ++moved_out_[TableOf(image->key)];
   ++result.applied;
   return {};
 }

@@ -72,6 +72,8 @@ class CommitGroup {
   // False when nothing that was accepted changes anything.
   bool writes() const { return writes_; }
   void Collect(rocksdb::WriteBatch& out) const;
+  // Rows that moved out of `rows`, by table.
+  const std::unordered_map<TableId, uint64_t>& moved_out() const { return moved_out_; }
   // Adds the number of changed rows to each table's.
   void CountWrites(std::unordered_map<TableId, uint64_t>& counts) const;
   // What the accepted batches did, for observers; nullptr when it is of no interest to any. Call once, after
@@ -152,6 +154,7 @@ class CommitGroup {
   std::vector<std::string> dropped_cold_rows_;
   std::vector<uint64_t> dropped_segments_;
   std::unordered_map<uint64_t, SegmentMarks> marks_;
+  std::unordered_map<TableId, uint64_t> moved_out_;
   std::vector<ColdPlace> batch_marks_;      // of the batch being added, in order
   Seq move_seq_;                            // of the batch being added
   std::vector<Undo> undo_;                  // of the batch being added

@@ -160,6 +160,7 @@ void Committer::Stop() {
   std::thread thread = std::move(thread_);
   lock.unlock();
   if (thread.joinable()) thread.join();
+  compactor_.Stop();
 }
 
 void Committer::AddObserver(CommitObserver& observer) {
@@ -208,6 +209,7 @@ void Committer::CommitTaken() {
           std::lock_guard lock(writes_mu_);
           group.CountWrites(writes_);
         }
+        for (const auto& [table, rows] : group.moved_out()) compactor_.Note(table, rows);
         committed = group.TakeCommitted();
         for (CommitParticipant* participant : listeners_.participants) participant->GroupWritten();
       } else {

@@ -32,6 +32,7 @@
 #include "hot/database.h"
 #include "hot/disk_space.h"
 #include "hot/positions.h"
+#include "hot/range_compactor.h"
 #include "hot/recent_commits.h"
 #include "hot/seq.h"
 #include "hot/store.h"
@@ -133,6 +134,7 @@ class Committer {
   std::vector<int64_t> sync_micros_;  // guarded by sync_mu_; a ring
   size_t sync_next_ = 0;              // guarded by sync_mu_
 
+  RangeCompactor compactor_{database_};
   std::thread thread_;  // sync mode
 };
 

@@ -1,0 +1,92 @@
+#include "hot/range_compactor.h"
+
+#include <pthread.h>
+#include <rocksdb/db.h>
+#include <rocksdb/options.h>
+
+#include <utility>
+
+#include "hot/key_codec.h"
+#include "observe/log.h"
+
+namespace kalam::hot {
+namespace {
+
+// Fewer cost a scan less than a millisecond.
+constexpr uint64_t kRowsMin = 4'096;
+// So many are not left lying while more come.
+constexpr uint64_t kRowsMax = 500'000;
+// A flush moves a chunk every few milliseconds and holds a snapshot that keeps what it deletes.
+constexpr auto kQuiet = std::chrono::milliseconds(300);
+
+}  // namespace
+
+void RangeCompactor::Note(TableId table, uint64_t rows) {
+  std::lock_guard lock(mu_);
+  if (stopping_) return;
+  Moved& moved = moved_[table];
+  moved.rows += rows;
+  moved.last = Clock::now();
+  if (!thread_.joinable()) {
+    thread_ = std::thread([this] { Run(); });
+    pthread_setname_np(thread_.native_handle(), "range-compactor");
+  }
+  wake_.notify_one();
+}
+
+void RangeCompactor::Stop() {
+  std::thread thread;
+  {
+    std::lock_guard lock(mu_);
+    stopping_ = true;
+    cancelled_ = true;
+    thread = std::move(thread_);
+    wake_.notify_one();
+  }
+  if (thread.joinable()) thread.join();
+}
+
+void RangeCompactor::Run() {
+  std::unique_lock lock(mu_);
+  while (!stopping_) {
+    const auto now = Clock::now();
+    auto due = moved_.end();
+    auto next = Clock::time_point::max();
+    for (auto it = moved_.begin(); it != moved_.end(); ++it) {
+      if (it->second.rows < kRowsMin) continue;
+      const auto quiet_at = it->second.last + kQuiet;
+      if (it->second.rows >= kRowsMax || quiet_at <= now) due = it;
+      next = std::min(next, quiet_at);
+    }
+    if (due != moved_.end()) {
+      const TableId table = due->first;
+      moved_.erase(due);
+      lock.unlock();
+      Compact(table);
+      lock.lock();
+    } else if (next == Clock::time_point::max()) {
+      wake_.wait(lock);
+    } else {
+      wake_.wait_until(lock, next);
+    }
+  }
+}
+
+void RangeCompactor::Compact(TableId table) {
+  const std::string begin = SharedPrefix(table);
+  const std::string end = PrefixEnd(begin);
+  const rocksdb::Slice from(begin);
+  const rocksdb::Slice to(end);
+  rocksdb::CompactRangeOptions options;
+  options.exclusive_manual_compaction = false;
+  options.canceled = &cancelled_;
+  for (rocksdb::ColumnFamilyHandle* family : {database_.rows, database_.by_seq}) {
+    const rocksdb::Status status =
+        database_.db->CompactRange(options, family, &from, end.empty() ? nullptr : &to);
+    if (!status.ok() && !cancelled_) {
+      observe::LogWarn("moved rows of table {} are not compacted: {}", table.value, status.ToString());
+    }
+  }
+}
+
+}  // namespace kalam::hot
