@@ -191,14 +191,17 @@ TEST_F(LiveSocketTest, AStalledClientIsWaitedForAndTold) {
   auto client = Connect();
   const OutletPtr outlet = backend_.WaitForOutlet();
   int sent = 0;
-  // Until the socket's buffers and the outbox are full.
-  for (size_t waiting = 0; waiting <= outlet->bytes_max(); ++sent) {
-    waiting = outlet->Send(Numbered(0, sent, 4'000), id_);
+  const auto stays_full = [&] {
+    for (int i = 0; i < 50 && outlet->waiting_bytes() > outlet->bytes_max(); ++i)
+      std::this_thread::sleep_for(1ms);
+    return outlet->waiting_bytes() > outlet->bytes_max();
+  };
+  // Until the socket's buffers are full, and the outbox behind them.
+  do {
     ASSERT_LT(sent, 100'000);
-    if (sent % 64 == 0) std::this_thread::sleep_for(1ms);
-  }
+    outlet->Send(Numbered(0, sent++, 30'000), id_);
+  } while (!stays_full());
   outlet->WantDrained();
-  std::this_thread::sleep_for(50ms);
   EXPECT_GT(outlet->waiting_bytes(), outlet->bytes_max() / 2);
   for (int i = 0; i < sent; ++i)
     ASSERT_THAT(client->Read(), StartsWith(R"({"id":"s1",0,)" + std::to_string(i) + " "));
