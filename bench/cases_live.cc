@@ -172,6 +172,7 @@ void RunLiveFanout(Bench& bench) {
   live.WaitForChanges(id * all, kPatienceSeconds);
   const double rate =
       static_cast<double>((id - first) * all) / (static_cast<double>(live.last_change_nanos() - begin) / 1e9);
+  const uint64_t single_changes = id - first;
   // 100 rows in one statement: they may share writes.
   const uint64_t batches = bench.options().quick ? 5 : 40;
   const int64_t batch_begin = NowNanos();
@@ -190,7 +191,7 @@ void RunLiveFanout(Bench& bench) {
                       .floor = "60,000",
                       .goal = "90,000",
                       .verdict = Judge(rate, 60'000, 90'000, Better::kHigher),
-                      .note = fmt::format("{} changes, one row each", id - first),
+                      .note = fmt::format("{} changes, one row each", single_changes),
                       .numbers = {{"deliveries_per_second", rate}}});
   bench.report().Add({.name = fmt::format("rows/s to {} sockets, coalesced", sockets),
                       .value = Format(batch_rate),
