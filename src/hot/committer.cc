@@ -40,7 +40,7 @@ bool MayPass(const Batch& batch, Room room) {
   if (room == Room::kEnough) return true;
   if (room == Room::kNone) return false;
   return std::all_of(batch.rows.begin(), batch.rows.end(), [](const RowOp& op) {
-    return op.kind == RowOpKind::kDelete || op.kind == RowOpKind::kErase;
+    return op.kind == RowOpKind::kDelete || op.kind == RowOpKind::kErase || op.kind == RowOpKind::kPurge;
   });
 }
 

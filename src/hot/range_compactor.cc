@@ -79,6 +79,8 @@ void RangeCompactor::Compact(TableId table) {
   const rocksdb::Slice to(end);
   rocksdb::CompactRangeOptions options;
   options.exclusive_manual_compaction = false;
+  // Without it a lone new file is handed down as it is, deletions and all.
+  options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
   options.canceled = &cancelled_;
   for (rocksdb::ColumnFamilyHandle* family : {database_.rows, database_.by_seq}) {
     const rocksdb::Status status =

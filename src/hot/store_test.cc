@@ -4,8 +4,11 @@
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
 #include <rocksdb/file_system.h>
+#include <rocksdb/perf_context.h>
+#include <rocksdb/perf_level.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -231,6 +234,40 @@ TEST_P(StoreTest, WhatWasCommittedIsThereAfterReopen) {
   EXPECT_EQ(Meta("m"), "v");
   EXPECT_GE(store_->last_seq(), last);
   ExpectBySeqMatchesRows();
+}
+
+TEST_P(StoreTest, RowsThatMovedSoonCostScansNothing) {
+  constexpr int64_t kRows = 12'000;
+  store_->AddColdTable(kTestTable);
+  const auto in_batches = [&](auto make) {
+    for (int64_t id = 0; id < kRows; id += 1'000) {
+      Batch batch;
+      for (int64_t i = id; i < id + 1'000; ++i) batch.rows.push_back(make(i));
+      ASSERT_TRUE(Commit(std::move(batch)).status);
+    }
+  };
+  in_batches([](int64_t id) { return Insert(id, 1); });
+  in_batches([&](int64_t id) {
+    RowOp op = MakeOp(RowOpKind::kMove, id, kTestTable);
+    op.seen = RowSeq(*Read(id));
+    op.to = {7, static_cast<uint32_t>(id)};
+    op.from_hot = true;
+    return op;
+  });
+  ASSERT_TRUE(Commit(Insert(kRows, 1)).status);
+  rocksdb::SetPerfLevel(rocksdb::PerfLevel::kEnableCount);
+  const auto markers_passed = [&] {
+    rocksdb::get_perf_context()->Reset();
+    const std::string prefix = SharedPrefix(kTestTable);
+    auto rows = store_->Scan(Space::kRows, prefix, PrefixEnd(prefix));
+    EXPECT_TRUE(rows->Valid());
+    return rocksdb::get_perf_context()->internal_delete_skipped_count;
+  };
+  const auto latest = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+  while (markers_passed() > 100 && std::chrono::steady_clock::now() < latest) std::this_thread::yield();
+  EXPECT_LE(markers_passed(), 100u);
+  rocksdb::SetPerfLevel(rocksdb::PerfLevel::kDisable);
+  EXPECT_EQ(N(kRows), 1);
 }
 
 TEST_P(StoreTest, ANearlyFullDiskRefusesWritesUntilThereIsRoom) {
