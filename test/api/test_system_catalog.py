@@ -31,6 +31,8 @@ TABLES = {
                            "snapshot_commit_seq B",
     "system.audit_log": "audit_id T, timestamp TS, actor_user_id T, action T, target T, details T, ip_address T, subject_user_id T, request_id T",
     "system.table_schemas": "table_id T, schema_version I, table_definition J, created_at TS, updated_at TS",
+    "system.topics": "topic_id T, name T, alias T, partitions I, retention_seconds B, retention_max_bytes B, routes J, created_at TS, updated_at TS",
+    "system.topic_offsets": "topic_id T, group_id T, partition_id I, last_acked_offset B, updated_at TS",
     "information_schema.tables": "table_catalog T, table_schema T, table_name T, table_type T",
     "information_schema.columns": "table_catalog T, table_schema T, table_name T, column_name T, ordinal_position U, column_default T, is_nullable T, data_type T, "
                                   "character_maximum_length U, character_octet_length U, numeric_precision U, numeric_precision_radix U, numeric_scale U, "

