@@ -214,8 +214,8 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
   KALAM_TRY(i.cold_->Open());
   i.snowflake_ = std::make_unique<tables::SnowflakeIds>(i.clock_, kSnowflakeWorker, i.store_->last_seq());
   i.facts_ = {kVersion, BuildDate(), i.clock_.WallMicros(), {}};
-  KALAM_ASSIGN(i.topics_,
-               topics::Topics::Open(*i.store_, *i.catalog_, *i.engine_, i.clock_, TopicOptionsOf(settings)));
+  KALAM_ASSIGN(i.topics_, topics::Topics::Open(*i.store_, *i.catalog_, *i.engine_, i.clock_, i.metrics_,
+                                               TopicOptionsOf(settings)));
   i.job_services_ = std::make_unique<jobs::JobServices>(
       jobs::JobServices{i.settings_, i.clock_, *i.store_, *i.catalog_, *i.users_});
   i.job_services_->topics = i.topics_.get();
@@ -276,9 +276,19 @@ void Instance::AddMetrics() {
                           live(&live::HubCounters::resyncs));
   metrics_.AddGaugeReader("kalam_log_lines_lost", "Log lines that could not be written.",
                           [] { return static_cast<double>(observe::LostLogLines()); });
+  metrics_.AddGaugeReader("kalam_topics_topics", "Topics.",
+                          [this] { return static_cast<double>(topics_->List().size()); });
   // The same numbers in SQL. The front counts its connections in this gauge.
   const observe::Gauge& connections = metrics_.AddGauge("kalam_http_connections", "Open connections.");
   facts_.gauges.emplace_back("active_connections", [&connections] { return connections.value(); });
+  facts_.gauges.emplace_back("topic_cache_topic_count",
+                             [this] { return static_cast<int64_t>(topics_->List().size()); });
+  facts_.gauges.emplace_back("topic_cache_total_routes", [this] {
+    int64_t routes = 0;
+    for (const topics::TopicPtr& topic : topics_->List())
+      routes += static_cast<int64_t>(topic->routes.size());
+    return routes;
+  });
   facts_.gauges.emplace_back("open_transactions",
                              [this] { return static_cast<int64_t>(transactions_.size()); });
 }

@@ -81,6 +81,7 @@ class Instance {
   SystemClock clock_;
   SystemRandom random_;
   live::HubFeed hub_feed_;
+  observe::Metrics metrics_;
   std::unique_ptr<hot::Store> store_;
   std::unique_ptr<catalog::Catalog> catalog_;
   std::unique_ptr<cold::StorageResolver> storages_;
@@ -99,7 +100,6 @@ class Instance {
   std::unique_ptr<jobs::JobServices> job_services_;
   std::vector<std::unique_ptr<jobs::Executor>> executors_;
   std::unique_ptr<jobs::Scheduler> jobs_;
-  observe::Metrics metrics_;
   tables::TransactionList transactions_;
   system::ServerFacts facts_;
   std::unique_ptr<sql::Services> services_;

@@ -97,6 +97,7 @@ Result<ReadResult> Topics::Read(const ReadRequest& request, MessageSink& sink) {
   if (begin >= log.end || request.limit == 0) return result;
   const OffsetRange range{begin, begin + std::min(request.limit, log.end - begin)};
   KALAM_TRY(ReadRange(entry, request.partition, range, sink, result.count, result.next_offset));
+  delivered_.Add(result.count);
   result.has_more = result.count == request.limit || (result.count > 0 && result.next_offset < range.end);
   return result;
 }
@@ -137,6 +138,7 @@ Result<ReadResult> Topics::Consume(const ReadRequest& request, std::string_view 
     }
     if (!read) return Fail(read.error());
     if (result.count > 0) {
+      delivered_.Add(result.count);
       result.next_offset = end;
       result.has_more = result.count == request.limit || end < claimed.end;
       return result;
@@ -197,7 +199,10 @@ void Topics::WriteAcknowledgement(TopicNumber topic, std::shared_ptr<Group> grou
     uint64_t acknowledged = upto;
     {
       std::lock_guard lock(group->mu);
-      if (committed.status) group->cursor.Acknowledge(upto);
+      if (committed.status) {
+        group->cursor.Acknowledge(upto);
+        acknowledgements_.Add();
+      }
       acknowledged = group->cursor.acknowledged().value_or(upto);
       done = std::exchange(group->writing_done, std::exchange(group->next_done, {}));
       next = std::exchange(group->next, std::nullopt);

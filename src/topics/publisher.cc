@@ -35,6 +35,17 @@ std::optional<Operation> OperationOf(const hot::Change& change) {
 
 }  // namespace
 
+Publisher::Publisher(const Clock& clock, observe::Metrics& metrics,
+                     std::function<std::shared_ptr<const Routing>()> current, std::function<void()> written)
+    : clock_(clock),
+      current_(std::move(current)),
+      written_(std::move(written)),
+      published_(
+          metrics.AddCounter("kalam_topics_messages_published_total", "Messages written with their rows.")),
+      filter_failures_(metrics.AddCounter(
+          "kalam_topics_filter_failures_total",
+          "Messages published because the condition of their source could not be evaluated.")) {}
+
 void Publisher::BeginGroup() { routing_ = current_(); }
 
 hot::Need Publisher::NeedOf(TableId table) const {
@@ -98,7 +109,7 @@ void Publisher::JudgeAll() {
 }
 
 void Publisher::NoteFailure(const BoundRoute& bound, int64_t count, const Error& error) {
-  filter_failures_.fetch_add(count, std::memory_order_relaxed);
+  filter_failures_.Add(static_cast<uint64_t>(count));
   const int64_t now = clock_.MonotonicNanos();
   if (warned_at_nanos_ != INT64_MIN && now - warned_at_nanos_ < kNanosBetweenWarnings) return;
   warned_at_nanos_ = now;
@@ -179,6 +190,7 @@ void Publisher::GroupWritten() {
     partition->visible_end.store(partition->next_offset);
     awaited = awaited || partition->waiting.load() > 0;
   }
+  published_.Add(touched_.size());
   touched_.clear();
   if (awaited) written_();
 }

@@ -5,7 +5,6 @@
 // refuses the write: the row is published with "_filter_error":true, counted and logged.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -15,6 +14,7 @@
 
 #include "base/clock.h"
 #include "hot/change.h"
+#include "observe/metrics.h"
 #include "topics/routing.h"
 
 namespace kalam::topics {
@@ -24,9 +24,8 @@ class Publisher final : public hot::CommitParticipant {
  public:
   // `current` gives the routing of this moment; asked once per group, it must be fast when nothing changed.
   // `written` is told after a group is durable that some partition has a waiting consumer.
-  Publisher(const Clock& clock, std::function<std::shared_ptr<const Routing>()> current,
-            std::function<void()> written)
-      : clock_(clock), current_(std::move(current)), written_(std::move(written)) {}
+  Publisher(const Clock& clock, observe::Metrics& metrics,
+            std::function<std::shared_ptr<const Routing>()> current, std::function<void()> written);
 
   void BeginGroup() override;
   hot::Need NeedOf(TableId table) const override;
@@ -35,7 +34,7 @@ class Publisher final : public hot::CommitParticipant {
   void GroupWritten() override;
 
   // Messages published because their source's condition could not be evaluated.
-  int64_t filter_failures() const { return filter_failures_.load(std::memory_order_relaxed); }
+  int64_t filter_failures() const { return static_cast<int64_t>(filter_failures_.value()); }
 
  private:
   // A change of a routed table, decoded.
@@ -69,7 +68,8 @@ class Publisher final : public hot::CommitParticipant {
   std::vector<Appended> appended_;              // by the last Join
   std::vector<Partition*> touched_;             // by the group
   std::string payload_;
-  std::atomic<int64_t> filter_failures_{0};
+  observe::Counter& published_;
+  observe::Counter& filter_failures_;
   int64_t warned_at_nanos_ = INT64_MIN;
 };
 

@@ -44,22 +44,25 @@ Error TopicNotFound(std::string_view name) {
 }
 
 Topics::Topics(hot::Store& store, const catalog::Catalog& catalog, const engine::Engine& engine,
-               const Clock& clock, TopicOptions options)
+               const Clock& clock, observe::Metrics& metrics, TopicOptions options)
     : store_(store),
       catalog_(catalog),
       engine_(engine),
       clock_(clock),
       options_(options),
       published_(std::make_shared<TopicSet>()),
+      delivered_(metrics.AddCounter("kalam_topics_messages_delivered_total", "Messages given to consumers.")),
+      acknowledgements_(metrics.AddCounter("kalam_topics_acknowledgements_total",
+                                           "Acknowledgements of groups made durable.")),
       waiters_(clock),
-      publisher_(clock, [this] { return CurrentRouting(); }, [this] { waiters_.Signal(); }) {}
+      publisher_(clock, metrics, [this] { return CurrentRouting(); }, [this] { waiters_.Signal(); }) {}
 
 Topics::~Topics() { StopWaiting(); }
 
 Result<std::unique_ptr<Topics>> Topics::Open(hot::Store& store, const catalog::Catalog& catalog,
                                              const engine::Engine& engine, const Clock& clock,
-                                             TopicOptions options) {
-  std::unique_ptr<Topics> topics(new Topics(store, catalog, engine, clock, options));
+                                             observe::Metrics& metrics, TopicOptions options) {
+  std::unique_ptr<Topics> topics(new Topics(store, catalog, engine, clock, metrics, options));
   KALAM_TRY(topics->Load());
   store.AddParticipant(topics->publisher_);
   return topics;

@@ -27,6 +27,7 @@
 #include "catalog/catalog.h"
 #include "engine/engine.h"
 #include "hot/store.h"
+#include "observe/metrics.h"
 #include "topics/publisher.h"
 #include "topics/routing.h"
 #include "topics/start_position.h"
@@ -93,7 +94,7 @@ class Topics {
  public:
   static Result<std::unique_ptr<Topics>> Open(hot::Store& store, const catalog::Catalog& catalog,
                                               const engine::Engine& engine, const Clock& clock,
-                                              TopicOptions options);
+                                              observe::Metrics& metrics, TopicOptions options);
   ~Topics();
 
   // Answers everybody who waits; later waits end at once. Idempotent, also done by the destructor.
@@ -149,7 +150,7 @@ class Topics {
   using TopicSet = std::map<std::string, TopicEntry, std::less<>>;
 
   Topics(hot::Store& store, const catalog::Catalog& catalog, const engine::Engine& engine, const Clock& clock,
-         TopicOptions options);
+         observe::Metrics& metrics, TopicOptions options);
 
   // load.cc
   Status Load();
@@ -198,6 +199,8 @@ class Topics {
   std::shared_ptr<const Routing> routing_;
   uint64_t routing_topics_version_ = 0;
   uint64_t routing_catalog_version_ = 0;
+  observe::Counter& delivered_;
+  observe::Counter& acknowledgements_;
   Waiters waiters_;
   Publisher publisher_;
 };

@@ -70,7 +70,7 @@ class TopicsTest : public testing::Test {
     store_ = std::move(*hot::Store::Open(options, clock_));
     catalog_ = std::move(*catalog::Catalog::Open(*store_, clock_));
     engine_ = std::move(*engine::Engine::Open({}, system_clock_, random_));
-    auto topics = Topics::Open(*store_, *catalog_, *engine_, clock_, options_);
+    auto topics = Topics::Open(*store_, *catalog_, *engine_, clock_, metrics_, options_);
     ASSERT_TRUE(topics.has_value()) << topics.error().message;
     topics_ = std::move(*topics);
   }
@@ -157,6 +157,7 @@ class TopicsTest : public testing::Test {
   ManualClock clock_{1'770'000'000'000'000};
   SystemClock system_clock_;
   SystemRandom random_;
+  observe::Metrics metrics_;
   TopicOptions options_;
   std::unique_ptr<hot::Store> store_;
   std::unique_ptr<catalog::Catalog> catalog_;
@@ -272,6 +273,7 @@ TEST_F(TopicsTest, AConditionThatFailsNeitherLosesTheMessageNorTheWrite) {
   EXPECT_EQ(kept[1].key, "2");
   EXPECT_EQ(kept[1].Json()["_filter_error"], true);
   EXPECT_EQ(topics_->filter_failures(), 1);
+  EXPECT_NE(metrics_.Render().find("kalam_topics_messages_published_total 2"), std::string::npos);
 }
 
 TEST_F(TopicsTest, AConditionOnAColumnThatWasDroppedFailsForEveryRow) {
