@@ -503,6 +503,18 @@ def job_of(message):
     return message.split("[")[1].split("]")[0]
 
 
+def test_flushed_rows_publish_like_others(root, service, ns):
+    make_topic(root, ns, kind="SHARED", operations=("UPDATE", "DELETE"), options="WITH (payload = 'diff')")
+    root.run(f"INSERT INTO {ns}.orders VALUES (1, 'a', 1), (2, 'b', 2)")
+    job = root.run(f"STORAGE FLUSH TABLE {ns}.orders").result["message"].split("Job ID: ")[1].strip()
+    wait_until(lambda: root.value(f"SELECT status FROM system.jobs WHERE job_id = '{job}'") == "completed")
+    assert consume(service, f"{ns}.feed", start="Earliest")["messages"] == [], "moving rows is no change"
+    root.run(f"UPDATE {ns}.orders SET n = 10 WHERE id = 1; DELETE FROM {ns}.orders WHERE id = 2")
+    updated, deleted = consume(service, f"{ns}.feed")["messages"]
+    assert (updated["op"], payload(updated)["n"], payload(updated)["_old"]) == ("Update", 10, {"n": 1})
+    assert (deleted["op"], payload(deleted)["item"], payload(deleted)["_deleted"]) == ("Delete", "b", True)
+
+
 def test_cleanup_jobs_run_to_their_end(root, service, alice, topic):
     insert(alice, topic, range(10))
     for statement in (f"CLEAR TOPIC {topic}", f"DROP TOPIC {topic}"):
