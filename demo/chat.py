@@ -348,25 +348,28 @@ class Chat:
         if not holds:
             self.faults.append(what)
 
-    def check_rows(self, what, follower, expected, ids_of_table):
+    def check_rows(self, what, follower, expected, read_table):
         complete = follower.wait_for(expected)
+        ids_of_table = read_table()  # after the last row has come, not before
         ids = [row["id"] for _, row in follower.rows]
         self.faults += [f"{what}: {fault}" for fault in follower.faults]
         self.expect(f"{what}: {sorted(set(expected) - set(ids))} did not come", complete)
         self.expect(f"{what}: {[i for i, n in collections.Counter(ids).items() if n > 1]} came twice", len(ids) == len(set(ids)))
-        self.expect(f"{what}: the live rows are not those of the table", sorted(ids) == sorted(ids_of_table))
+        strange = sorted(set(ids) ^ set(ids_of_table))
+        self.expect(f"{what}: the live rows are not those of the table: {strange} stand on one side only", sorted(ids) == sorted(ids_of_table))
 
     def check(self, count, page, room, threads, typing, agent):
         clients = {user: self.server.client(user, PASSWORD) for user in USERS}
         ids_of = lambda user, table: [row[0] for row in clients[user].run(f"SELECT id FROM {table}").rows]
         spoken = [f"{user}-r{n}" for user in USERS for n in range(count)]
         for user, follower in zip(USERS, room):
-            self.check_rows(f"room of {user}", follower, spoken, ids_of(user, "chat.room"))
+            self.check_rows(f"room of {user}", follower, spoken, lambda user=user: ids_of(user, "chat.room"))
         orders = {tuple(row["id"] for _, row in follower.rows) for follower in room}
         self.expect("the room has another order for others", len(orders) == 1)
         for user in USERS:
             asked = [f"{user}-q{n}" for n in range(count)]
-            self.check_rows(f"thread of {user}", threads[user], asked + [f"re:{i}" for i in asked], ids_of(user, "chat.thread"))
+            self.check_rows(f"thread of {user}", threads[user], asked + [f"re:{i}" for i in asked],
+                            lambda user=user: ids_of(user, "chat.thread"))
             own = [row["id"] for _, row in threads[user].rows if row["author"] == user]
             self.expect(f"thread of {user}: questions are out of order", own == asked)
             self.expect(f"typing of {user} is not complete", typing[user].wait_for(f"{user}-t{n}" for n in range(count)))

@@ -163,7 +163,7 @@ def test_export_of_own_data(app):
     assert bob.request("GET", path, headers=bob.bearer()).status == 403
     assert alice.request("GET", path).status == 401
     missing = alice.request("GET", "/v1/exports/alice/export-20000101-000000", headers=alice.bearer())
-    assert missing.status == 404 and missing.json["code"] == "EXPORT_NOT_FOUND"
+    assert missing.status == 404 and missing.json()["code"] == "EXPORT_NOT_FOUND"
     assert alice.request("GET", "/v1/exports/alice/..%2f..%2fserver", headers=alice.bearer()).status == 400
 
 
