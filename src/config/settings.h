@@ -77,8 +77,8 @@ struct Settings {
     int64_t sql_plan_cache_max_entries = 2'000;
   } execution;
   struct Flush {
-    int64_t default_row_limit = 10'000;  // of tables without FLUSH_POLICY; 0 = none
-    int64_t default_time_interval = 0;   // seconds, of tables without FLUSH_POLICY; 0 = none
+    int64_t default_row_limit = 1'000'000;  // of tables without FLUSH_POLICY; 0 = none
+    int64_t default_time_interval = 0;      // seconds, of tables without FLUSH_POLICY; 0 = none
     int64_t check_interval_seconds = 60;
   } flush;
   struct Retention {
