@@ -9,6 +9,7 @@
 #include "duckdb/parser/expression/list.hpp"
 #include "duckdb/parser/parsed_expression_iterator.hpp"
 #include "duckdb/parser/query_node/select_node.hpp"
+#include "engine/simple_forms.h"
 #include "engine/tree.h"
 
 namespace kalam::engine {
@@ -43,25 +44,6 @@ bool IsPlainStar(const ParsedExpression& expression) {
 }
 
 // --- the condition
-
-std::optional<CompareOp> ToCompareOp(ExpressionType type) {
-  switch (type) {
-    case ExpressionType::COMPARE_EQUAL:
-      return CompareOp::kEqual;
-    case ExpressionType::COMPARE_NOTEQUAL:
-      return CompareOp::kNotEqual;
-    case ExpressionType::COMPARE_LESSTHAN:
-      return CompareOp::kLess;
-    case ExpressionType::COMPARE_LESSTHANOREQUALTO:
-      return CompareOp::kLessEqual;
-    case ExpressionType::COMPARE_GREATERTHAN:
-      return CompareOp::kGreater;
-    case ExpressionType::COMPARE_GREATERTHANOREQUALTO:
-      return CompareOp::kGreaterEqual;
-    default:
-      return std::nullopt;
-  }
-}
 
 std::optional<OwnedValue> Constant(const ParsedExpression& expression) {
   if (expression.GetExpressionClass() == ExpressionClass::CAST) {  // TRUE and FALSE

@@ -258,25 +258,6 @@ class Table {
 
 // --- filters
 
-std::optional<CompareOp> ToCompareOp(ExpressionType type) {
-  switch (type) {
-    case ExpressionType::COMPARE_EQUAL:
-      return CompareOp::kEqual;
-    case ExpressionType::COMPARE_NOTEQUAL:
-      return CompareOp::kNotEqual;
-    case ExpressionType::COMPARE_LESSTHAN:
-      return CompareOp::kLess;
-    case ExpressionType::COMPARE_LESSTHANOREQUALTO:
-      return CompareOp::kLessEqual;
-    case ExpressionType::COMPARE_GREATERTHAN:
-      return CompareOp::kGreater;
-    case ExpressionType::COMPARE_GREATERTHANOREQUALTO:
-      return CompareOp::kGreaterEqual;
-    default:
-      return std::nullopt;
-  }
-}
-
 bool AddComparison(const duckdb::ComparisonExpression& comparison, const Table& table, std::string_view sql,
                    std::vector<Comparison>& out) {
   ExpressionType type = comparison.GetExpressionType();
@@ -498,6 +479,26 @@ SimpleForm OrNone(std::optional<Form> form) {
 }
 
 }  // namespace
+
+std::optional<CompareOp> ToCompareOp(duckdb::ExpressionType type) {
+  using duckdb::ExpressionType;
+  switch (type) {
+    case ExpressionType::COMPARE_EQUAL:
+      return CompareOp::kEqual;
+    case ExpressionType::COMPARE_NOTEQUAL:
+      return CompareOp::kNotEqual;
+    case ExpressionType::COMPARE_LESSTHAN:
+      return CompareOp::kLess;
+    case ExpressionType::COMPARE_LESSTHANOREQUALTO:
+      return CompareOp::kLessEqual;
+    case ExpressionType::COMPARE_GREATERTHAN:
+      return CompareOp::kGreater;
+    case ExpressionType::COMPARE_GREATERTHANOREQUALTO:
+      return CompareOp::kGreaterEqual;
+    default:
+      return std::nullopt;
+  }
+}
 
 SimpleForm RecogniseSimpleForm(const duckdb::SQLStatement& statement, std::string_view sql) {
   switch (statement.type) {

@@ -2,8 +2,10 @@
 // modules.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
+#include "duckdb/common/enums/expression_type.hpp"
 #include "duckdb/parser/sql_statement.hpp"
 #include "engine/tree.h"
 
@@ -13,5 +15,8 @@ namespace kalam::engine {
 // parsed: literals are compared with it, so that an operand's offset is always the start of exactly that
 // literal.
 SimpleForm RecogniseSimpleForm(const duckdb::SQLStatement& statement, std::string_view sql);
+
+// The comparison that a node of the tree makes; nullopt for any other node.
+std::optional<CompareOp> ToCompareOp(duckdb::ExpressionType type);
 
 }  // namespace kalam::engine

@@ -50,9 +50,7 @@ class RetentionExecutor final : public Executor {
   Result<RoundOutcome> RunRound(Round& round) const override {
     KALAM_ASSIGN(const TableParameters names, ReadTableParameters(round.parameters()));
     const catalog::TablePtr table = FindSameTable(services_.catalog, names);
-    if (table == nullptr) {
-      return RoundOutcome::Skipped(fmt::format("Table {}.{} does not exist any more", names.ns, names.name));
-    }
+    if (table == nullptr) return SkippedWithoutTable(names);
     if (round.should_stop()) return RoundOutcome::Interrupted();
     KALAM_ASSIGN(const int64_t hours, round.parameters().Positive("retention_hours"));
     KALAM_ASSIGN(const int64_t batch_size,

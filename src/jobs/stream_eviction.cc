@@ -81,9 +81,7 @@ class StreamEvictionExecutor final : public Executor {
   Result<RoundOutcome> RunRound(Round& round) const override {
     KALAM_ASSIGN(const TableParameters names, ReadTableParameters(round.parameters()));
     const catalog::TablePtr table = FindSameTable(services_.catalog, names);
-    if (table == nullptr) {
-      return RoundOutcome::Skipped(fmt::format("Table {}.{} does not exist any more", names.ns, names.name));
-    }
+    if (table == nullptr) return SkippedWithoutTable(names);
     if (round.should_stop()) return RoundOutcome::Interrupted();
     KALAM_ASSIGN(const int64_t ttl, round.parameters().Positive("ttl_seconds"));
     KALAM_ASSIGN(const int64_t batch_size,

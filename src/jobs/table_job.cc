@@ -1,5 +1,7 @@
 #include "jobs/table_job.h"
 
+#include <fmt/format.h>
+
 namespace kalam::jobs {
 
 JobRequest TableJobRequest(JobType type, const catalog::Table& table) {
@@ -30,6 +32,11 @@ Result<TableParameters> ReadTableParameters(const Parameters& parameters) {
 catalog::TablePtr FindSameTable(const catalog::Catalog& catalog, const TableParameters& parameters) {
   catalog::TablePtr table = catalog.Snapshot()->FindTable(parameters.ns, parameters.name);
   return table != nullptr && table->id == parameters.id ? table : nullptr;
+}
+
+RoundOutcome SkippedWithoutTable(const TableParameters& parameters) {
+  return RoundOutcome::Skipped(
+      fmt::format("Table {}.{} does not exist any more", parameters.ns, parameters.name));
 }
 
 Status CreateUnlessActive(Scheduler& scheduler, JobRequest request) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "catalog/catalog.h"
+#include "jobs/executor.h"
 #include "jobs/parameters.h"
 #include "jobs/scheduler.h"
 
@@ -24,6 +25,9 @@ Result<TableParameters> ReadTableParameters(const Parameters& parameters);
 // The table of that name if it is still the same one: a dropped and re-created table has another id. nullptr
 // otherwise.
 catalog::TablePtr FindSameTable(const catalog::Catalog& catalog, const TableParameters& parameters);
+
+// What a job answers when FindSameTable finds nothing.
+RoundOutcome SkippedWithoutTable(const TableParameters& parameters);
 
 // For planners: an unfinished job of the same kind and table is no failure.
 Status CreateUnlessActive(Scheduler& scheduler, JobRequest request);
