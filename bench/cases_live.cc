@@ -48,16 +48,6 @@ struct InOrder {
   std::vector<uint64_t> next;
 };
 
-Workload InsertRows(const std::string& table, uint64_t rows_per_statement, uint64_t statements) {
-  return {.make =
-              [=](uint64_t n, std::string& body) {
-                if (n >= statements) return false;
-                AppendInsertBody(table, n * rows_per_statement, (n + 1) * rows_per_statement, body);
-                return true;
-              },
-          .check = WasSuccess};
-}
-
 }  // namespace
 
 // From the answer of an INSERT to its delivery, at half the rate that the server can take.

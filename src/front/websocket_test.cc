@@ -96,7 +96,7 @@ TEST(WsDecoderTest, WholeMessages) {
   EXPECT_THAT(Decode(Frame(kFin | kText, "hello") + Frame(kFin | kBinary, "") + Frame(kFin | kPing, "p") +
                      Frame(kFin | kPong, "")),
               ElementsAre("text hello", "binary ", "ping p", "pong "));
-  for (const size_t size : {125, 126, 127, 65'535, 65'536, 70'001}) {
+  for (const size_t size : {125u, 126u, 127u, 65'535u, 65'536u, 70'001u}) {
     const std::string text(size, 'x');
     EXPECT_THAT(Decode(Frame(kFin | kText, text), 1 << 20), ElementsAre("text " + text)) << size;
     EXPECT_THAT(Decode(Frame(kFin | kText, text), 1'000), ElementsAre("text " + text)) << size;
@@ -233,7 +233,7 @@ class WsGatherTest : public ::testing::Test {
 TEST_F(WsGatherTest, WritesManyFramesAtOnceFromAnyOffset) {
   std::vector<WsOutFrame> frames;
   std::string expected;
-  for (const size_t size : {10, 2'000, 0, 1'024, 70'000, 5}) {
+  for (const size_t size : {10u, 2'000u, 0u, 1'024u, 70'000u, 5u}) {
     const auto id = std::make_shared<const wire::LiveId>("s" + std::to_string(size));
     frames.push_back({Body(size), id, WsOutFrame::Kind::kMessage});
     const std::string text = "{\"id\":" + id->json + "," + std::string(size, 'x') + "}";

@@ -149,6 +149,11 @@ inline std::optional<ErrorCode> CodeOf(const CommitResult& result) {
 class StoreTest : public testing::TestWithParam<Durability> {
  protected:
   void SetUp() override { Open(); }
+  // Observers hear of a group after its writers do, so the committer ends before those of a test are
+  // destroyed.
+  void TearDown() override {
+    if (store_) store_->Stop();
+  }
 
   // Closes the store first, when it is open.
   void Open() {

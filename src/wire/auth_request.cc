@@ -47,6 +47,8 @@ Status ReadField(const dom::key_value_pair& field, const FieldRule& rule) {
 }
 
 Status ReadFields(std::string_view json, std::span<const FieldRule> rules) {
+  // Views of nothing may point nowhere, and simdjson copies from where they point.
+  if (json.empty()) return Invalid(simdjson::error_message(simdjson::EMPTY));
   dom::parser parser;
   dom::element root;
   if (auto error = parser.parse(json.data(), json.size()).get(root))

@@ -17,6 +17,8 @@ std::unexpected<Error> Invalid(std::string why) {
 class Body {
  public:
   Status Parse(std::string_view json) {
+    // Views of nothing may point nowhere, and simdjson copies from where they point.
+    if (json.empty()) return Invalid(simdjson::error_message(simdjson::EMPTY));
     dom::element root;
     if (const auto error = parser_.parse(json.data(), json.size()).get(root)) {
       return Invalid(simdjson::error_message(error));

@@ -6,6 +6,7 @@
 #include <simdjson.h>
 #include <stdlib.h>
 
+#include <atomic>
 #include <filesystem>
 #include <future>
 #include <map>
@@ -143,7 +144,7 @@ class Database {
   std::string folder_;
   std::unique_ptr<server::Instance> instance_;
   std::map<std::string, std::shared_ptr<const Principal>> principals_;
-  int requests_ = 0;
+  std::atomic<int> requests_ = 0;
 };
 
 }  // namespace kalam

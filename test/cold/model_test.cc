@@ -18,7 +18,6 @@ struct Row {
   std::string body;  // as shown; "null"
   std::string n;
   std::string extra;  // of the column that comes and goes
-  friend bool operator==(const Row&, const Row&) = default;
 };
 
 // One scope: what one user sees of a table.
