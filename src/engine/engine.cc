@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -30,6 +31,8 @@ constexpr std::string_view kHeaderVersion = "v1.4.4";
 constexpr int64_t kConstantNanosMax = 5'000'000'000;
 constexpr size_t kWarmPredicates = 128;  // keep the memory that they evaluate in
 constexpr auto kLookEvery = std::chrono::milliseconds(5);
+// Fewer rows are grouped or sorted before a second thread has taken its share.
+constexpr uint64_t kParallelRowsMin = 100'000;
 
 // Settings that only SQL can reach, before the configuration is locked.
 constexpr const char* kSettings[] = {
@@ -51,13 +54,13 @@ constexpr const char* kSettings[] = {
 // An open in-memory DuckDB with our functions and locked settings.
 class Database {
  public:
-  explicit Database(const EngineOptions& options) {
+  Database(const EngineOptions& options, int threads) {
     // DuckDB stops at its own limit first; the guard is for what that limit does not see.
     MemoryGuard::Install(options.memory_bytes_max + options.memory_bytes_max / 2);
     duckdb::DBConfig config;
     config.allocator = MemoryGuard::MakeAllocator();
     config.options.maximum_memory = options.memory_bytes_max;
-    config.options.maximum_threads = static_cast<duckdb::idx_t>(std::max(1, options.threads));
+    config.options.maximum_threads = static_cast<duckdb::idx_t>(std::max(1, threads));
     config.options.use_temporary_directory = false;
     config.options.temporary_directory = "";
     config.options.autoload_known_extensions = false;
@@ -102,6 +105,17 @@ struct PredicateLane {
   const std::shared_ptr<PredicateScratch> scratch = std::make_shared<PredicateScratch>(kWarmPredicates);
 };
 
+// The connections of one database and the database itself, opened when first needed.
+struct Pool {
+  explicit Pool(int threads_in, int connections) : threads(threads_in), free_lanes(connections) {}
+
+  const int threads;  // of one query
+  std::condition_variable returned;
+  // Guarded by Impl::mu. A lane without connection is opened by whoever takes it.
+  std::vector<Lane> free_lanes;
+  std::shared_ptr<Database> database;
+};
+
 Error TimeIsOver() { return {ErrorCode::kDeadline, "The statement ran longer than its time limit"}; }
 
 }  // namespace
@@ -111,13 +125,17 @@ struct Engine::Impl {
       : options(options_in),
         clock(clock_in),
         random(random_in),
-        free_lanes(static_cast<size_t>(std::max(1, options_in.connections))) {}
+        serial(1, std::max(1, options_in.connections)),
+        parallel(options_in.threads, std::max(1, options_in.connections)) {}
 
-  Result<Lane> Take(const StatementContext& context);
-  void Return(Lane lane);
-  Status Open(Lane& lane);
+  // A query of few rows is done by its own thread alone: handing parts of it to others costs more than they
+  // save, and a caller that waits for them keeps its core busy.
+  Pool& PoolFor(const RunRequest& request);
+  Result<Lane> Take(Pool& pool, const StatementContext& context);
+  void Return(Pool& pool, Lane lane);
+  Status Open(Pool& pool, Lane& lane);
   Result<std::shared_ptr<PredicateLane>> OpenPredicateLane();
-  Status OpenDatabase(const std::function<void(const std::shared_ptr<Database>&)>& connect);
+  Status OpenDatabase(Pool& pool, const std::function<void(const std::shared_ptr<Database>&)>& connect);
 
   const EngineOptions options;
   const Clock& clock;
@@ -125,39 +143,45 @@ struct Engine::Impl {
 
   std::mutex open_mu;  // one opening at a time, without holding mu
   std::mutex mu;
-  std::condition_variable returned;
-  // Guarded by mu. A lane without connection is opened by whoever takes it.
-  std::vector<Lane> free_lanes;
-  std::shared_ptr<Database> database;
-  std::shared_ptr<PredicateLane> predicate_lane;
+  Pool serial;
+  Pool parallel;
+  // Guarded by mu.
+  std::shared_ptr<PredicateLane> predicate_lane;  // of the serial pool's database
   std::unique_ptr<Watchdog> watchdog;
 };
 
+Pool& Engine::Impl::PoolFor(const RunRequest& request) {
+  const bool much = std::ranges::any_of(request.sources, [](const std::shared_ptr<const Source>& source) {
+    return source->files() != nullptr || source->EstimatedRows().value_or(0) >= kParallelRowsMin;
+  });
+  return much && parallel.threads > 1 ? parallel : serial;
+}
+
 // The most recently used lane first: its plans and memory are warm.
-Result<Lane> Engine::Impl::Take(const StatementContext& context) {
+Result<Lane> Engine::Impl::Take(Pool& pool, const StatementContext& context) {
   Lane lane;
   {
     std::unique_lock lock(mu);
     while (true) {
       if (context.stop.stop_requested()) return Fail(ErrorCode::kCancelled, "The query was cancelled");
       if (clock.MonotonicNanos() >= context.deadline_nanos) return Fail(TimeIsOver());
-      if (!free_lanes.empty()) break;
-      returned.wait_for(lock, kLookEvery);
+      if (!pool.free_lanes.empty()) break;
+      pool.returned.wait_for(lock, kLookEvery);
     }
-    lane = std::move(free_lanes.back());
-    free_lanes.pop_back();
+    lane = std::move(pool.free_lanes.back());
+    pool.free_lanes.pop_back();
   }
   if (lane.connection == nullptr) {
-    if (Status opened = Open(lane); !opened) {
-      Return(Lane());
+    if (Status opened = Open(pool, lane); !opened) {
+      Return(pool, Lane());
       return std::unexpected(std::move(opened).error());
     }
   }
   return lane;
 }
 
-Status Engine::Impl::Open(Lane& lane) {
-  return OpenDatabase([&](const std::shared_ptr<Database>& current) {
+Status Engine::Impl::Open(Pool& pool, Lane& lane) {
+  return OpenDatabase(pool, [&](const std::shared_ptr<Database>& current) {
     lane.connection = std::make_unique<QueryConnection>(current->instance(), random, options.prepared_max);
     lane.database = current;
   });
@@ -166,10 +190,10 @@ Status Engine::Impl::Open(Lane& lane) {
 Result<std::shared_ptr<PredicateLane>> Engine::Impl::OpenPredicateLane() {
   {
     std::lock_guard lock(mu);
-    if (predicate_lane != nullptr && predicate_lane->database == database) return predicate_lane;
+    if (predicate_lane != nullptr && predicate_lane->database == serial.database) return predicate_lane;
   }
   std::shared_ptr<PredicateLane> lane;
-  KALAM_TRY(OpenDatabase([&](const std::shared_ptr<Database>& current) {
+  KALAM_TRY(OpenDatabase(serial, [&](const std::shared_ptr<Database>& current) {
     lane = std::make_shared<PredicateLane>(current, random);
   }));
   std::lock_guard lock(mu);
@@ -177,45 +201,47 @@ Result<std::shared_ptr<PredicateLane>> Engine::Impl::OpenPredicateLane() {
   return lane;
 }
 
-Status Engine::Impl::OpenDatabase(const std::function<void(const std::shared_ptr<Database>&)>& connect) {
+Status Engine::Impl::OpenDatabase(Pool& pool,
+                                  const std::function<void(const std::shared_ptr<Database>&)>& connect) {
   std::lock_guard opening(open_mu);
   std::shared_ptr<Database> current;
   {
     std::lock_guard lock(mu);
-    current = database;
+    current = pool.database;
   }
   try {
-    if (current == nullptr) current = std::make_shared<Database>(options);
+    if (current == nullptr) current = std::make_shared<Database>(options, pool.threads);
     connect(current);
   } catch (const std::exception& exception) {
     return Fail(ErrorCode::kInternal, fmt::format("The query engine cannot be opened: {}",
                                                   duckdb::ErrorData(exception).RawMessage()));
   }
   std::lock_guard lock(mu);
-  database = std::move(current);
-  if (watchdog == nullptr) watchdog = std::make_unique<Watchdog>(clock);
+  pool.database = std::move(current);
+  if (watchdog == nullptr) watchdog = std::make_unique<Watchdog>(clock, [] { MemoryGuard::ReleaseFreed(); });
   return {};
 }
 
-void Engine::Impl::Return(Lane lane) {
+void Engine::Impl::Return(Pool& pool, Lane lane) {
   std::vector<Lane> old;  // destroyed outside the lock
   {
     std::lock_guard lock(mu);
     if (lane.connection != nullptr && lane.connection->broken()) {
       // The next statement gets a new database; lanes in use come here one by one.
-      if (lane.database == database) database = nullptr;
+      if (lane.database == pool.database) pool.database = nullptr;
       old.push_back(std::exchange(lane, Lane()));
-    } else if (lane.connection != nullptr && lane.database != database) {
+    } else if (lane.connection != nullptr && lane.database != pool.database) {
       old.push_back(std::exchange(lane, Lane()));
     }
     // Unopened lanes go to the front, so that few connections are opened for few callers.
+    auto& free_lanes = pool.free_lanes;
     free_lanes.insert(lane.connection == nullptr ? free_lanes.begin() : free_lanes.end(), std::move(lane));
     for (Lane& free : free_lanes) {
-      if (free.connection != nullptr && free.database != database) old.push_back(std::exchange(free, Lane()));
+      if (free.connection != nullptr && free.database != pool.database)
+        old.push_back(std::exchange(free, Lane()));
     }
   }
-  returned.notify_one();
-  MemoryGuard::ReleaseFreed();
+  pool.returned.notify_one();
 }
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -245,9 +271,10 @@ Result<int64_t> Engine::Run(const RunRequest& request, RowSink& sink) const {
                 fmt::format("Parameter binding error: ${} has no value, {} given",
                             statement.parameters().back(), request.parameters.size()));
   }
-  KALAM_ASSIGN(Lane lane, impl_->Take(request.context));
+  Pool& pool = impl_->PoolFor(request);
+  KALAM_ASSIGN(Lane lane, impl_->Take(pool, request.context));
   Result<int64_t> rows = lane.connection->Run(statement, request, sink, *impl_->watchdog, impl_->clock);
-  impl_->Return(std::move(lane));
+  impl_->Return(pool, std::move(lane));
   return rows;
 }
 
@@ -264,12 +291,14 @@ Result<std::shared_ptr<const BoundPredicate>> Engine::BindPredicate(const Parsed
 }
 
 void Engine::ForgetFile(const std::string& path) const {
-  std::shared_ptr<Database> database;
-  {
-    std::lock_guard lock(impl_->mu);
-    database = impl_->database;
+  for (const Pool* pool : {&impl_->serial, &impl_->parallel}) {
+    std::shared_ptr<Database> database;
+    {
+      std::lock_guard lock(impl_->mu);
+      database = pool->database;
+    }
+    if (database != nullptr) database->instance().GetObjectCache().Delete(path);
   }
-  if (database != nullptr) database->instance().GetObjectCache().Delete(path);
 }
 
 Result<Value> Engine::Cast(const Value& value, const DataType& type, Arena& arena) const {

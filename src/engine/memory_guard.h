@@ -18,7 +18,8 @@ class MemoryGuard {
   static void Install(size_t bytes_max);
   // For DBConfig::allocator: counted by the same guard.
   static duckdb::unique_ptr<duckdb::Allocator> MakeAllocator();
-  // Gives freed memory back to the operating system when much has been freed since the last time.
+  // Gives freed memory back to the operating system when much has been freed since the last time. For idle
+  // moments: what is given back must be asked for again, page by page, by the next query.
   static void ReleaseFreed();
   static size_t used_bytes();
 };

@@ -43,6 +43,9 @@ void Watchdog::Loop() {
   while (!stopping_) {
     if (watches_.empty() && idle_looks >= kIdleLooksMax) {
       asleep_ = true;
+      lock.unlock();
+      on_idle_();
+      lock.lock();
       changed_.wait(lock, [this] { return stopping_ || !watches_.empty(); });
       asleep_ = false;
       idle_looks = 0;

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <stop_token>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "base/clock.h"
@@ -14,11 +15,12 @@
 namespace kalam::engine {
 
 // One thread that looks at the running queries every few milliseconds. It sleeps while there are none, and a
-// query that is over before its first look costs two short locks. Thread-safe. Watches must end before the
-// destructor.
+// query that is over before its first look costs two short locks. `on_idle` is called, by that thread, when
+// there has been no query for a second. Thread-safe. Watches must end before the destructor.
 class Watchdog {
  public:
-  explicit Watchdog(const Clock& clock) : clock_(clock), thread_([this] { Loop(); }) {}
+  Watchdog(const Clock& clock, std::function<void()> on_idle)
+      : clock_(clock), on_idle_(std::move(on_idle)), thread_([this] { Loop(); }) {}
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
@@ -44,6 +46,7 @@ class Watchdog {
   void Loop();
 
   const Clock& clock_;
+  const std::function<void()> on_idle_;
   std::mutex mu_;
   std::condition_variable changed_;
   // Guarded by mu_.
