@@ -9,26 +9,18 @@ no acknowledged write lost, nothing that nobody wrote, no failed start.
 
 --canary spoils one expectation on purpose; the run succeeds only if that is noticed.
 """
-import argparse
 import copy
 import http.client
-import pathlib
 import random
 import sys
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-
-import kalam_server  # noqa: E402
+from kill_cycles import WAIT_SECONDS_MAX, Wrong, kalam_server
+import kill_cycles
 
 KEYS = 120
 ACKNOWLEDGED_BEFORE_KILL = 40  # statements of all writers together, at least, in each cycle
-WAIT_SECONDS_MAX = 60
-
-
-class Wrong(Exception):
-    """The database and the log disagree."""
 
 
 class Step:
@@ -242,10 +234,10 @@ class Writer(threading.Thread):
 class Run:
     """All cycles in one durability mode, on one data folder."""
 
-    def __init__(self, seed, mode, writers, canary):
-        self.seed, self.mode, self.cycle, self.canary = seed, mode, 0, canary
+    def __init__(self, seed, mode, options):
+        self.seed, self.mode, self.cycle, self.canary = seed, mode, 0, options.canary
         self.rng = random.Random(f"{seed}:{mode}")
-        self.models = [Model() for _ in range(writers)]
+        self.models = [Model() for _ in range(options.writers)]
         self.counter, self.top_seq, self.acknowledged = 0, 0, 0
         self.server = kalam_server.Server({"storage": {"durability": mode}, "execution": {"handler_timeout_seconds": 60}})
 
@@ -389,46 +381,9 @@ class Run:
         flight = "; ".join(step.sql for step in writer.in_flight)
         return "\n  ".join([f"the rows differ from the log, in flight was: {flight[:300] or 'nothing'}"] + parts)
 
-
-def run_mode(mode, options, seed):
-    run = Run(seed, mode, options.writers, options.canary)
-    started = time.monotonic()
-    try:
-        run.prepare()
-        for _ in range(options.cycles):
-            run.one_cycle()
-        run.server.stop()
-        print(f"{mode}: {run.cycle} kills, {run.acknowledged} acknowledged statements by {options.writers} writers in {time.monotonic() - started:.0f} s: nothing lost, "
-              "nothing added, every start worked", flush=True)
-        return True
-    except (Wrong, kalam_server.ServerFailed, AssertionError) as problem:
-        print(f"{mode}, cycle {run.cycle} (seed {seed}): {problem}", flush=True)
-        if not options.canary and options.keep:
-            run.server.owns_data_dir = False
-            print(f"data kept in {run.server.data_dir}")
-        return False
-    finally:
-        run.server.remove()
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cycles", type=int, default=20)
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--mode", choices=["sync", "os", "both"], default="both")
-    parser.add_argument("--writers", type=int, default=8)
-    parser.add_argument("--keep", action="store_true", help="keep the data folder of a failed run")
-    parser.add_argument("--canary", action="store_true")
-    options = parser.parse_args()
-    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 31)
-    print(f"seed {seed}", flush=True)
-    modes = ["sync", "os"] if options.mode == "both" else [options.mode]
-    good = [run_mode(mode, options, seed) for mode in modes]
-    if options.canary:
-        print("canary noticed" if not any(good) else "the spoiled expectation was not noticed")
-        return 1 if any(good) else 0
-    return 0 if all(good) else 1
+    def summary(self):
+        return f"{self.acknowledged} acknowledged statements by {len(self.models)} writers: nothing lost, nothing added, every start worked"
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(kill_cycles.main(__doc__, Run, 20, lambda parser: parser.add_argument("--writers", type=int, default=8)))

@@ -10,28 +10,20 @@ Publishers insert rows with ascending keys of their own; consumers of one group 
 
     topics.py [--cycles 15] [--seed N] [--mode sync|os|both] [--canary]
 """
-import argparse
 import base64
 import http.client
 import json
-import pathlib
 import random
 import sys
 import threading
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-
-import kalam_server  # noqa: E402
+from kill_cycles import WAIT_SECONDS_MAX, Wrong, kalam_server
+import kill_cycles
 
 PUBLISHERS, CONSUMERS, PARTITIONS = 6, 4, 2
 INSERTED_BEFORE_KILL = 60
-WAIT_SECONDS_MAX = 60
 BROKEN = (OSError, http.client.HTTPException)
-
-
-class Wrong(Exception):
-    """Topic and table disagree."""
 
 
 class Worker(threading.Thread):
@@ -109,8 +101,8 @@ def post(client, path, **body):
 
 
 class Run:
-    def __init__(self, seed, mode, canary):
-        self.seed, self.mode, self.cycle, self.canary = seed, mode, 0, canary
+    def __init__(self, seed, mode, options):
+        self.seed, self.mode, self.cycle, self.canary = seed, mode, 0, options.canary
         self.rng = random.Random(f"{seed}:{mode}")
         self.mu = threading.Lock()
         self.next_key = list(range(PUBLISHERS))
@@ -218,41 +210,10 @@ class Run:
             log.update({int(row["offset"]): int(row["key"]) for row in rows})
             start = int(rows[-1]["offset"]) + 1
 
-
-def run_mode(mode, options, seed):
-    run = Run(seed, mode, options.canary)
-    started = time.monotonic()
-    try:
-        run.prepare()
-        for _ in range(options.cycles):
-            run.one_cycle()
-        run.server.stop()
-        print(f"{mode}: {run.cycle} kills, {len(run.inserted)} rows with as many messages, group at {run.confirmed} in {time.monotonic() - started:.0f} s: "
-              "no offset lost or given twice, every row has its message", flush=True)
-        return True
-    except (Wrong, kalam_server.ServerFailed, AssertionError) as problem:
-        print(f"{mode}, cycle {run.cycle} (seed {seed}): {problem}", flush=True)
-        return False
-    finally:
-        run.server.remove()
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cycles", type=int, default=15)
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--mode", choices=["sync", "os", "both"], default="both")
-    parser.add_argument("--canary", action="store_true", help="spoil one expectation; succeeds only if that is noticed")
-    options = parser.parse_args()
-    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 31)
-    print(f"seed {seed}", flush=True)
-    modes = ["sync", "os"] if options.mode == "both" else [options.mode]
-    good = [run_mode(mode, options, seed) for mode in modes]
-    if options.canary:
-        print("canary noticed" if not any(good) else "the spoiled expectation was not noticed")
-        return 1 if any(good) else 0
-    return 0 if all(good) else 1
+    def summary(self):
+        return (f"{len(self.inserted)} rows with as many messages, group at {self.confirmed}: no offset lost or given twice, "
+                "every row has its message")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(kill_cycles.main(__doc__, Run, 15))

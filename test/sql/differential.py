@@ -6,17 +6,14 @@ A SELECT runs twice on the same table. An INSERT, UPDATE, DELETE or transaction 
 
     differential.py [--count 4000] [--seed N] [--url http://127.0.0.1:8080 --password ROOT_PASSWORD]
 """
-import argparse
 import collections
 import json
-import pathlib
 import random
 import sys
 import time
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-
-import kalam_server  # noqa: E402
+from generated_run import kalam_server
+import generated_run
 
 ENGINE = {"X-Kalam-Plan": "engine"}
 KEY_TYPES = ["INT", "BIGINT", "SMALLINT", "TEXT", "BOOLEAN", "DATE", "TIMESTAMP", "UUID", "DECIMAL(10,2)", "DOUBLE"]
@@ -354,34 +351,14 @@ class Comparison:
         print(f"{number + 1} statements both ways in {time.monotonic() - started:.1f} s: {dict(self.tally)}")
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=4000)
-    parser.add_argument("--seed", type=int)
-    parser.add_argument("--mismatches", type=int, default=25, help="stop after so many")
-    parser.add_argument("--url", help="a running server instead of a new one")
-    parser.add_argument("--password", default=kalam_server.ROOT_PASSWORD)
-    options = parser.parse_args()
-    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 31)
-    print(f"seed {seed}", flush=True)
-
-    def compare(client):
-        comparison = Comparison(client, random.Random(seed))
-        comparison.run(options.count, options.mismatches)
-        return comparison.mismatches
-
-    if options.url:
-        client = kalam_server.Client(options.url)
-        client.login("root", options.password).expect(200)
-        mismatches = compare(client)
-    else:
-        with kalam_server.Server() as server:
-            mismatches = compare(server.root())
-    for mismatch in mismatches:
+def test(client, options, seed):
+    comparison = Comparison(client, random.Random(seed))
+    comparison.run(options.count, options.mismatches)
+    for mismatch in comparison.mismatches:
         print(mismatch)
-    print(f"{len(mismatches)} mismatches (seed {seed})")
-    return 1 if mismatches else 0
+    print(f"{len(comparison.mismatches)} mismatches (seed {seed})")
+    return 1 if comparison.mismatches else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(generated_run.main(__doc__, 4000, test, lambda parser: parser.add_argument("--mismatches", type=int, default=25, help="stop after so many")))

@@ -11,18 +11,15 @@ the two dialects define different results are not generated; each is named here,
 
     sqlite_differential.py [--count 5000] [--seed N] [--url http://127.0.0.1:8080 --password ROOT_PASSWORD]
 """
-import argparse
 import collections
-import pathlib
 import random
 import sqlite3
 import sys
 import time
 from decimal import Decimal
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
-
-import kalam_server  # noqa: E402
+from generated_run import kalam_server
+import generated_run
 
 # name -> (column, type here, type there); `id` is the key of every table.
 TABLES = {
@@ -374,32 +371,18 @@ class Test:
         self.compare_tables()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--count", type=int, default=5000)
-    parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--url")
-    parser.add_argument("--password")
-    args = parser.parse_args()
-    seed = args.seed if args.seed is not None else random.SystemRandom().randrange(2**32)
-    print(f"seed {seed} (repeat with --seed {seed})", flush=True)
+def test(client, options, seed):
     started = time.monotonic()
-    if args.url:
-        client = kalam_server.Client(args.url)
-        client.login("root", args.password).expect(200)
-        test = Test(client, seed)
-        test.run(args.count)
-    else:
-        with kalam_server.Server() as server:
-            test = Test(server.root(), seed)
-            test.run(args.count)
-    counts = ", ".join(f"{name} {n}" for name, n in sorted(test.counts.items()))
-    print(f"{sum(test.counts.values())} statements in {time.monotonic() - started:.1f} s: {counts}")
+    comparison = Test(client, seed)
+    try:
+        comparison.run(options.count)
+    except AssertionError as error:
+        print(f"FAILED: {error}")
+        return 1
+    counts = ", ".join(f"{name} {n}" for name, n in sorted(comparison.counts.items()))
+    print(f"{sum(comparison.counts.values())} statements in {time.monotonic() - started:.1f} s: {counts}")
+    return 0
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except AssertionError as error:
-        print(f"FAILED: {error}")
-        sys.exit(1)
+    sys.exit(generated_run.main(__doc__, 5000, test))
