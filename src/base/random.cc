@@ -27,15 +27,35 @@ void PutMillis48(std::array<uint8_t, 16>& bytes, int64_t wall_millis) {
     bytes[static_cast<size_t>(i)] = static_cast<uint8_t>(wall_millis >> (40 - 8 * i));
 }
 
-}  // namespace
-
-void SystemRandom::Fill(std::span<uint8_t> bytes) {
+void Ask(std::span<uint8_t> bytes) {
   size_t done = 0;
   while (done < bytes.size()) {
     const ssize_t n = getrandom(bytes.data() + done, bytes.size() - done, 0);
     if (n <= 0) std::abort();
     done += static_cast<size_t>(n);
   }
+}
+
+// Of one thread. What was given out is wiped.
+struct Stock {
+  static constexpr size_t kBytes = 512;
+  std::array<uint8_t, kBytes> bytes;
+  size_t left = 0;
+};
+
+}  // namespace
+
+void SystemRandom::Fill(std::span<uint8_t> bytes) {
+  static thread_local Stock stock;
+  if (bytes.size() > Stock::kBytes / 8) return Ask(bytes);
+  if (bytes.size() > stock.left) {
+    Ask(stock.bytes);
+    stock.left = Stock::kBytes;
+  }
+  stock.left -= bytes.size();
+  uint8_t* const from = stock.bytes.data() + stock.left;
+  std::copy_n(from, bytes.size(), bytes.data());
+  std::fill_n(from, bytes.size(), uint8_t{0});
 }
 
 void SeededRandom::Fill(std::span<uint8_t> bytes) {

@@ -54,10 +54,15 @@ void Loop::JoinThread() {
 
 void Loop::Run() {
   current_loop = this;
+  Enter();
   Tick();
   context_.run();
+  Leave();
   current_loop = nullptr;
 }
+
+// Behind the sockets that are ready: the context puts them all into its queue before it runs the first.
+void Loop::RunLater(std::function<void()> work) { asio::post(context_, std::move(work)); }
 
 void Loop::Accept(Socket socket) {
   asio::post(context_, [this, socket = std::move(socket)]() mutable {

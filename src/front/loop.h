@@ -15,6 +15,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/later_queue.h"
 #include "front/client_ip.h"
 #include "front/cors.h"
 #include "front/http.h"
@@ -55,12 +56,10 @@ struct FrontShared {
 // 3. The thread ends when the loop stops, no connection is left and no answer is outstanding: nobody can post
 // to a loop that is gone.
 // 4. A connection that becomes a WebSocket moves from connections_ to live_.
-class Loop {
+class Loop final : public LaterQueue {
  public:
   explicit Loop(FrontShared& front);
-  ~Loop();
-  Loop(const Loop&) = delete;
-  Loop& operator=(const Loop&) = delete;
+  ~Loop() override;
 
   void StartThread(const std::string& name);
   void JoinThread();
@@ -78,6 +77,7 @@ class Loop {
 
   // The rest: on the loop's thread.
   static Loop* Current();
+  void RunLater(std::function<void()> work) override;
   bool stopping() const { return stopping_; }
   // Now, as of the last tick: exact enough for timeouts.
   int64_t coarse_nanos() const { return coarse_nanos_; }

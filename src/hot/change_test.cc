@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/later_queue.h"
 #include "hot/store_for_test.h"
 
 namespace kalam::hot {
@@ -92,6 +93,22 @@ class ChangeTest : public StoreTest {
   static int64_t NOf(std::string_view row) { return TestCodec().Open(row)->Get(1).integer; }
 
   Recorder recorder_;
+};
+
+// An event loop that turns when it is told.
+class ManualLoop final : public LaterQueue {
+ public:
+  ManualLoop() { Enter(); }
+  ~ManualLoop() override { Leave(); }
+  void RunLater(std::function<void()> work) override { works_.push_back(std::move(work)); }
+  size_t Turn() {
+    const auto works = std::exchange(works_, {});
+    for (const auto& work : works) work();
+    return works.size();
+  }
+
+ private:
+  std::vector<std::function<void()>> works_;
 };
 
 TEST_P(ChangeTest, EachVersionIsToldWithTheRowItReplaced) {
@@ -292,6 +309,34 @@ TEST_P(ChangeTest, ASnapshotAfterAReopenIsAboveEverythingStored) {
   EXPECT_GE(store_->TakeSnapshot().seq(), written);
   const CommitResult later = Commit(Insert(2, 1));
   EXPECT_EQ(store_->TakeSnapshot().seq(), later.last_seq);
+}
+
+TEST_P(ChangeTest, WhatALoopQueuesInOneTurnIsOneGroup) {
+  if (GetParam() != Durability::kOs) GTEST_SKIP() << "in sync mode the committer has a thread of its own";
+  Recorder recorder;
+  store_->AddObserver(recorder);
+  ManualLoop loop;
+  int answered = 0;
+  const auto count = [&](const CommitResult& result) { answered += result.status ? 1 : 0; };
+  for (int64_t id = 1; id <= 5; ++id) store_->SubmitSoon(BatchOf(Insert(id, id)), count);
+  EXPECT_EQ(answered, 0);
+  EXPECT_EQ(loop.Turn(), 1u);
+  EXPECT_EQ(answered, 5);
+  EXPECT_EQ(recorder.Groups().size(), 1u);
+  EXPECT_EQ(recorder.Changes().size(), 5u);
+
+  // Whoever cannot wait for the loop takes along what stands in the queue.
+  store_->SubmitSoon(BatchOf(Insert(6, 6)), count);
+  EXPECT_TRUE(Commit(Insert(7, 7)).status);
+  EXPECT_EQ(answered, 6);
+  EXPECT_EQ(N(6), 6);
+  EXPECT_EQ(loop.Turn(), 1u);
+
+  store_->SubmitSoon(BatchOf(Insert(8, 8)), count);
+  store_->Stop();
+  EXPECT_EQ(answered, 7);
+  EXPECT_EQ(N(8), 8);
+  EXPECT_EQ(loop.Turn(), 1u) << "finds nothing to do";
 }
 
 INSTANTIATE_TEST_SUITE_P(Durabilities, ChangeTest, testing::Values(Durability::kSync, Durability::kOs),

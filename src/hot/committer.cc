@@ -12,6 +12,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/later_queue.h"
 #include "base/limits.h"
 #include "hot/key_codec.h"
 #include "observe/log.h"
@@ -89,7 +90,7 @@ Committer::~Committer() {
   assert(!thread_.joinable());
 }
 
-void Committer::Submit(Batch batch, CommitDone done) {
+void Committer::Submit(Batch batch, CommitDone done, LaterQueue* later) {
   const size_t bytes = batch.ApproximateBytes();
   std::unique_lock lock(mu_);
   if (Status room = CheckRoom(bytes); !room) {
@@ -104,9 +105,21 @@ void Committer::Submit(Batch batch, CommitDone done) {
     const bool wake = std::exchange(sleeping_, false);
     lock.unlock();
     if (wake) wake_.notify_one();
-  } else if (!draining_) {  // else whoever drains finds it
+  } else if (draining_ || (later != nullptr && drain_is_queued_)) {
+    return;  // whoever drains finds it
+  } else if (later != nullptr) {
+    drain_is_queued_ = true;
+    lock.unlock();
+    later->RunLater([this] { DrainQueued(); });
+  } else {
     Drain(lock);
   }
+}
+
+void Committer::DrainQueued() {
+  std::unique_lock lock(mu_);
+  drain_is_queued_ = false;
+  if (!draining_) Drain(lock);
 }
 
 Status Committer::CheckRoom(size_t bytes) const {
@@ -157,6 +170,7 @@ void Committer::Stop() {
   stopping_ = true;
   wake_.notify_all();
   idle_.wait(lock, [&] { return !draining_; });
+  if (!thread_.joinable()) Drain(lock);  // what an event loop was to commit
   std::thread thread = std::move(thread_);
   lock.unlock();
   if (thread.joinable()) thread.join();

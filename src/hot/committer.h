@@ -1,8 +1,8 @@
 // Committer: the only writer of the database.
 //
 // Whoever drains the queue is the committer: a thread of its own in sync mode (it blocks in the disk sync),
-// the submitting thread itself in os mode (there is nothing to wait for, so a hand-over would only cost). At
-// most one drains at a time.
+// the submitting thread itself in os mode (there is nothing to wait for, so a hand-over would only cost), at
+// once or when its event loop has handled what is ready. At most one drains at a time.
 //
 // Invariants:
 //   1. Batches are validated in arrival order; what arrived while a group was written makes the next group
@@ -37,6 +37,10 @@
 #include "hot/seq.h"
 #include "hot/store.h"
 
+namespace kalam {
+class LaterQueue;
+}  // namespace kalam
+
 namespace rocksdb {
 class WriteBatch;
 }  // namespace rocksdb
@@ -51,7 +55,9 @@ class Committer {
   Committer(const Committer&) = delete;
   Committer& operator=(const Committer&) = delete;
 
-  void Submit(Batch batch, CommitDone done);
+  // In os mode with `later` the batch is committed from there, else before Submit returns, unless another
+  // thread is at it.
+  void Submit(Batch batch, CommitDone done, LaterQueue* later = nullptr);
   // Completes what waits and refuses what comes. Idempotent.
   void Stop();
 
@@ -88,6 +94,8 @@ class Committer {
   // Commits groups until the queue is empty. `lock` holds `mu_` at entry and exit, not while a group is
   // written.
   void Drain(std::unique_lock<std::mutex>& lock);
+  // What LaterQueue runs.
+  void DrainQueued();
   // The loop of the thread in sync mode.
   void Work();
   // Moves the next group from the queue to group_. `mu_` is held.
@@ -109,7 +117,8 @@ class Committer {
   std::vector<Pending> queue_;
   size_t queued_bytes_ = 0;  // of queue_ and of the group being written
   bool draining_ = false;
-  bool sleeping_ = false;  // the thread waits for wake_; cleared by whoever wakes it
+  bool drain_is_queued_ = false;  // some LaterQueue will call DrainQueued
+  bool sleeping_ = false;         // the thread waits for wake_; cleared by whoever wakes it
   bool stopping_ = false;
 
   SchemaVersions versions_;

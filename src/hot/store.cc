@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/later_queue.h"
 #include "hot/committer.h"
 #include "hot/database.h"
 #include "hot/key_codec.h"
@@ -354,6 +355,10 @@ std::unique_ptr<Cursor> Store::Scan(Space space, std::string_view begin, std::st
 
 void Store::Submit(Batch batch, CommitDone done) {
   impl_->committer->Submit(std::move(batch), std::move(done));
+}
+
+void Store::SubmitSoon(Batch batch, CommitDone done) {
+  impl_->committer->Submit(std::move(batch), std::move(done), LaterQueue::Current());
 }
 
 CommitResult Store::Commit(Batch batch) {

@@ -131,6 +131,10 @@ class Store {
   // `done`: kUnavailable, or kLimitExceeded for a batch that could never fit. With os durability the calling
   // thread may commit what it and others queued, and then runs their `done` before it returns.
   void Submit(Batch batch, CommitDone done);
+  // Submit for one statement of many clients: with os durability the event loop that the calling thread runs
+  // (base/later_queue.h) commits what all of them queued with one write, when it has looked at them all. Not
+  // for who waits on that thread.
+  void SubmitSoon(Batch batch, CommitDone done);
   // Submit and wait. Not from a CommitDone.
   CommitResult Commit(Batch batch);
 

@@ -283,8 +283,8 @@ bool Executor::Impl::TryShortWrite(std::unique_ptr<Job>& job, const BindContext&
   const catalog::TablePtr table = (*write)->table;
   AuditImpersonation(job->payload, prepared.statement, services, (*write)->batch.meta);
   AuditRows(job->payload, *prepared.principal, *table, kind, services, (*write)->batch.meta);
-  services.store.Submit(std::move((*write)->batch), [this, job = std::move(job), kind,
-                                                     table](hot::CommitResult result) mutable {
+  services.store.SubmitSoon(std::move((*write)->batch), [this, job = std::move(job), kind,
+                                                         table](hot::CommitResult result) mutable {
     // The table was altered, or the row is in the cold tier: nothing was written, plan and run it again.
     const bool again = !result.status && result.status.error().code == ErrorCode::kConflict;
     if (again) return Post(std::move(job));
