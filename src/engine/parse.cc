@@ -30,17 +30,6 @@ using duckdb::SQLStatement;
 using duckdb::StatementType;
 using duckdb::StringUtil;
 
-// DuckDB's optimizer takes time with the third power of the nesting: a second at 300 levels, and nothing
-// interrupts it.
-constexpr size_t kNestingMax = 250;
-
-duckdb::ParserOptions OurParserOptions() {
-  duckdb::ParserOptions options;
-  options.max_expression_depth = kNestingMax;
-  options.preserve_identifier_case = false;  // unquoted names are lower case, as in the reference
-  return options;
-}
-
 // `?` and $0 take the next number silently, which the tree does not show.
 Status CheckPlaceholders(const std::string& sql) {
   if (sql.find('?') == std::string::npos && sql.find("$0") == std::string::npos) return {};
@@ -136,10 +125,8 @@ class Builder {
     out_.inner_kind_ = StatementKind::kInsert;
     if (insert.on_conflict_info) return Conflict(*insert.on_conflict_info);
     KALAM_TRY(NoReturning(!insert.returning_list.empty(), "INSERT"));
-    if (insert.default_values || !insert.select_statement) {
-      return Fail(ErrorCode::kUnsupported,
-                  "INSERT ... DEFAULT VALUES is not supported: name a column and use DEFAULT");
-    }
+    if (insert.default_values) return InsertDefaults(insert);
+    if (!insert.select_statement) return Fail(ErrorCode::kInvalidSql, "INSERT has no values");
     if (insert.column_order != duckdb::InsertColumnOrder::INSERT_BY_POSITION) {
       return Fail(ErrorCode::kUnsupported,
                   "INSERT BY NAME is not supported: name the columns after the table");
@@ -163,6 +150,17 @@ class Builder {
     node->from_table = duckdb::make_uniq<duckdb::SubqueryRef>(std::move(insert.select_statement));
     node->cte_map = std::move(insert.cte_map);
     out_.select_ = Wrap(std::move(node));
+    return {};
+  }
+
+  // One row in which DEFAULT stands for the first column; so it does for the columns that are not named.
+  Status InsertDefaults(const duckdb::InsertStatement& insert) {
+    KALAM_ASSIGN(out_.target_, ToTableName(insert.catalog, insert.schema, insert.table));
+    duckdb::Parser parser(OurParserOptions());
+    parser.ParseQuery("VALUES (NULL)");
+    out_.select_ = duckdb::unique_ptr_cast<SQLStatement, SelectStatement>(std::move(parser.statements[0]));
+    out_.default_cells_.push_back({0, 0});
+    out_.inserts_defaults_ = out_.values_insert_ = true;
     return {};
   }
 
@@ -257,7 +255,7 @@ StatementKind KindOf(const SQLStatement& statement) {
 }
 
 Result<std::shared_ptr<const Statement>> FromTree(duckdb::unique_ptr<SQLStatement> tree, std::string_view sql,
-                                                  bool offsets_hold) {
+                                                  bool offsets_hold, const ViewFinder& views) {
   auto out = std::make_shared<Statement>();
   out->kind_ = KindOf(*tree);
   if (tree->type == StatementType::EXPLAIN_STATEMENT) {
@@ -275,7 +273,8 @@ Result<std::shared_ptr<const Statement>> FromTree(duckdb::unique_ptr<SQLStatemen
   Builder builder(*out, sql);
   KALAM_TRY(builder.Build(std::move(tree)));
   if (out->kind_ != StatementKind::kExplain) out->kind_ = out->inner_kind_;
-  KALAM_TRY(AllowAndRewrite(out->select_->node, out->found_));
+  KALAM_TRY(AllowAndRewrite(out->select_->node, out->found_, views));
+  if (out->found_.has_view) out->simple_ = {};
   builder.AddTarget();
   out->has_limit_ = std::ranges::any_of(MainQuery(*out->select_->node).modifiers, [](const auto& modifier) {
     return modifier->type == duckdb::ResultModifierType::LIMIT_MODIFIER ||
@@ -290,7 +289,7 @@ Result<std::shared_ptr<const Statement>> FromTree(duckdb::unique_ptr<SQLStatemen
   return out;
 }
 
-Result<std::shared_ptr<const Statement>> Parse(const std::string& sql) {
+Result<std::shared_ptr<const Statement>> Parse(const std::string& sql, const ViewFinder& views) {
   // Unusual white space is replaced before parsing, which moves every offset after it.
   std::string replaced;
   const bool offsets_hold = !duckdb::Parser::StripUnicodeSpaces(sql, replaced);
@@ -300,7 +299,7 @@ Result<std::shared_ptr<const Statement>> Parse(const std::string& sql) {
     return Fail(ErrorCode::kInvalidSql, "Expected one statement, found several");
   if (parser.statements.empty()) return Fail(ErrorCode::kEmptySql, "No SQL statement");
   KALAM_TRY(CheckPlaceholders(sql));
-  return FromTree(std::move(parser.statements[0]), sql, offsets_hold);
+  return FromTree(std::move(parser.statements[0]), sql, offsets_hold, views);
 }
 
 Status CheckText(std::string_view sql) {
@@ -311,10 +310,10 @@ Status CheckText(std::string_view sql) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Statement>> ParseStatement(std::string_view sql) {
+Result<std::shared_ptr<const Statement>> ParseStatement(std::string_view sql, const ViewFinder& views) {
   KALAM_TRY(CheckText(sql));
   try {
-    return Parse(std::string(sql));
+    return Parse(std::string(sql), views);
   } catch (const std::exception& exception) {
     return Fail(Translate(duckdb::ErrorData(exception), Stage::kParse, sql));
   }
@@ -324,7 +323,7 @@ Result<std::shared_ptr<const Statement>> ParseExpression(std::string_view expres
   KALAM_TRY(CheckText(expression));
   try {
     const std::string sql = "SELECT " + std::string(expression);
-    KALAM_ASSIGN(auto statement, Parse(sql));
+    KALAM_ASSIGN(auto statement, Parse(sql, nullptr));
     const auto* node = statement->select_->node->type == duckdb::QueryNodeType::SELECT_NODE
                            ? &statement->select_->node->Cast<SelectNode>()
                            : nullptr;

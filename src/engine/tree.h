@@ -45,6 +45,7 @@ struct WalkFindings {
   bool mentions_deleted = false;
   bool has_default = false;  // DEFAULT as a value
   bool has_cte = false;
+  bool has_view = false;
 };
 
 using SimpleForm = std::variant<std::monostate, SimpleSelect, SimpleInsert, SimpleUpdate, SimpleDelete>;
@@ -61,6 +62,7 @@ class Statement final : public ParsedStatement {
   const std::vector<std::string>& written_columns() const override { return written_; }
   const std::vector<DefaultCell>& default_cells() const override { return default_cells_; }
   const SimpleForm& simple() const override { return simple_; }
+  bool inserts_defaults() const override { return inserts_defaults_; }
 
   StatementKind kind_ = StatementKind::kSelect;
   StatementKind inner_kind_ = StatementKind::kSelect;  // of the explained statement; else the same as kind_
@@ -69,6 +71,7 @@ class Statement final : public ParsedStatement {
   std::vector<std::string> written_;
   std::vector<DefaultCell> default_cells_;
   SimpleForm simple_;
+  bool inserts_defaults_ = false;
   bool has_limit_ = false;
 
   // Every statement as a SELECT: tables replaced by scan(slot), functions of the statement's context by
