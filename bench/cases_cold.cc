@@ -30,7 +30,7 @@ double Flush(Bench& bench, const std::string& table) {
         name + "' ORDER BY created_at DESC LIMIT 1");
     if (rows.size() == 1 && rows[0][0] == "completed") return std::stod(rows[0][2]) / 1000;
     if (rows.size() == 1 && rows[0][0] == "failed") throw BenchError("flush failed: " + rows[0][1]);
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
 }
 
