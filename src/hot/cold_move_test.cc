@@ -144,8 +144,8 @@ TEST_P(ColdMoveTest, MovesAndWritesOfOneGroupSeeEachOther) {
   ExpectBySeqMatchesRows();
 }
 
-// Neighbours leave with one range deletion; what stands between them, or comes between them in the same group,
-// stays.
+// Neighbours leave with one range deletion; what stands between them, or comes between them in the same
+// group, stays.
 TEST_P(ColdMoveTest, ARunOfMovedRowsLeavesOthersAlone) {
   constexpr int64_t kRows = 400;
   for (const bool shuffled : {false, true}) {

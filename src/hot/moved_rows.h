@@ -1,10 +1,9 @@
 // MovedRows: takes rows that have moved to the cold tier out of `rows` and `by_seq`.
 //
-// Rows move in runs of neighbours. Where the database holds nothing but them, one range deletion takes out the
-// run, which costs a fraction of a deletion per row: in the write, in the log, in the files that are written
-// from memory, and for every scan that comes across it later.
-// Owner: a commit group while it is collected. Threads: the committer's. Errors: none; what cannot be proved to
-// be a run is deleted row by row.
+// Rows move in runs of neighbours. Where the database holds nothing but them, one range deletion takes out
+// the run, which costs a fraction of a deletion per row: in the write, in the log, in the files that are
+// written from memory, and for every scan that comes across it later. Owner: a commit group while it is
+// collected. Threads: the committer's. Errors: none; what cannot be proved to be a run is deleted row by row.
 #pragma once
 
 #include <cstdint>

@@ -217,12 +217,12 @@ Status CheckFormat(const Database& database) {
   return {};
 }
 
-
 // --- cutting a range
 
 constexpr size_t kNumberBytes = 8;
 
-// The bytes of a key from `at` on as a number: numbers are in the order of the keys that share what is before.
+// The bytes of a key from `at` on as a number: numbers are in the order of the keys that share what is
+// before.
 uint64_t NumberAt(std::string_view key, size_t at) {
   uint64_t number = 0;
   for (size_t i = at; i < at + kNumberBytes; ++i) {
@@ -232,7 +232,8 @@ uint64_t NumberAt(std::string_view key, size_t at) {
 }
 
 // Looks for the cuts by halving the distance between the keys. `bytes_before` grows with the key.
-std::vector<std::string> SplitKeys(std::string_view first, std::string_view last, uint64_t total, size_t parts,
+std::vector<std::string> SplitKeys(std::string_view first, std::string_view last, uint64_t total,
+                                   size_t parts,
                                    const std::function<uint64_t(std::string_view)>& bytes_before) {
   const size_t shared = static_cast<size_t>(
       std::mismatch(first.begin(), first.end(), last.begin(), last.end()).first - first.begin());
@@ -400,18 +401,20 @@ std::unique_ptr<Cursor> Store::Scan(Space space, std::string_view begin, std::st
   return cursor;
 }
 
+uint64_t Store::ApproximateBytes(Space space, std::string_view begin, std::string_view end) const {
+  rocksdb::SizeApproximationOptions options;
+  options.include_memtables = true;
+  options.include_files = true;
+  const rocksdb::Range range(SliceOf(begin), SliceOf(end));
+  uint64_t bytes = 0;
+  const rocksdb::Status status =
+      impl_->db->GetApproximateSizes(options, impl_->HandleOf(space), &range, 1, &bytes);
+  return status.ok() ? bytes : 0;
+}
+
 std::vector<std::string> Store::Split(Space space, std::string_view begin, std::string_view end, size_t parts,
                                       size_t bytes_min) const {
-  const auto bytes_before = [&](std::string_view key) {
-    rocksdb::SizeApproximationOptions options;
-    options.include_memtables = true;
-    options.include_files = true;
-    const rocksdb::Range range(SliceOf(begin), SliceOf(key));
-    uint64_t bytes = 0;
-    const rocksdb::Status status =
-        impl_->db->GetApproximateSizes(options, impl_->HandleOf(space), &range, 1, &bytes);
-    return status.ok() ? bytes : 0;
-  };
+  const auto bytes_before = [&](std::string_view key) { return ApproximateBytes(space, begin, key); };
   if (end.empty()) return {};
   const uint64_t total = bytes_before(end);
   if (bytes_min > 0) parts = std::min<size_t>(parts, total / bytes_min);

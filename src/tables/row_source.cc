@@ -15,6 +15,8 @@ using engine::ScanBound;
 
 // Less is scanned by one thread in a few milliseconds.
 constexpr size_t kPartBytesMin = 512u << 10;
+// Of a narrow row with its key, compressed.
+constexpr uint64_t kRowBytesGuess = 40;
 
 CompareOp ToCompareOp(ScanBound::Op op) {
   switch (op) {
@@ -141,6 +143,11 @@ Result<std::vector<std::unique_ptr<engine::SourceScan>>> RowSource::ScanParts(
   }
   parts.push_back(ScanRange(request, begin, range.empty() ? begin : range.end()));
   return parts;
+}
+
+std::optional<uint64_t> RowSource::EstimatedRows() const {
+  if (range_.empty() || range_.end().empty()) return std::nullopt;
+  return view_.store->ApproximateBytes(hot::Space::kRows, range_.begin(), range_.end()) / kRowBytesGuess;
 }
 
 std::string RowSource::Describe() const {

@@ -27,6 +27,7 @@ class RowSource final : public engine::Source {
   Result<std::unique_ptr<engine::SourceScan>> Scan(const engine::ScanRequest& request) const override;
   Result<std::vector<std::unique_ptr<engine::SourceScan>>> ScanParts(const engine::ScanRequest& request,
                                                                      size_t parts_max) const override;
+  std::optional<uint64_t> EstimatedRows() const override;
   // Events of STREAM tables come in the order of their arrival.
   std::optional<size_t> SortedBy() const override {
     if (table_->type != TableType::kStream) return std::nullopt;
