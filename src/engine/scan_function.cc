@@ -1,9 +1,11 @@
 #include "engine/scan_function.h"
 
+#include <atomic>
 #include <cmath>
 
 #include "duckdb/execution/expression_executor.hpp"
 #include "duckdb/optimizer/optimizer_extension.hpp"
+#include "duckdb/parallel/task_scheduler.hpp"
 #include "duckdb/planner/expression/bound_between_expression.hpp"
 #include "duckdb/planner/expression/bound_cast_expression.hpp"
 #include "duckdb/planner/expression/bound_columnref_expression.hpp"
@@ -57,16 +59,26 @@ struct ScanBindData final : duckdb::TableFunctionData {
   }
 };
 
+// A source is cut into more parts than there are threads: they do not all take equally long.
+constexpr size_t kPartsPerThread = 4;
+
 struct ScanState final : duckdb::GlobalTableFunctionState {
-  explicit ScanState(size_t width) : writer(width) {}
+  duckdb::idx_t MaxThreads() const override { return std::max<duckdb::idx_t>(1, parts.size()); }
 
   Arena arena;  // bytes of the bounds
   std::vector<ScanBound> bounds;
   std::vector<size_t> columns;    // of the source
   std::vector<size_t> positions;  // in the chunk; what is missing here is not read by anyone
-  std::unique_ptr<SourceScan> scan;
+  std::vector<std::unique_ptr<SourceScan>> parts;
+  std::atomic<size_t> next_part{0};
+};
+
+// Of one thread: it takes one part after the other. A thread that is alone gives all rows in order.
+struct ThreadState final : duckdb::LocalTableFunctionState {
+  explicit ThreadState(size_t width) : writer(width) {}
+
+  SourceScan* scan = nullptr;
   ChunkWriter writer;
-  bool finished = false;
 };
 
 // --- planning
@@ -260,42 +272,59 @@ duckdb::unique_ptr<duckdb::GlobalTableFunctionState> Init(ClientContext& context
                                                           duckdb::TableFunctionInitInput& input) {
   RunState& run = RunStateOf(context);
   const auto& data = input.bind_data->Cast<ScanBindData>();
-  auto state = duckdb::make_uniq<ScanState>(input.column_ids.size());
+  auto state = duckdb::make_uniq<ScanState>();
   for (size_t i = 0; i < input.column_ids.size(); ++i) {
     if (duckdb::IsVirtualColumn(input.column_ids[i])) continue;
     state->columns.push_back(input.column_ids[i]);
     state->positions.push_back(i);
   }
   for (const BoundExpression& bound : data.bounds) AddBound(context, bound, data.types[bound.column], *state);
-  auto scan = run.sources[data.slot]->Scan({state->columns, state->bounds});
-  if (!scan) run.Throw(std::move(scan).error());
-  state->scan = std::move(*scan);
+  const auto threads =
+      static_cast<size_t>(std::max(1, duckdb::TaskScheduler::GetScheduler(context).NumberOfThreads()));
+  auto parts = run.sources[data.slot]->ScanParts({state->columns, state->bounds},
+                                                 threads == 1 ? 1 : threads * kPartsPerThread);
+  if (!parts) run.Throw(std::move(parts).error());
+  state->parts = std::move(*parts);
   return state;
+}
+
+duckdb::unique_ptr<duckdb::LocalTableFunctionState> InitThread(duckdb::ExecutionContext&,
+                                                               duckdb::TableFunctionInitInput& input,
+                                                               duckdb::GlobalTableFunctionState*) {
+  return duckdb::make_uniq<ThreadState>(input.column_ids.size());
 }
 
 void Scan(ClientContext& context, duckdb::TableFunctionInput& input, duckdb::DataChunk& output) {
   const auto& data = input.bind_data->Cast<ScanBindData>();
   auto& state = input.global_state->Cast<ScanState>();
-  if (state.finished) return;
-  state.writer.Clear();
-  for (size_t i = 0; i < state.columns.size(); ++i) {
-    state.writer.Add(output.data[state.positions[i]], data.types[state.columns[i]].kind);
-  }
-  Result<size_t> rows = state.scan->Next(state.writer);
+  auto& own = input.local_state->Cast<ThreadState>();
   RunState& run = RunStateOf(context);
-  if (!rows) run.Throw(std::move(rows).error());
-  if (state.writer.kind_mismatch() || *rows > STANDARD_VECTOR_SIZE) {
-    run.Throw(
-        {ErrorCode::kInternal, "A source gave a value that does not fit its column: " + data.description});
+  for (;;) {
+    if (own.scan == nullptr) {
+      const size_t part = state.next_part.fetch_add(1, std::memory_order_relaxed);
+      if (part >= state.parts.size()) return;
+      own.scan = state.parts[part].get();
+    }
+    own.writer.Clear();
+    for (size_t i = 0; i < state.columns.size(); ++i) {
+      own.writer.Add(output.data[state.positions[i]], data.types[state.columns[i]].kind);
+    }
+    Result<size_t> rows = own.scan->Next(own.writer);
+    if (!rows) run.Throw(std::move(rows).error());
+    if (own.writer.kind_mismatch() || *rows > STANDARD_VECTOR_SIZE) {
+      run.Throw(
+          {ErrorCode::kInternal, "A source gave a value that does not fit its column: " + data.description});
+    }
+    output.SetCardinality(*rows);
+    if (*rows > 0) return;
+    own.scan = nullptr;
   }
-  state.finished = *rows == 0;
-  output.SetCardinality(*rows);
 }
 
 }  // namespace
 
 duckdb::TableFunction MakeHotScanFunction() {
-  duckdb::TableFunction function(kHotScanFunction, {LogicalType::INTEGER}, Scan, Bind, Init);
+  duckdb::TableFunction function(kHotScanFunction, {LogicalType::INTEGER}, Scan, Bind, Init, InitThread);
   function.projection_pushdown = true;
   function.cardinality = Cardinality;
   function.to_string = Describe;

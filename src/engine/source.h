@@ -64,6 +64,15 @@ class Source {
   // May be called more than once by one statement (recursive queries), each time for all rows. The scan is
   // gone when Engine::Run returns.
   virtual Result<std::unique_ptr<SourceScan>> Scan(const ScanRequest& request) const = 0;
+  // The same rows in at most `parts_max` scans, the rows of one before those of the next: they may run at the
+  // same time, each on a thread of its own.
+  virtual Result<std::vector<std::unique_ptr<SourceScan>>> ScanParts(const ScanRequest& request,
+                                                                     size_t parts_max) const {
+    (void)parts_max;
+    std::vector<std::unique_ptr<SourceScan>> parts;
+    KALAM_ASSIGN(parts.emplace_back(), Scan(request));
+    return parts;
+  }
   // Files with further rows; nullptr = none. Together with the scan they are the table.
   virtual std::shared_ptr<const FileSet> files() const { return nullptr; }
   // False: all rows are in files(), Scan is not called.

@@ -126,6 +126,10 @@ struct Batch {
   // noted. Saves the committer a read per update or delete, mostly. A value noted after those reads loses
   // updates. Inserts and operations with `seen` 0 do not use it.
   Seq read_at;
+  // The batch moves rows and records that: it changes nothing that anybody was promised, so it needs no sync
+  // of its own. A power cut may take it back as long as no later batch was made durable; then the rows stand
+  // where they stood.
+  bool moves_only = false;
 
   size_t ApproximateBytes() const;
 };

@@ -1,6 +1,8 @@
 // Rows on their way between `rows` and segments: single moves, races inside a group, and a random model.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
 #include <random>
 #include <set>
 #include <vector>
@@ -140,6 +142,56 @@ TEST_P(ColdMoveTest, MovesAndWritesOfOneGroupSeeEachOther) {
   EXPECT_EQ(Marks(8), std::set<uint32_t>{0});
   EXPECT_FALSE(ColdOf(1).has_value());
   ExpectBySeqMatchesRows();
+}
+
+// Neighbours leave with one range deletion; what stands between them, or comes between them in the same
+// group, stays.
+TEST_P(ColdMoveTest, ARunOfMovedRowsLeavesOthersAlone) {
+  constexpr int64_t kRows = 400;
+  for (const bool shuffled : {false, true}) {
+    std::vector<int64_t> order;
+    for (int64_t id = 0; id < kRows; ++id) order.push_back(id * 2);
+    if (shuffled) std::shuffle(order.begin(), order.end(), std::mt19937(7));
+    for (const int64_t id : order) ASSERT_TRUE(Commit(Insert(id, id)).status);
+    ASSERT_TRUE(Commit(BatchOf(Remove(200), Insert(301, 301), Insert(-1, 0), Insert(2 * kRows, 0))).status);
+    const uint64_t segment = shuffled ? 8 : 7;
+    Batch moves;
+    std::map<int64_t, Seq> seen;
+    for (int64_t id = 0; id < 2 * kRows; id += 2) {
+      if (id == 200) continue;
+      seen[id] = SeqOf(id);
+      moves.rows.push_back(MoveTo(id, seen[id], segment, static_cast<uint32_t>(id)));
+    }
+    moves.moves_only = true;
+    std::vector<Batch> batches;
+    batches.push_back(BatchOf(Insert(101, 101), Add(500, 1)));
+    batches.push_back(std::move(moves));
+    batches.push_back(BatchOf(Insert(103, 103), Replace(600, 601, seen[600]), Remove(301)));
+    const auto results = CommitTogether(std::move(batches));
+    for (const CommitResult& result : results) ASSERT_TRUE(result.status) << result.status.error().message;
+    EXPECT_EQ(results[1].applied, kRows - 2);  // 200 is deleted, 500 changed before
+    for (int64_t id = 0; id < 2 * kRows; id += 2) {
+      const bool stays = id == 200 || id == 500 || id == 600;
+      ASSERT_EQ(Read(id).has_value(), stays) << id;
+      ASSERT_EQ(ColdOf(id).has_value(), !stays) << id;
+    }
+    EXPECT_TRUE(RowDeleted(*Read(200)));
+    EXPECT_TRUE(RowDeleted(*Read(301)));
+    EXPECT_EQ(N(500), 501);
+    EXPECT_EQ(N(600), 601);
+    EXPECT_EQ(N(101), 101);
+    EXPECT_EQ(N(103), 103);
+    EXPECT_TRUE(N(-1) && N(2 * kRows));
+    EXPECT_EQ(Marks(segment), (std::set<uint32_t>{500, 600}));
+    ExpectBySeqMatchesRows();
+    Open();
+    store_->AddColdTable(kTestTable);
+    ExpectBySeqMatchesRows();
+    EXPECT_FALSE(Read(300).has_value());
+    Batch drop;
+    drop.dropped_tables = {kTestTable};
+    ASSERT_TRUE(Commit(std::move(drop)).status);
+  }
 }
 
 TEST_P(ColdMoveTest, AStaleProofDoesNotOutliveAMove) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "hot/key_codec.h"
+#include "hot/moved_rows.h"
 #include "hot/row_codec.h"
 
 namespace kalam::hot {
@@ -121,16 +122,14 @@ CommitResult CommitGroup::Add(Batch& batch) {
             !batch.dropped_tables.empty() || !batch.dropped_hot_rows.empty() || !batch.expired_rows.empty() ||
             !batch_marks_.empty() || !batch.dropped_cold_rows.empty() || !batch.dropped_segments.empty();
   undo_.clear();
+  durable_ = durable_ || !batch.moves_only;
   for (MetaOp& op : batch.meta) {
     if (op.of_applied) op.value = op.of_applied(result.applied);
   }
   batch_marks_.clear();
-  move_seq_ = Seq();
   std::move(batch.meta.begin(), batch.meta.end(), std::back_inserter(meta_));
   std::move(batch.messages.begin(), batch.messages.end(), std::back_inserter(messages_));
   versions_.Apply(batch.new_versions);
-  batch_marks_.clear();
-  move_seq_ = Seq();
   for (const TableId table : batch.dropped_tables) {
     DropHotRows(SharedPrefix(table));
     if (cold_tables_.Has(table)) DropColdRows(SharedPrefix(table));
@@ -216,16 +215,11 @@ Status CommitGroup::Move(const RowOp& op, Seq read_at, CommitResult& result) {
   // A version that is not read is surely the one seen, in the place where it was seen.
   if (image->seq != op.seen || (image->loaded && !image->live())) return Mark(op.to);
   KALAM_TRY(Replace(*image, std::string(), image->seq, op.to));
-  // The version is the same, its place is not: whoever relies on both must look again.
-  recent_.Note(image->key, MoveSeq());
+  // Not noted in recent_: who writes without a look relies on the version alone, and never in a table with
+  // cold rows; moves out of `rows` give each key once.
   if (image->stored_seq != Seq()) ++moved_out_[TableOf(image->key)];
   ++result.applied;
   return {};
-}
-
-Seq CommitGroup::MoveSeq() {
-  if (move_seq_ == Seq()) move_seq_ = seqs_.Next(wall_millis_);
-  return move_seq_;
 }
 
 Status CommitGroup::Replace(Image& image, std::string next, Seq seq, ColdPlace cold) {
@@ -422,7 +416,6 @@ void CommitGroup::TakeBack() {
     marks_.at(it->segment).rows.pop_back();
   }
   batch_marks_.clear();
-  move_seq_ = Seq();
 }
 
 // The range deletion runs before the group's rows are written (Collect), so rows of earlier batches are taken
@@ -504,12 +497,26 @@ void CommitGroup::CountWrites(std::unordered_map<TableId, uint64_t>& counts) con
   }
 }
 
+void CommitGroup::CollectMoved(rocksdb::WriteBatch& out) const {
+  if (moved_out_.empty()) return;
+  MovedRows moved(database_, [this](std::string_view key) {
+    const auto it = by_key_.find(key);
+    return it != by_key_.end() && it->second->changed;
+  });
+  for (const Image& image : images_) {
+    if (image.moved_out()) moved.Add(image.key, image.prefix_size, image.stored_seq);
+  }
+  moved.Collect(out);
+}
+
 void CommitGroup::Collect(rocksdb::WriteBatch& out) const {
   CollectDrops(out);
+  CollectMoved(out);
   std::string seq_key;
   for (const Image& image : images_) {
     if (!image.changed) continue;
     CollectCold(image, out);
+    if (image.moved_out()) continue;
     if (!image.value.empty()) {
       out.Put(database_.rows, SliceOf(image.key), image.value);
     } else if (image.stored_seq != Seq()) {

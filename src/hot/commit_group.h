@@ -72,6 +72,8 @@ class CommitGroup {
   // False when nothing that was accepted changes anything.
   bool writes() const { return writes_; }
   void Collect(rocksdb::WriteBatch& out) const;
+  // False: the group consists of batches that may be lost by a power cut (Batch::moves_only).
+  bool durable() const { return durable_; }
   // Rows that moved out of `rows`, by table.
   const std::unordered_map<TableId, uint64_t>& moved_out() const { return moved_out_; }
   // Adds the number of changed rows to each table's.
@@ -94,6 +96,8 @@ class CommitGroup {
     bool changed = false;
     bool indexed = true;  // has an entry in by_seq
 
+    // Was in `rows` and stands in the cold tier now.
+    bool moved_out() const { return changed && indexed && cold && value.empty() && stored_seq != Seq(); }
     bool live() const;  // of a loaded image: the newest version is a row, not a tombstone
     bool absent() const { return value.empty() && !cold; }
   };
@@ -119,8 +123,6 @@ class CommitGroup {
   Status Move(const RowOp& op, Seq read_at, CommitResult& result);
   Status Replace(Image& image, std::string next, Seq seq, ColdPlace cold = {});
   Status Mark(ColdPlace place);
-  // A sequence that no row gets, for moves of the batch being added.
-  Seq MoveSeq();
   // Keeps the change that the newest entry of undo_ made, if anybody needs it.
   void Record(const Image& image, ChangeKind kind, Need need, std::string before);
   Status JoinParticipants(Batch& batch);
@@ -134,6 +136,7 @@ class CommitGroup {
   void DropHotRows(const std::string& prefix);
   void DropColdRows(const std::string& prefix);
   void CollectDrops(rocksdb::WriteBatch& out) const;
+  void CollectMoved(rocksdb::WriteBatch& out) const;
   void CollectMarks(rocksdb::WriteBatch& out) const;
   void CollectCold(const Image& image, rocksdb::WriteBatch& out) const;
 
@@ -156,12 +159,12 @@ class CommitGroup {
   std::unordered_map<uint64_t, SegmentMarks> marks_;
   std::unordered_map<TableId, uint64_t> moved_out_;
   std::vector<ColdPlace> batch_marks_;      // of the batch being added, in order
-  Seq move_seq_;                            // of the batch being added
   std::vector<Undo> undo_;                  // of the batch being added
   std::vector<Change> changes_;             // of the batch being added
   std::vector<CommitParticipant*> joined_;  // by the batch being added
   std::vector<CommittedBatch> committed_;
   bool writes_ = false;
+  bool durable_ = false;
 };
 
 }  // namespace kalam::hot

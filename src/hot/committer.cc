@@ -251,7 +251,7 @@ Status Committer::Write(const CommitGroup& group) {
   group.Collect(*write_);
   RaiseCeiling();
   rocksdb::WriteOptions options;
-  options.sync = durability_ == Durability::kSync;
+  options.sync = durability_ == Durability::kSync && group.durable();
   const uint64_t end = database_.db->GetLatestSequenceNumber() + static_cast<uint64_t>(write_->Count());
   positions_.Expect(end, seqs_.last());
   const int64_t start = clock_.MonotonicNanos();

@@ -131,7 +131,13 @@ rocksdb::ColumnFamilyOptions FamilyOptionsOf(const std::shared_ptr<rocksdb::Cach
   table.block_cache = cache;
   table.cache_index_and_filter_blocks = true;
   table.pin_l0_filter_and_index_blocks_in_cache = true;
-  if (point_reads) table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10, false));
+  if (point_reads) {
+    table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10, false));
+    // In parts: the filter of a whole file does not fit a shard of the cache and would be read for every look
+    // into the file.
+    table.partition_filters = true;
+    table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  }
   rocksdb::ColumnFamilyOptions family;
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   family.write_buffer_size = write_buffer_bytes;
@@ -210,6 +216,49 @@ Status CheckFormat(const Database& database) {
   }
   if (!status.ok()) return Fail(FromRocks(status, "open"));
   return {};
+}
+
+// --- cutting a range
+
+constexpr size_t kNumberBytes = 8;
+
+// The bytes of a key from `at` on as a number: numbers are in the order of the keys that share what is
+// before.
+uint64_t NumberAt(std::string_view key, size_t at) {
+  uint64_t number = 0;
+  for (size_t i = at; i < at + kNumberBytes; ++i) {
+    number = number << 8 | (i < key.size() ? static_cast<uint8_t>(key[i]) : 0);
+  }
+  return number;
+}
+
+// Looks for the cuts by halving the distance between the keys. `bytes_before` grows with the key.
+std::vector<std::string> SplitKeys(std::string_view first, std::string_view last, uint64_t total,
+                                   size_t parts,
+                                   const std::function<uint64_t(std::string_view)>& bytes_before) {
+  const size_t shared = static_cast<size_t>(
+      std::mismatch(first.begin(), first.end(), last.begin(), last.end()).first - first.begin());
+  std::vector<std::string> cuts;
+  const uint64_t near = total / parts / 8;
+  uint64_t from = NumberAt(first, shared);
+  for (size_t i = 1; i < parts; ++i) {
+    const uint64_t target = total * i / parts;
+    uint64_t low = from;
+    uint64_t high = NumberAt(last, shared);
+    std::string key;
+    while (high - low > 1) {
+      const uint64_t middle = low + (high - low) / 2;
+      key.assign(first.substr(0, shared));
+      for (int shift = 56; shift >= 0; shift -= 8) key.push_back(static_cast<char>(middle >> shift));
+      const uint64_t bytes = bytes_before(key);
+      (bytes < target ? low : high) = middle;
+      if (bytes + near >= target && bytes <= target + near) break;
+    }
+    if (key.empty() || (!cuts.empty() && key <= cuts.back())) continue;
+    from = NumberAt(key, shared);
+    cuts.push_back(std::move(key));
+  }
+  return cuts;
 }
 
 }  // namespace
@@ -351,6 +400,30 @@ std::unique_ptr<Cursor> Store::Scan(Space space, std::string_view begin, std::st
     state.iterator->SeekToLast();
   }
   return cursor;
+}
+
+uint64_t Store::ApproximateBytes(Space space, std::string_view begin, std::string_view end) const {
+  rocksdb::SizeApproximationOptions options;
+  options.include_memtables = true;
+  options.include_files = true;
+  const rocksdb::Range range(SliceOf(begin), SliceOf(end));
+  uint64_t bytes = 0;
+  const rocksdb::Status status =
+      impl_->db->GetApproximateSizes(options, impl_->HandleOf(space), &range, 1, &bytes);
+  return status.ok() ? bytes : 0;
+}
+
+std::vector<std::string> Store::Split(Space space, std::string_view begin, std::string_view end, size_t parts,
+                                      size_t bytes_min) const {
+  const auto bytes_before = [&](std::string_view key) { return ApproximateBytes(space, begin, key); };
+  if (end.empty()) return {};
+  const uint64_t total = bytes_before(end);
+  if (bytes_min > 0) parts = std::min<size_t>(parts, total / bytes_min);
+  if (parts < 2) return {};
+  const auto first = Scan(space, begin, end);
+  const auto last = Scan(space, begin, end, Direction::kBackward);
+  if (!first->Valid() || !last->Valid()) return {};
+  return SplitKeys(first->key(), last->key(), total, parts, bytes_before);
 }
 
 void Store::Submit(Batch batch, CommitDone done) {

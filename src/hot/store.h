@@ -13,6 +13,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/error.h"
@@ -126,6 +127,13 @@ class Store {
                                Direction direction = Direction::kForward,
                                const Snapshot* snapshot = nullptr) const;
   Snapshot TakeSnapshot() const;
+  // About how many bytes the entries of [begin, end) take as they are stored, from the index blocks of the
+  // files.
+  uint64_t ApproximateBytes(Space space, std::string_view begin, std::string_view end) const;
+  // Keys that cut [begin, end) into at most `parts` pieces of about the same size, ascending; fewer, or none,
+  // when the pieces would have less than `bytes_min`. An estimate.
+  std::vector<std::string> Split(Space space, std::string_view begin, std::string_view end, size_t parts,
+                                 size_t bytes_min) const;
 
   // Queues the batch and returns; `done` tells the outcome. When too much waits it answers at once, through
   // `done`: kUnavailable, or kLimitExceeded for a batch that could never fit. With os durability the calling

@@ -13,6 +13,11 @@ namespace {
 using engine::CompareOp;
 using engine::ScanBound;
 
+// Less is scanned by one thread in a few milliseconds.
+constexpr size_t kPartBytesMin = 512u << 10;
+// Of a narrow row with its key, compressed.
+constexpr uint64_t kRowBytesGuess = 40;
+
 CompareOp ToCompareOp(ScanBound::Op op) {
   switch (op) {
     case ScanBound::Op::kEqual:
@@ -97,7 +102,7 @@ Status RowSource::FindFiles() {
   return {};
 }
 
-Result<std::unique_ptr<engine::SourceScan>> RowSource::Scan(const engine::ScanRequest& request) const {
+KeyRange RowSource::RangeOf(const engine::ScanRequest& request) const {
   KeyRange range = range_;
   const auto key = KeyOrdinal(*table_);
   for (const ScanBound& bound : request.bounds) {
@@ -107,10 +112,42 @@ Result<std::unique_ptr<engine::SourceScan>> RowSource::Scan(const engine::ScanRe
       if (!narrowed) continue;
     }
   }
-  RowCursor cursor = view_.Scan(range.begin(), range.empty() ? range.begin() : range.end());
-  return std::make_unique<RowScan>(table_, view_.snapshot, std::move(cursor),
+  return range;
+}
+
+std::unique_ptr<engine::SourceScan> RowSource::ScanRange(const engine::ScanRequest& request,
+                                                         std::string_view begin, std::string_view end) const {
+  return std::make_unique<RowScan>(table_, view_.snapshot, view_.Scan(begin, end),
                                    std::vector<size_t>(request.columns.begin(), request.columns.end()),
                                    include_deleted_);
+}
+
+Result<std::unique_ptr<engine::SourceScan>> RowSource::Scan(const engine::ScanRequest& request) const {
+  const KeyRange range = RangeOf(request);
+  return ScanRange(request, range.begin(), range.empty() ? range.begin() : range.end());
+}
+
+Result<std::vector<std::unique_ptr<engine::SourceScan>>> RowSource::ScanParts(
+    const engine::ScanRequest& request, size_t parts_max) const {
+  const KeyRange range = RangeOf(request);
+  std::vector<std::string> cuts;
+  // Where the order of the scan is the order of the answer, a second thread would only wait.
+  if (!range.empty() && !range.point() && parts_max > 1 && !SortedBy()) {
+    cuts = view_.store->Split(hot::Space::kRows, range.begin(), range.end(), parts_max, kPartBytesMin);
+  }
+  std::vector<std::unique_ptr<engine::SourceScan>> parts;
+  std::string_view begin = range.begin();
+  for (const std::string& cut : cuts) {
+    parts.push_back(ScanRange(request, begin, cut));
+    begin = cut;
+  }
+  parts.push_back(ScanRange(request, begin, range.empty() ? begin : range.end()));
+  return parts;
+}
+
+std::optional<uint64_t> RowSource::EstimatedRows() const {
+  if (range_.empty() || range_.end().empty()) return std::nullopt;
+  return view_.store->ApproximateBytes(hot::Space::kRows, range_.begin(), range_.end()) / kRowBytesGuess;
 }
 
 std::string RowSource::Describe() const {

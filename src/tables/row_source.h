@@ -25,6 +25,9 @@ class RowSource final : public engine::Source {
 
   std::span<const ResultColumn> columns() const override { return columns_; }
   Result<std::unique_ptr<engine::SourceScan>> Scan(const engine::ScanRequest& request) const override;
+  Result<std::vector<std::unique_ptr<engine::SourceScan>>> ScanParts(const engine::ScanRequest& request,
+                                                                     size_t parts_max) const override;
+  std::optional<uint64_t> EstimatedRows() const override;
   // Events of STREAM tables come in the order of their arrival.
   std::optional<size_t> SortedBy() const override {
     if (table_->type != TableType::kStream) return std::nullopt;
@@ -40,6 +43,10 @@ class RowSource final : public engine::Source {
   RowSource(ReadView view, catalog::TablePtr table, std::string_view user_id, bool include_deleted,
             int64_t now_ms);
   Status FindFiles();
+  // The part of the scope that the bounds leave over.
+  KeyRange RangeOf(const engine::ScanRequest& request) const;
+  std::unique_ptr<engine::SourceScan> ScanRange(const engine::ScanRequest& request, std::string_view begin,
+                                                std::string_view end) const;
 
   ReadView view_;
   catalog::TablePtr table_;
