@@ -96,7 +96,7 @@ namespace {
 Result<std::set<TableId>> Forgotten(const JobServices& services, const Scheduler& scheduler) {
   std::set<TableId> tables;
   KALAM_ASSIGN(const auto segments, cold::ReadSegments(services.store, {}));
-  for (const cold::SegmentPtr& segment : segments) tables.insert(cold::TableOfPrefix(segment->prefix));
+  for (const cold::SegmentPtr& segment : segments) tables.insert(hot::TableOf(segment->prefix));
   if (tables.empty()) return tables;
   for (const catalog::TablePtr& table : services.catalog.Snapshot()->Tables()) tables.erase(table->id);
   if (tables.empty()) return tables;
