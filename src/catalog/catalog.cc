@@ -291,7 +291,8 @@ Result<TablePtr> Catalog::AlterTable(std::string_view ns, std::string_view name,
   // Stored versions never change: rows refer to them.
   std::copy(old->versions.begin(), old->versions.end(), table->versions.begin());
   const bool strict = verify && version_added && HasNewNotNull(old->schema(), table->schema());
-  if (!strict) batch.meta = std::move(also);
+  std::vector<hot::MetaOp> with_strict_form;
+  (strict ? with_strict_form : batch.meta) = std::move(also);
   if (version_added) {
     TableSchema& schema = table->versions.back();
     schema.version = old->schema().version + 1;
@@ -311,7 +312,7 @@ Result<TablePtr> Catalog::AlterTable(std::string_view ns, std::string_view name,
   next.tables_.Set(KeyOf(*table), table);
   KALAM_TRY(CommitAndPublish(std::move(batch), std::move(next)));
   if (!strict) return table;
-  return FinishStrict(*old, table, verify, std::move(also));
+  return FinishStrict(*old, table, verify, std::move(with_strict_form));
 }
 
 // From here on writers see the columns as NOT NULL, and the committer refuses what they prepared before.

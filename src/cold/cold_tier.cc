@@ -20,7 +20,7 @@ constexpr size_t kStatementsMax = 1'024;
 // Dead rows of a segment and some that one statement does not see.
 class DeadAndHidden final : public engine::DeadRows {
  public:
-  DeadAndHidden(MarkSetPtr dead, std::vector<uint32_t> hidden) {
+  DeadAndHidden(const MarkSetPtr& dead, std::vector<uint32_t> hidden) {
     if (dead) hidden.insert(hidden.end(), dead->rows().begin(), dead->rows().end());
     std::sort(hidden.begin(), hidden.end());
     all_.emplace(std::move(hidden));
@@ -85,7 +85,7 @@ Status ColdTier::Open() {
     if (segment->id >= next_segment_) {
       return Fail(ErrorCode::kCorruption, "a segment has a number that was not given yet");
     }
-    store_.AddColdTable(TableOfPrefix(segment->prefix));
+    store_.AddColdTable(hot::TableOf(segment->prefix));
     // Without visible rows nobody needs it: its flush will start again with another file.
     if (segment->status != SegmentStatus::kLive || segment->visible_rows == 0) {
       garbage_.push_back({0, segment});
@@ -290,7 +290,7 @@ Result<std::vector<TableId>> ColdTier::Compactable() {
     for (; end < segments.size() && segments[end]->prefix == segments[begin]->prefix; ++end) {
       if (segments[end]->status == SegmentStatus::kLive) scope.push_back(segments[end]);
     }
-    const TableId table = TableOfPrefix(segments[begin]->prefix);
+    const TableId table = hot::TableOf(segments[begin]->prefix);
     begin = end;
     if (!tables.empty() && tables.back() == table) continue;
     KALAM_ASSIGN(const auto inputs, ChooseInputs(scope));

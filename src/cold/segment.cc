@@ -47,12 +47,6 @@ class Reader {
 
 }  // namespace
 
-TableId TableOfPrefix(std::string_view prefix) {
-  uint32_t table = 0;
-  for (size_t i = 0; i < 4 && i < prefix.size(); ++i) table = table << 8 | static_cast<uint8_t>(prefix[i]);
-  return TableId(table);
-}
-
 std::string SegmentKey(std::string_view prefix, uint64_t id) {
   std::string key(kSegmentKeys);
   key += prefix;

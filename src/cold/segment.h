@@ -50,8 +50,6 @@ inline constexpr std::string_view kSegmentKeys = "cold/segment/";
 inline constexpr std::string_view kNextSegmentKey = "cold/next_segment";
 
 std::string SegmentKey(std::string_view prefix, uint64_t id);
-// The table of a key prefix.
-TableId TableOfPrefix(std::string_view prefix);
 inline std::string SegmentKey(const Segment& segment) { return SegmentKey(segment.prefix, segment.id); }
 std::string EncodeSegment(const Segment& segment);
 // kCorruption names the record.

@@ -8,6 +8,7 @@ namespace kalam::cold {
 
 std::vector<ResultColumn> ColumnsOf(const TableSchema& schema) {
   std::vector<ResultColumn> columns;
+  columns.reserve(schema.columns.size() + 2);
   for (const Column& column : schema.columns) {
     columns.push_back({column.name, column.type, column.primary_key, !column.nullable});
   }

@@ -41,8 +41,9 @@ Result<const duckdb::SelectNode*> NodeOf(const Statement& statement) {
         fmt::format("{} is not possible here: give a SELECT over one table whose WHERE looks at one row",
                     what));
   };
-  if (statement.kind() != StatementKind::kSelect || statement.found_.has_cte) return refuse("This statement");
-  const duckdb::QueryNode& node = *statement.select_->node;
+  if (statement.kind() != StatementKind::kSelect || statement.parts.found.has_cte)
+    return refuse("This statement");
+  const duckdb::QueryNode& node = *statement.parts.select->node;
   if (node.type != duckdb::QueryNodeType::SELECT_NODE) return refuse("UNION");
   if (statement.tables().size() != 1) return refuse("More than one table");
   if (!statement.parameters().empty()) return refuse("A parameter");

@@ -169,8 +169,8 @@ Result<const duckdb::SelectNode*> NodeOf(const Statement& statement) {
   if (statement.kind() != StatementKind::kSelect) {
     return Refuse("Only SELECT queries are supported for subscriptions");
   }
-  const duckdb::QueryNode& node = *statement.select_->node;
-  if (statement.found_.has_cte || !node.cte_map.map.empty()) return RefuseClause("WITH clauses");
+  const duckdb::QueryNode& node = *statement.parts.select->node;
+  if (statement.parts.found.has_cte || !node.cte_map.map.empty()) return RefuseClause("WITH clauses");
   if (node.type != duckdb::QueryNodeType::SELECT_NODE) {
     return Refuse("Subscription query supports only SELECT ... FROM ... [WHERE ...].");
   }

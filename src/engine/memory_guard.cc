@@ -60,8 +60,7 @@ void MemoryGuard::Install(size_t bytes_max) {
   std::call_once(once, [] {
     auto& current = duckdb::Allocator::DefaultAllocatorReference();
     // Blocks that exist already keep a pointer to the allocator they come from.
-    static duckdb::shared_ptr<duckdb::Allocator>* const kept =
-        new duckdb::shared_ptr<duckdb::Allocator>(current);
+    static duckdb::shared_ptr<duckdb::Allocator>* kept = new duckdb::shared_ptr<duckdb::Allocator>(current);
     (void)kept;
     current = duckdb::make_shared_ptr<duckdb::Allocator>(Allocate, Free, Reallocate,
                                                          duckdb::make_uniq<PrivateAllocatorData>());

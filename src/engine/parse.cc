@@ -112,18 +112,19 @@ class Builder {
 
   // After the walk.
   void AddTarget() {
-    if (target_scan_) MainQuery(*out_.select_->node).Cast<SelectNode>().from_table = std::move(target_scan_);
+    if (target_scan_)
+      MainQuery(*out_.parts.select->node).Cast<SelectNode>().from_table = std::move(target_scan_);
   }
 
  private:
   Status Select(duckdb::unique_ptr<SQLStatement> statement) {
-    out_.inner_kind_ = StatementKind::kSelect;
-    out_.select_ = duckdb::unique_ptr_cast<SQLStatement, SelectStatement>(std::move(statement));
+    out_.parts.inner_kind = StatementKind::kSelect;
+    out_.parts.select = duckdb::unique_ptr_cast<SQLStatement, SelectStatement>(std::move(statement));
     return {};
   }
 
   Status Insert(duckdb::InsertStatement& insert) {
-    out_.inner_kind_ = StatementKind::kInsert;
+    out_.parts.inner_kind = StatementKind::kInsert;
     if (insert.on_conflict_info) return Conflict(*insert.on_conflict_info);
     KALAM_TRY(NoReturning(!insert.returning_list.empty(), "INSERT"));
     if (insert.default_values) return InsertDefaults(insert);
@@ -132,36 +133,37 @@ class Builder {
       return Fail(ErrorCode::kUnsupported,
                   "INSERT BY NAME is not supported: name the columns after the table");
     }
-    KALAM_ASSIGN(out_.target_, ToTableName(insert.catalog, insert.schema, insert.table));
+    KALAM_ASSIGN(out_.parts.target, ToTableName(insert.catalog, insert.schema, insert.table));
     KALAM_TRY(Columns(insert.columns));
     auto values = insert.GetValuesList();
     // ORDER BY and LIMIT would give the rows other numbers.
     if (values && insert.select_statement->node->modifiers.empty()) {
       for (size_t row = 0; row < values->values.size(); ++row) TakeDefaults(row, values->values[row]);
     }
-    out_.values_insert_ = values && insert.cte_map.map.empty() &&
-                          insert.select_statement->node->modifiers.empty() &&
-                          insert.select_statement->node->cte_map.map.empty();
+    out_.parts.values_insert = values && insert.cte_map.map.empty() &&
+                               insert.select_statement->node->modifiers.empty() &&
+                               insert.select_statement->node->cte_map.map.empty();
     if (insert.cte_map.map.empty()) {
-      out_.select_ = std::move(insert.select_statement);
+      out_.parts.select = std::move(insert.select_statement);
       return {};
     }
     auto node = duckdb::make_uniq<SelectNode>();
     node->select_list.push_back(duckdb::make_uniq<duckdb::StarExpression>());
     node->from_table = duckdb::make_uniq<duckdb::SubqueryRef>(std::move(insert.select_statement));
     node->cte_map = std::move(insert.cte_map);
-    out_.select_ = Wrap(std::move(node));
+    out_.parts.select = Wrap(std::move(node));
     return {};
   }
 
   // One row in which DEFAULT stands for the first column; so it does for the columns that are not named.
   Status InsertDefaults(const duckdb::InsertStatement& insert) {
-    KALAM_ASSIGN(out_.target_, ToTableName(insert.catalog, insert.schema, insert.table));
+    KALAM_ASSIGN(out_.parts.target, ToTableName(insert.catalog, insert.schema, insert.table));
     duckdb::Parser parser(OurParserOptions());
     parser.ParseQuery("VALUES (NULL)");
-    out_.select_ = duckdb::unique_ptr_cast<SQLStatement, SelectStatement>(std::move(parser.statements[0]));
-    out_.default_cells_.push_back({0, 0});
-    out_.inserts_defaults_ = out_.values_insert_ = true;
+    out_.parts.select =
+        duckdb::unique_ptr_cast<SQLStatement, SelectStatement>(std::move(parser.statements[0]));
+    out_.parts.default_cells.push_back({0, 0});
+    out_.parts.inserts_defaults = out_.parts.values_insert = true;
     return {};
   }
 
@@ -173,7 +175,7 @@ class Builder {
   }
 
   Status Update(duckdb::UpdateStatement& update) {
-    out_.inner_kind_ = StatementKind::kUpdate;
+    out_.parts.inner_kind = StatementKind::kUpdate;
     KALAM_TRY(NoReturning(!update.returning_list.empty(), "UPDATE"));
     if (update.from_table) {
       return Fail(ErrorCode::kUnsupported,
@@ -188,12 +190,12 @@ class Builder {
     auto node = MatchingRows(AliasOf(*update.table), std::move(update.set_info->condition),
                              std::move(update.cte_map));
     for (auto& expression : update.set_info->expressions) node->select_list.push_back(std::move(expression));
-    out_.select_ = Wrap(std::move(node));
+    out_.parts.select = Wrap(std::move(node));
     return {};
   }
 
   Status Delete(duckdb::DeleteStatement& statement) {
-    out_.inner_kind_ = StatementKind::kDelete;
+    out_.parts.inner_kind = StatementKind::kDelete;
     KALAM_TRY(NoReturning(!statement.returning_list.empty(), "DELETE"));
     if (!statement.using_clauses.empty()) {
       return Fail(ErrorCode::kUnsupported, "DELETE ... USING is not supported: use a subquery in WHERE");
@@ -201,16 +203,16 @@ class Builder {
     KALAM_TRY(CheckTarget(*statement.table));
     if (!statement.condition) return Fail(ErrorCode::kInvalidOperation, "DELETE requires a WHERE clause");
     KALAM_TRY(Target(*statement.table));
-    out_.select_ = Wrap(MatchingRows(AliasOf(*statement.table), std::move(statement.condition),
-                                     std::move(statement.cte_map)));
+    out_.parts.select = Wrap(MatchingRows(AliasOf(*statement.table), std::move(statement.condition),
+                                          std::move(statement.cte_map)));
     return {};
   }
 
   Status Target(const duckdb::TableRef& table) {
     const auto& base = table.Cast<duckdb::BaseTableRef>();
-    KALAM_ASSIGN(out_.target_, ToTableName(base.catalog_name, base.schema_name, base.table_name));
+    KALAM_ASSIGN(out_.parts.target, ToTableName(base.catalog_name, base.schema_name, base.table_name));
     // The written table is slot 0 whatever names the statement's CTEs have, so the walk must not look it up.
-    out_.found_.tables.push_back(out_.target_);
+    out_.parts.found.tables.push_back(out_.parts.target);
     target_scan_ = MakeScan(0, table, base.table_name);
     return {};
   }
@@ -218,10 +220,10 @@ class Builder {
   Status Columns(const duckdb::vector<std::string>& columns) {
     for (const std::string& column : columns) {
       std::string lower = StringUtil::Lower(column);
-      if (std::ranges::find(out_.written_, lower) != out_.written_.end()) {
+      if (std::ranges::find(out_.parts.written, lower) != out_.parts.written.end()) {
         return Fail(ErrorCode::kInvalidOperation, fmt::format("Column '{}' is named twice", lower));
       }
-      out_.written_.push_back(std::move(lower));
+      out_.parts.written.push_back(std::move(lower));
     }
     return {};
   }
@@ -231,7 +233,7 @@ class Builder {
     for (size_t i = 0; i < cells.size(); ++i) {
       if (cells[i]->GetExpressionClass() != duckdb::ExpressionClass::DEFAULT) continue;
       cells[i] = duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value());
-      out_.default_cells_.push_back({row, i});
+      out_.parts.default_cells.push_back({row, i});
     }
   }
 
@@ -258,30 +260,31 @@ StatementKind KindOf(const SQLStatement& statement) {
 Result<std::shared_ptr<const Statement>> FromTree(duckdb::unique_ptr<SQLStatement> tree, std::string_view sql,
                                                   bool offsets_hold, const ViewFinder& views) {
   auto out = std::make_shared<Statement>();
-  out->kind_ = KindOf(*tree);
+  out->parts.kind = KindOf(*tree);
   if (tree->type == StatementType::EXPLAIN_STATEMENT) {
     auto& explain = tree->Cast<duckdb::ExplainStatement>();
     if (explain.explain_format != duckdb::ExplainFormat::DEFAULT &&
         explain.explain_format != duckdb::ExplainFormat::TEXT) {
       return Fail(ErrorCode::kUnsupported, "EXPLAIN has the text format only");
     }
-    out->explain_type_ = explain.explain_type;
+    out->parts.explain_type = explain.explain_type;
     duckdb::unique_ptr<SQLStatement> inner = std::move(explain.stmt);
     tree = std::move(inner);
   } else if (offsets_hold) {
-    out->simple_ = RecogniseSimpleForm(*tree, sql);
+    out->parts.simple = RecogniseSimpleForm(*tree, sql);
   }
   Builder builder(*out, sql);
   KALAM_TRY(builder.Build(std::move(tree)));
-  if (out->kind_ != StatementKind::kExplain) out->kind_ = out->inner_kind_;
-  KALAM_TRY(AllowAndRewrite(out->select_->node, out->found_, views));
-  if (out->found_.has_view) out->simple_ = {};
+  if (out->parts.kind != StatementKind::kExplain) out->parts.kind = out->parts.inner_kind;
+  KALAM_TRY(AllowAndRewrite(out->parts.select->node, out->parts.found, views));
+  if (out->parts.found.has_view) out->parts.simple = {};
   builder.AddTarget();
-  out->has_limit_ = std::ranges::any_of(MainQuery(*out->select_->node).modifiers, [](const auto& modifier) {
-    return modifier->type == duckdb::ResultModifierType::LIMIT_MODIFIER ||
-           modifier->type == duckdb::ResultModifierType::LIMIT_PERCENT_MODIFIER;
-  });
-  if (out->found_.has_default) {
+  out->parts.has_limit =
+      std::ranges::any_of(MainQuery(*out->parts.select->node).modifiers, [](const auto& modifier) {
+        return modifier->type == duckdb::ResultModifierType::LIMIT_MODIFIER ||
+               modifier->type == duckdb::ResultModifierType::LIMIT_PERCENT_MODIFIER;
+      });
+  if (out->parts.found.has_default) {
     return Fail(
         ErrorCode::kInvalidSql,
         "DEFAULT stands alone in the place of a value of INSERT ... VALUES or UPDATE ... SET; it cannot "
@@ -325,10 +328,10 @@ Result<std::shared_ptr<const Statement>> ParseExpression(std::string_view expres
   try {
     const std::string sql = "SELECT " + std::string(expression);
     KALAM_ASSIGN(auto statement, Parse(sql, nullptr));
-    const auto* node = statement->select_->node->type == duckdb::QueryNodeType::SELECT_NODE
-                           ? &statement->select_->node->Cast<SelectNode>()
+    const auto* node = statement->parts.select->node->type == duckdb::QueryNodeType::SELECT_NODE
+                           ? &statement->parts.select->node->Cast<SelectNode>()
                            : nullptr;
-    const WalkFindings& found = statement->found_;
+    const WalkFindings& found = statement->parts.found;
     if (node == nullptr || node->select_list.size() != 1 ||
         node->from_table->type != duckdb::TableReferenceType::EMPTY_FROM || node->where_clause ||
         !node->modifiers.empty() || !found.parameters.empty() || !found.tables.empty() || found.has_cte) {
@@ -341,7 +344,7 @@ Result<std::shared_ptr<const Statement>> ParseExpression(std::string_view expres
 }
 
 std::optional<duckdb::Value> LiteralOf(const Statement& expression) {
-  const auto& item = *expression.select_->node->Cast<SelectNode>().select_list[0];
+  const auto& item = *expression.parts.select->node->Cast<SelectNode>().select_list[0];
   if (item.GetExpressionClass() == duckdb::ExpressionClass::CONSTANT)
     return item.Cast<duckdb::ConstantExpression>().value;
   if (item.GetExpressionClass() != duckdb::ExpressionClass::CAST) return std::nullopt;

@@ -234,31 +234,31 @@ void CastCells(duckdb::QueryNode& node, size_t columns) {
 
 duckdb::unique_ptr<duckdb::SQLStatement> MakeTree(const Statement& statement, const RunRequest& request) {
   auto select =
-      duckdb::unique_ptr_cast<duckdb::SQLStatement, duckdb::SelectStatement>(statement.select_->Copy());
-  if (request.form == RunForm::kQuery && statement.inner_kind_ == StatementKind::kSelect) {
+      duckdb::unique_ptr_cast<duckdb::SQLStatement, duckdb::SelectStatement>(statement.parts.select->Copy());
+  if (request.form == RunForm::kQuery && statement.parts.inner_kind == StatementKind::kSelect) {
     if (request.default_order) AddDefaultOrder(MainQuery(*select->node), request.sources);
     if (request.row_limit) AddLimit(MainQuery(*select->node), *request.row_limit);
   }
-  if (request.form == RunForm::kInsertedRows && statement.values_insert_)
+  if (request.form == RunForm::kInsertedRows && statement.parts.values_insert)
     CastCells(*select->node, request.cast_to.size());
   const auto add = [&](std::string_view name) {
     select->named_param_map.emplace(std::string(name), select->named_param_map.size() + 1);
   };
   select->named_param_map.clear();
-  for (const uint32_t number : statement.found_.parameters) add(std::to_string(number));
-  if (statement.found_.hidden.now) add(kNowParameter);
-  if (statement.found_.hidden.user) add(kUserParameter);
-  if (statement.found_.hidden.role) add(kRoleParameter);
-  if (statement.kind_ != StatementKind::kExplain) return select;
+  for (const uint32_t number : statement.parts.found.parameters) add(std::to_string(number));
+  if (statement.parts.found.hidden.now) add(kNowParameter);
+  if (statement.parts.found.hidden.user) add(kUserParameter);
+  if (statement.parts.found.hidden.role) add(kRoleParameter);
+  if (statement.parts.kind != StatementKind::kExplain) return select;
   auto parameters = select->named_param_map;
-  auto explain = duckdb::make_uniq<duckdb::ExplainStatement>(std::move(select), statement.explain_type_);
+  auto explain = duckdb::make_uniq<duckdb::ExplainStatement>(std::move(select), statement.parts.explain_type);
   explain->named_param_map = std::move(parameters);
   return explain;
 }
 
 std::vector<const ResultColumn*> Origins(const Statement& statement, Sources sources) {
-  if (statement.kind_ == StatementKind::kExplain) return {};
-  const auto shown = ShownBy(MainQuery(*statement.select_->node), sources);
+  if (statement.parts.kind == StatementKind::kExplain) return {};
+  const auto shown = ShownBy(MainQuery(*statement.parts.select->node), sources);
   if (!shown) return {};
   std::vector<const ResultColumn*> out;
   for (const Shown& column : *shown) out.push_back(column.origin);

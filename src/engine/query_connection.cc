@@ -104,11 +104,11 @@ Result<int64_t> QueryConnection::Run(const Statement& statement, const RunReques
 
 Result<QueryResultPtr> QueryConnection::Start(const Statement& statement, const RunRequest& request) {
   Parameters parameters;
-  for (const uint32_t number : statement.found_.parameters) {
+  for (const uint32_t number : statement.parts.found.parameters) {
     parameters.emplace(std::to_string(number),
                        duckdb::BoundParameterData(ToConstant(request.parameters[number - 1])));
   }
-  const HiddenParameters& hidden = statement.found_.hidden;
+  const HiddenParameters& hidden = statement.parts.found.hidden;
   const StatementContext& context = request.context;
   const auto text = [&](std::string_view name, std::string value) {
     parameters.emplace(std::string(name), duckdb::BoundParameterData(duckdb::Value(std::move(value))));
@@ -127,9 +127,9 @@ Result<QueryResultPtr> QueryConnection::Start(const Statement& statement, const 
   // A plan over files is made for its values: they decide which files and which parts of them are read.
   const bool has_files =
       std::ranges::any_of(request.sources, [](const auto& source) { return source->files() != nullptr; });
-  const bool reusable = statement.kind_ != StatementKind::kExplain && !has_files &&
-                        !(statement.found_.has_cte && !parameters.empty());
-  if (reusable && statement.runs_.fetch_add(1, std::memory_order_relaxed) > 0 && plans_max_ > 0) {
+  const bool reusable = statement.parts.kind != StatementKind::kExplain && !has_files &&
+                        !(statement.parts.found.has_cte && !parameters.empty());
+  if (reusable && statement.runs.fetch_add(1, std::memory_order_relaxed) > 0 && plans_max_ > 0) {
     KALAM_ASSIGN(Plan* const plan, FindPlan(statement, request));
     if (plan->prepared) {
       bool fits = true;
@@ -245,7 +245,7 @@ Status CheckWidth(const Statement& statement, const RunRequest& request, size_t 
   }
   if (request.form == RunForm::kChangedRows && width < request.cast_to.size()) {
     return Fail(ErrorCode::kInternal,
-                fmt::format("{} written columns but {} results", statement.written_.size(), width));
+                fmt::format("{} written columns but {} results", statement.parts.written.size(), width));
   }
   return {};
 }
@@ -273,7 +273,7 @@ Result<Output> MakeOutput(const Statement& statement, const RunRequest& request,
     out.cast_to.push_back(target);
     out.columns.push_back(target != nullptr ? *target : std::move(column));
   }
-  if (statement.kind_ == StatementKind::kExplain && width == 2) {
+  if (statement.parts.kind == StatementKind::kExplain && width == 2) {
     out.columns[0].name = "plan_type";
     out.columns[1].name = "plan";
   }

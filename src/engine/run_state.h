@@ -26,14 +26,14 @@ struct RunState : duckdb::ClientContextState {
   // Keeps the first error of this run for Run() to return and ends the query.
   [[noreturn]] void Throw(Error error) {
     {
-      std::lock_guard lock(mu);
-      if (!first_error) first_error = std::move(error);
+      std::lock_guard lock(mu_);
+      if (!first_error_) first_error_ = std::move(error);
     }
     throw duckdb::InvalidInputException("stopped");
   }
   std::optional<Error> TakeError() {
-    std::lock_guard lock(mu);
-    return std::exchange(first_error, std::nullopt);
+    std::lock_guard lock(mu_);
+    return std::exchange(first_error_, std::nullopt);
   }
 
   Random& random;
@@ -43,13 +43,13 @@ struct RunState : duckdb::ClientContextState {
 
   // Gives out one id after another; DuckDB may evaluate parts of one query at the same time.
   void FillSnowflakes(int64_t* ids, size_t count) {
-    std::lock_guard lock(mu);
+    std::lock_guard lock(mu_);
     for (size_t i = 0; i < count; ++i) ids[i] = statement->next_snowflake();
   }
 
  private:
-  std::mutex mu;
-  std::optional<Error> first_error;  // guarded by mu
+  std::mutex mu_;
+  std::optional<Error> first_error_;  // guarded by mu_
 };
 
 inline RunState& RunStateOf(duckdb::ClientContext& context) {

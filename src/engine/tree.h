@@ -50,38 +50,42 @@ struct WalkFindings {
 
 using SimpleForm = std::variant<std::monostate, SimpleSelect, SimpleInsert, SimpleUpdate, SimpleDelete>;
 
-// Immutable after Parse, but for the run counter.
-class Statement final : public ParsedStatement {
- public:
-  StatementKind kind() const override { return kind_; }
-  const std::vector<TableName>& tables() const override { return found_.tables; }
-  const TableName& target() const override { return target_; }
-  const std::vector<uint32_t>& parameters() const override { return found_.parameters; }
-  bool mentions_deleted() const override { return found_.mentions_deleted; }
-  bool has_limit() const override { return has_limit_; }
-  const std::vector<std::string>& written_columns() const override { return written_; }
-  const std::vector<DefaultCell>& default_cells() const override { return default_cells_; }
-  const SimpleForm& simple() const override { return simple_; }
-  bool inserts_defaults() const override { return inserts_defaults_; }
-
-  StatementKind kind_ = StatementKind::kSelect;
-  StatementKind inner_kind_ = StatementKind::kSelect;  // of the explained statement; else the same as kind_
-  WalkFindings found_;
-  TableName target_;
-  std::vector<std::string> written_;
-  std::vector<DefaultCell> default_cells_;
-  SimpleForm simple_;
-  bool inserts_defaults_ = false;
-  bool has_limit_ = false;
+struct StatementParts {
+  StatementKind kind = StatementKind::kSelect;
+  StatementKind inner_kind = StatementKind::kSelect;  // of the explained statement; else the same as kind
+  WalkFindings found;
+  TableName target;
+  std::vector<std::string> written;
+  std::vector<DefaultCell> default_cells;
+  SimpleForm simple;
+  bool inserts_defaults = false;
+  bool has_limit = false;
 
   // Every statement as a SELECT: tables replaced by scan(slot), functions of the statement's context by
   // hidden parameters. INSERT: its rows. UPDATE: target.*, then the new values. DELETE: target.*.
-  std::unique_ptr<duckdb::SelectStatement> select_;
-  bool values_insert_ = false;  // INSERT ... VALUES: select_ is SELECT * FROM (VALUES ...)
-  duckdb::ExplainType explain_type_ = duckdb::ExplainType::EXPLAIN_STANDARD;
+  std::unique_ptr<duckdb::SelectStatement> select;
+  bool values_insert = false;  // INSERT ... VALUES: select is SELECT * FROM (VALUES ...)
+  duckdb::ExplainType explain_type = duckdb::ExplainType::EXPLAIN_STANDARD;
+};
+
+// Immutable after Parse, but for the run counter.
+class Statement final : public ParsedStatement {
+ public:
+  StatementKind kind() const override { return parts.kind; }
+  const std::vector<TableName>& tables() const override { return parts.found.tables; }
+  const TableName& target() const override { return parts.target; }
+  const std::vector<uint32_t>& parameters() const override { return parts.found.parameters; }
+  bool mentions_deleted() const override { return parts.found.mentions_deleted; }
+  bool has_limit() const override { return parts.has_limit; }
+  const std::vector<std::string>& written_columns() const override { return parts.written; }
+  const std::vector<DefaultCell>& default_cells() const override { return parts.default_cells; }
+  const SimpleForm& simple() const override { return parts.simple; }
+  bool inserts_defaults() const override { return parts.inserts_defaults; }
+
+  StatementParts parts;
 
   // The second run of a statement is worth a prepared plan, a single run is not.
-  mutable std::atomic<uint32_t> runs_{0};
+  mutable std::atomic<uint32_t> runs{0};
 };
 
 }  // namespace kalam::engine

@@ -18,12 +18,6 @@ constexpr uint32_t kTablePrefixSize = 4;
 
 rocksdb::Slice SliceOf(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
 
-TableId TableOf(std::string_view key) {
-  uint32_t table = 0;
-  for (size_t i = 0; i < kTablePrefixSize; ++i) table = table << 8 | static_cast<uint8_t>(key[i]);
-  return TableId(table);
-}
-
 bool Live(std::string_view row) { return !row.empty() && !RowDeleted(row); }
 
 // Into a version that was made by the writer from the one before, where that is at hand.

@@ -105,6 +105,10 @@ std::string UserPrefix(TableId table, std::string_view user_id) {
   return out;
 }
 
+TableId TableOf(std::string_view key) {
+  return TableId(key.size() < kTableBytes ? 0 : ReadBigEndian<uint32_t>(key.substr(0, kTableBytes)));
+}
+
 size_t PrefixSize(std::string_view key, bool has_scope) {
   if (key.size() < kTableBytes) return 0;
   if (!has_scope) return kTableBytes;

@@ -29,6 +29,8 @@ std::string SharedPrefix(TableId table);
 std::string UserPrefix(TableId table, std::string_view user_id);
 // Bytes of the prefix at the start of `key`: 4, or 4 + scope when `has_scope`. 0 when the key is malformed.
 size_t PrefixSize(std::string_view key, bool has_scope);
+// The table of a key or of a key prefix: what the first 4 bytes say. 0 when there are fewer.
+TableId TableOf(std::string_view key);
 // The user id inside a key with a scope.
 Result<std::string> DecodeScope(std::string_view key);
 

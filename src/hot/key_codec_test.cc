@@ -171,6 +171,14 @@ TEST(KeyCodecTest, ScopesAreNotPrefixesOfEachOther) {
   }
 }
 
+TEST(KeyCodecTest, AKeyTellsItsTable) {
+  for (const uint32_t table : {0u, 1u, 0x12345678u, 0xFFFFFFFFu}) {
+    EXPECT_EQ(TableOf(SharedPrefix(TableId(table))), TableId(table));
+    EXPECT_EQ(TableOf(UserPrefix(TableId(table), "u") + "key"), TableId(table));
+  }
+  EXPECT_EQ(TableOf("abc"), TableId(0));
+}
+
 TEST(KeyCodecTest, PrefixEndIsTheNextPrefix) {
   EXPECT_EQ(PrefixEnd("ab"), "ac");
   EXPECT_EQ(PrefixEnd("a\xFF\xFF"), "b");

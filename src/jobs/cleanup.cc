@@ -2,8 +2,11 @@
 // It goes by the table's id, which is never given again, so a new table of the same name is out of its reach.
 #include <fmt/format.h>
 
+#include <memory>
+#include <set>
 #include <utility>
 
+#include "cold/segment.h"
 #include "hot/key_codec.h"
 #include "hot/resume_horizon.h"
 #include "jobs/erasure.h"
@@ -85,6 +88,56 @@ JobRequest CleanupRequest(const catalog::Table& dropped, const HotSize& hot) {
   // Two tables of one name may be dropped on one day; each has its own rest.
   request.idempotency_key = fmt::format("cleanup:{}:{}:{}", dropped.ns, dropped.name, dropped.id.value);
   return request;
+}
+
+namespace {
+
+// Tables that are gone and have segments left, with no job that will remove them.
+Result<std::set<TableId>> Forgotten(const JobServices& services, const Scheduler& scheduler) {
+  std::set<TableId> tables;
+  KALAM_ASSIGN(const auto segments, cold::ReadSegments(services.store, {}));
+  for (const cold::SegmentPtr& segment : segments) tables.insert(hot::TableOf(segment->prefix));
+  if (tables.empty()) return tables;
+  for (const catalog::TablePtr& table : services.catalog.Snapshot()->Tables()) tables.erase(table->id);
+  if (tables.empty()) return tables;
+  for (const JobPtr& job : scheduler.List()) {
+    if (job->type != JobType::kCleanup || IsTerminal(job->status)) continue;
+    KALAM_ASSIGN(const Parameters parameters, Parameters::Parse(job->parameters_json));
+    if (const auto names = ReadTableParameters(parameters)) tables.erase(names->id);
+  }
+  return tables;
+}
+
+// What a look of the planner knows from the one before.
+struct Looks {
+  uint64_t catalog_version = 0;
+  std::set<TableId> forgotten;
+};
+
+}  // namespace
+
+// A DROP and its cleanup job are two commits: a crash between them, or a full queue of jobs, leaves files
+// that nobody would remove.
+Planner CleanupPlanner(const JobServices& services, Scheduler& scheduler) {
+  const auto plan = [&services, &scheduler, looks = std::make_shared<Looks>()]() -> Status {
+    const uint64_t version = services.catalog.version();
+    if (version == looks->catalog_version && looks->forgotten.empty()) return {};
+    KALAM_ASSIGN(std::set<TableId> forgotten, Forgotten(services, scheduler));
+    for (const TableId id : forgotten) {
+      // At the first look the DROP may be about to create its job.
+      if (!looks->forgotten.contains(id)) continue;
+      catalog::Table table;
+      table.id = id;
+      table.ns = "dropped";
+      table.name = fmt::format("table_{}", id.value);
+      KALAM_TRY(CreateUnlessActive(scheduler, CleanupRequest(table, {})));
+    }
+    looks->catalog_version = version;
+    looks->forgotten = std::move(forgotten);
+    return {};
+  };
+  constexpr int64_t kIntervalMs = 2'000;
+  return {"cleanup", kIntervalMs, plan};
 }
 
 }  // namespace kalam::jobs

@@ -29,6 +29,7 @@ std::vector<Planner> MakePlanners(const JobServices& services, Scheduler& schedu
                                    StreamEvictionPlanner(services, scheduler),
                                    RetentionPlanner(services, scheduler),
                                    UserCleanupPlanner(services, scheduler)};
+  if (services.cold != nullptr) planners.push_back(CleanupPlanner(services, scheduler));
   if (services.topics != nullptr) {
     planners.push_back(TopicCleanupPlanner(services, scheduler));
     planners.push_back(TopicRetentionPlanner(services, scheduler));

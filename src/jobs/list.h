@@ -33,6 +33,8 @@ JobRequest CleanupRequest(const catalog::Table& dropped, const HotSize& hot);
 JobRequest UserExportRequest(std::string_view user_id, int64_t now_ms);
 JobRequest UserCleanupRequest(std::string_view user_id, bool cascade, std::string owner);
 
+// For dropped tables whose cleanup was never asked for.
+Planner CleanupPlanner(const JobServices& services, Scheduler& scheduler);
 Planner StreamEvictionPlanner(const JobServices& services, Scheduler& scheduler);
 Planner RetentionPlanner(const JobServices& services, Scheduler& scheduler);
 Planner UserCleanupPlanner(const JobServices& services, Scheduler& scheduler);

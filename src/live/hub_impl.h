@@ -137,6 +137,9 @@ struct Hub::Impl {
   void OnTableChanged(TableWatch& watch, const catalog::TablePtr& fresh);
   void EndAll(TableId table, std::string_view code, std::string_view message);
 
+ private:
+  friend class Hub;
+
   hot::Store& store_;
   const catalog::Catalog& catalog_;
   const auth::Users& users_;

@@ -257,15 +257,16 @@ Result<Outcome> RunEngineQuery(Request& request, Services& services) {
       ++rows_;
       return response_.Row(values);
     }
-    int64_t rows_ = 0;
+    int64_t rows() const { return rows_; }
 
    private:
+    int64_t rows_ = 0;
     wire::SqlResponse& response_;
     std::optional<int64_t> cap_;
   };
   CappedSink sink(request.response, cap);
   KALAM_TRY(services.engine.Run(run, sink));
-  return Outcome{OutcomeKind::kRows, sink.rows_, {}};
+  return Outcome{OutcomeKind::kRows, sink.rows(), {}};
 }
 
 Result<std::vector<ResultColumn>> ColumnsOf(PlanPtr select, Request& request, Services& services) {

@@ -88,7 +88,7 @@ Status Rows(const SystemContext& context, RowSink& out) {
     }
     begin = end;
     // A dropped table waits for its clean-up; it is not shown.
-    const auto table = tables.find(cold::TableOfPrefix(prefix));
+    const auto table = tables.find(hot::TableOf(prefix));
     if (table != tables.end()) KALAM_TRY(Emit(context, *table->second, prefix, scope, out));
   }
   return {};

@@ -59,6 +59,7 @@ class TopicLog {
   std::vector<std::shared_ptr<Group>> Groups() const {
     std::lock_guard lock(mu_);
     std::vector<std::shared_ptr<Group>> groups;
+    groups.reserve(groups_.size());
     for (const auto& [key, group] : groups_) groups.push_back(group);
     return groups;
   }

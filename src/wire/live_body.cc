@@ -25,12 +25,12 @@ struct DecompressorFree {
 
 // One per thread that needs it: a compressor holds about 64 KiB.
 libdeflate_compressor& ThisThreadsCompressor() {
-  thread_local const std::unique_ptr<libdeflate_compressor, CompressorFree> compressor(
+  thread_local std::unique_ptr<libdeflate_compressor, CompressorFree> compressor(
       libdeflate_alloc_compressor(kFastLevel));
   return *compressor;
 }
 libdeflate_decompressor& ThisThreadsDecompressor() {
-  thread_local const std::unique_ptr<libdeflate_decompressor, DecompressorFree> decompressor(
+  thread_local std::unique_ptr<libdeflate_decompressor, DecompressorFree> decompressor(
       libdeflate_alloc_decompressor());
   return *decompressor;
 }

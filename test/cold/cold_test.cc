@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <fstream>
 #include <thread>
 
@@ -212,6 +213,24 @@ TEST_F(ColdTest, FilesThatAStartFindsUnfinishedGo) {
   EXPECT_EQ(db_.Files(), 1u);
   EXPECT_EQ(cold::ReadSegments(db_.instance().store(), {})->size(), 1u);
   EXPECT_EQ(One("SELECT COUNT(*) FROM c.t"), "10");
+}
+
+TEST_F(ColdTest, FilesOfATableWhoseCleanupWasNeverAskedForGo) {
+  Insert(0, 10);
+  Flush();
+  Must("CREATE SHARED TABLE c.other (id BIGINT PRIMARY KEY)");
+  Must("INSERT INTO c.other VALUES (1)");
+  ASSERT_TRUE(db_.Flush("c", "other").has_value());
+  // As a crash between the drop and its job leaves it.
+  ASSERT_TRUE(db_.instance().catalog().DropTable("c", "t").has_value());
+  EXPECT_EQ(db_.Files(), 2u);
+  db_.Restart();
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (db_.Files() > 1 && std::chrono::steady_clock::now() < give_up) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
+  EXPECT_EQ(db_.Files(), 1u);
+  EXPECT_EQ(One("SELECT COUNT(*) FROM c.other"), "1");
 }
 
 TEST_F(ColdTest, ADamagedFileIsANamedErrorAndNeverAWrongRow) {

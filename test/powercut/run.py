@@ -123,6 +123,24 @@ class Writer:
         self.statements += 1
 
 
+class Mover:
+    """Moves rows to files and merges those, again and again: what stands where is no change that anybody sees."""
+
+    def __init__(self, tables, seed):
+        self.tables = tables
+        self.random = random.Random(seed)
+        self.moves = 0
+        self.fault = None
+
+    def step(self, client):
+        verb = self.random.choice(("FLUSH", "FLUSH", "FLUSH", "COMPACT"))
+        reply = client.sql(f"STORAGE {verb} TABLE {self.random.choice(self.tables)}")
+        if not reply.ok and "already running" not in reply.text:
+            raise Broken(f"{verb} answered {reply.status} {reply.text[:500]}")
+        self.moves += reply.ok
+        time.sleep(self.random.uniform(0.0, 0.1))  # rows come meanwhile; nothing waits for it
+
+
 class TableWriter:
     """Creates, alters, fills and drops tables. A table is {columns, rows}; the pending state is the one after the statement under way."""
 
@@ -189,6 +207,7 @@ class Trial:
             user = "root" if number % 2 == 0 else USERS[number // 2 % len(USERS)]
             self.writers.append(Writer(number, "pc.common" if user == "root" else "pc.mine", user, seed * 1000 + number))
         self.tables = TableWriter(seed * 1000 + 999)
+        self.mover = Mover(("pc.common", "pc.mine"), seed * 1000 + 998)
         self.tokens = {}
         self.last_seq = 0
         self.killed_starts = 0
@@ -255,7 +274,7 @@ class Trial:
 
     def load_and_cut(self):
         stop = threading.Event()
-        everyone = [(writer, writer.user) for writer in self.writers] + [(self.tables, "root")]
+        everyone = [(writer, writer.user) for writer in self.writers] + [(self.tables, "root"), (self.mover, "root")]
         threads = [threading.Thread(target=self.drive, args=(writer, user, stop)) for writer, user in everyone]
         for thread in threads:
             thread.start()
