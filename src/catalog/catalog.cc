@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "catalog/load.h"
 #include "catalog/record.h"
+#include "catalog/view_rules.h"
 
 namespace kalam::catalog {
 namespace {
@@ -85,11 +86,15 @@ std::vector<NamespacePtr> CatalogSnapshot::Namespaces() const {
 }
 
 std::vector<TablePtr> CatalogSnapshot::Tables() const {
-  std::vector<TablePtr> all;
-  tables_.ForEach([&](const TablePtr& table) { all.push_back(table); });
-  std::sort(all.begin(), all.end(),
-            [](const auto& a, const auto& b) { return std::tie(a->ns, a->name) < std::tie(b->ns, b->name); });
-  return all;
+  std::call_once(sorted_->once, [this] {
+    std::vector<TablePtr>& all = sorted_->tables;
+    all.reserve(tables_.size());
+    tables_.ForEach([&](const TablePtr& table) { all.push_back(table); });
+    std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) {
+      return std::tie(a->ns, a->name) < std::tie(b->ns, b->name);
+    });
+  });
+  return sorted_->tables;
 }
 
 std::vector<TablePtr> CatalogSnapshot::TablesIn(std::string_view ns) const {
@@ -123,6 +128,7 @@ Result<std::unique_ptr<Catalog>> Catalog::Open(hot::Store& store, const Clock& c
     tables.emplace_back(KeyOf(*table), std::move(table));
   }
   first.tables_.Fill(tables);
+  for (ViewPtr& view : loaded.views) first.views_.Set({view->ns, view->name}, view);
   for (StoragePtr& storage : loaded.storages) first.storages_.emplace(storage->id, std::move(storage));
   return std::unique_ptr<Catalog>(new Catalog(store, clock, std::move(first), loaded.next_table_id));
 }
@@ -131,6 +137,7 @@ Status Catalog::CommitAndPublish(hot::Batch batch, CatalogSnapshot next) {
   const hot::CommitResult result = store_.Commit(std::move(batch));
   if (!result.status.has_value()) return result.status;
   next.version_ = published_.version() + 1;
+  next.sorted_ = std::make_shared<CatalogSnapshot::Sorted>();
   published_.Set(std::make_shared<const CatalogSnapshot>(std::move(next)));
   return {};
 }
@@ -186,6 +193,14 @@ Result<std::vector<TablePtr>> Catalog::DropNamespace(std::string_view name, bool
         fmt::format("Cannot drop namespace '{}': namespace contains {} table(s). Drop all tables first.",
                     name, tables.size()));
   }
+  const std::vector<ViewPtr> views = current->ViewsIn(name);
+  if (!views.empty() && !cascade) {
+    return Fail(
+        ErrorCode::kInvalidOperation,
+        fmt::format("Cannot drop namespace '{}': namespace contains {} view(s). Drop all views first.", name,
+                    views.size()));
+  }
+  KALAM_TRY(NoViewElsewhereReads(*current, name));
   hot::Batch batch;
   batch.meta = std::move(also);
   CatalogSnapshot next = *current;
@@ -194,6 +209,10 @@ Result<std::vector<TablePtr>> Catalog::DropNamespace(std::string_view name, bool
   for (const TablePtr& table : tables) {
     AddRemoval(*table, batch);
     next.tables_.Erase(KeyOf(*table));
+  }
+  for (const ViewPtr& view : views) {
+    batch.meta.push_back({ViewKey(view->ns, view->name), std::nullopt});
+    next.views_.Erase({view->ns, view->name});
   }
   KALAM_TRY(CommitAndPublish(std::move(batch), std::move(next)));
   return tables;
@@ -212,6 +231,7 @@ Result<TablePtr> Catalog::CreateTable(Table draft, std::vector<hot::MetaOp> also
     return Fail(ErrorCode::kAlreadyExists,
                 fmt::format("Already exists: Table {} already exists", draft.full_name()));
   }
+  KALAM_TRY(NotAView(*current, draft.ns, draft.name));
   if (current->FindStorage(draft.options.storage_id) == nullptr) {
     return Fail(Error(ErrorCode::kNotFoundStorage,
                       fmt::format("Storage '{}' does not exist", draft.options.storage_id))
@@ -252,6 +272,7 @@ Result<TablePtr> Catalog::AlterTable(std::string_view ns, std::string_view name,
   std::lock_guard lock(write_mu_);
   const SnapshotPtr current = published_.Get();
   TablePtr old = current->FindTable(ns, name);
+  if (old == nullptr) KALAM_TRY(RefuseView(*current, ns, name, "use CREATE OR REPLACE VIEW"));
   if (old == nullptr) return TableNotFound(ns, name);
   auto table = std::make_shared<Table>(*old);
   KALAM_ASSIGN(const bool changed, change(*table));
@@ -277,6 +298,7 @@ Result<TablePtr> Catalog::AlterTable(std::string_view ns, std::string_view name,
     schema.version = old->schema().version + 1;
     schema.created_at_ms = table->updated_at_ms;
     KALAM_TRY(AssignColumnIds(*table));
+    KALAM_TRY(NoViewReadsChangedColumns(*current, *old, schema));
     table->codec = std::make_shared<const hot::RowCodec>(table->versions);
     batch.meta.push_back({SchemaKey(table->id, schema.version),
                           EncodeSchema(table->id, strict ? Relaxed(old->schema(), schema) : schema)});
@@ -327,7 +349,9 @@ Result<TablePtr> Catalog::DropTable(std::string_view ns, std::string_view name,
   std::lock_guard lock(write_mu_);
   const SnapshotPtr current = published_.Get();
   TablePtr table = current->FindTable(ns, name);
+  if (table == nullptr) KALAM_TRY(RefuseView(*current, ns, name, "use DROP VIEW"));
   if (table == nullptr) return TableNotFound(ns, name);
+  KALAM_TRY(NoViewReads(*current, ns, name, "table"));
   hot::Batch batch;
   batch.meta = std::move(also);
   AddRemoval(*table, batch);
@@ -375,6 +399,7 @@ Result<std::vector<TablePtr>> Catalog::ImportTables(std::vector<Table> tables,
       AddRemoval(*old, batch);
       replaced.push_back(std::move(old));
     }
+    KALAM_TRY(NotAView(*current, incoming.ns, incoming.name));
     auto table = std::make_shared<Table>(std::move(incoming));
     table->updated_at_ms = clock_.WallMillis();
     table->codec = std::make_shared<const hot::RowCodec>(table->versions);

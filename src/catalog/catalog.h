@@ -1,12 +1,13 @@
-// Catalog: namespaces, tables with their schema versions, and storages. Immutable snapshots, O(1) lookup,
-// changes through the commit pipeline.
+// Catalog: namespaces, tables with their schema versions, views, and storages. Immutable snapshots, O(1)
+// lookup, changes through the commit pipeline.
 //
 // Owner: main(). Threads: every method is thread-safe; changes are serialised by one lock, durable before
 // they return, and visible to every later Snapshot() call. A callback (`merge`, `change`) runs under that
 // lock and must not call the catalog. Records live in the meta space of the store; docs/catalog-format.md
 // describes them. Errors: kNotFoundNamespace, kNotFoundTable, kNotFoundStorage, kAlreadyExists,
-// kInvalidOperation, kLimitExceeded (table ids, columns), and the store's; texts are the protocol's. Cost: a
-// change copies a fixed number of pointers and one shard of names, whatever the number of tables.
+// kConflict, kInvalidOperation, kLimitExceeded (table ids, columns), and the store's; texts are the
+// protocol's. Cost: a change copies a fixed number of pointers and one shard of names, whatever the number of
+// tables.
 #pragma once
 
 #include <cstdint>
@@ -58,6 +59,32 @@ struct Table {
 };
 using TablePtr = std::shared_ptr<const Table>;
 
+// A stored SELECT. It has no rows and gives no rights: whoever reads it reads the tables it names as itself.
+struct View {
+  struct ViewColumn {
+    std::string name;
+    std::string source;  // what the query calls it
+    DataType type;       // as of the view's creation
+  };
+  struct Reference {
+    std::string ns;
+    std::string name;
+    friend bool operator==(const Reference&, const Reference&) = default;
+  };
+  std::string ns;
+  std::string name;
+  std::string query;
+  std::string query_namespace;        // of names in `query` without one
+  std::vector<ViewColumn> columns;    // never empty, names unique
+  std::vector<Reference> references;  // the tables and views that `query` names itself
+  std::vector<std::string> words;     // every identifier in `query`, lower case
+  int64_t created_at_ms = 0;
+  int64_t updated_at_ms = 0;
+
+  std::string full_name() const { return ns + "." + name; }
+};
+using ViewPtr = std::shared_ptr<const View>;
+
 class CatalogSnapshot {
  public:
   uint64_t version() const { return version_; }
@@ -65,17 +92,26 @@ class CatalogSnapshot {
   NamespacePtr FindNamespace(std::string_view name) const;
   TablePtr FindTable(std::string_view ns, std::string_view name) const;
   std::vector<NamespacePtr> Namespaces() const;               // by name
-  std::vector<TablePtr> Tables() const;                       // by (ns, name)
+  std::vector<TablePtr> Tables() const;                       // by (ns, name); sorted by the first call
   std::vector<TablePtr> TablesIn(std::string_view ns) const;  // by name
-  StoragePtr FindStorage(std::string_view id) const;          // nullptr when absent; case counts
-  std::vector<StoragePtr> Storages() const;                   // `local` first, then by id
+  ViewPtr FindView(std::string_view ns, std::string_view name) const;
+  std::vector<ViewPtr> Views() const;                       // by (ns, name)
+  std::vector<ViewPtr> ViewsIn(std::string_view ns) const;  // by name
+  StoragePtr FindStorage(std::string_view id) const;        // nullptr when absent; case counts
+  std::vector<StoragePtr> Storages() const;                 // `local` first, then by id
   size_t table_count() const { return tables_.size(); }
 
  private:
   friend class Catalog;
+  struct Sorted {
+    std::once_flag once;
+    std::vector<TablePtr> tables;
+  };
   uint64_t version_ = 0;
+  std::shared_ptr<Sorted> sorted_ = std::make_shared<Sorted>();  // of this version
   NameMap<NamespacePtr> namespaces_;
   NameMap<TablePtr> tables_;
+  NameMap<ViewPtr> views_;                                   // no name is in both
   std::map<std::string, StoragePtr, std::less<>> storages_;  // a few
 };
 using SnapshotPtr = std::shared_ptr<const CatalogSnapshot>;
@@ -130,7 +166,15 @@ class Catalog {
   // Returns the dropped ones. `versions` and column ids are kept, `codec` is set.
   Result<std::vector<TablePtr>> ImportTables(std::vector<Table> tables, std::vector<Namespace> namespaces,
                                              bool replace, std::vector<hot::MetaOp> also);
-  // Removes the definition and, in the same batch, all hot rows.
+  // Tables and views share their names. `seen`: the snapshot that the view was bound in; kConflict when
+  // something that it refers to is another one by now. `replace`: of a view, and only if nothing that reads
+  // the old one asks for a column that is gone. kAlreadyExists.
+  Status CreateView(View view, const CatalogSnapshot& seen, bool replace, std::vector<hot::MetaOp> also = {});
+  // Refuses while another view reads it.
+  Status DropView(std::string_view ns, std::string_view name, std::vector<hot::MetaOp> also = {});
+
+  // Removes the definition and, in the same batch, all hot rows. Refuses while a view reads the table, as
+  // DropNamespace does for views of other namespaces and AlterTable for columns that views name.
   Result<TablePtr> DropTable(std::string_view ns, std::string_view name, std::vector<hot::MetaOp> also = {});
 
  private:
@@ -149,6 +193,10 @@ class Catalog {
   uint32_t next_table_id_;  // guarded by write_mu_
   Published<CatalogSnapshot> published_;
 };
+
+// For statements that need a table: kInvalidOperation "'a.v' is a view: <advice>" when it is one.
+Status RefuseView(const CatalogSnapshot& snapshot, std::string_view ns, std::string_view name,
+                  std::string_view advice);
 
 // The name rules of namespaces, tables and columns (reference sql 6.2), in the protocol's words and order.
 // kInvalidOperation on failure; the caller adds "Invalid column name 'c': " and the like.

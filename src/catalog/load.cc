@@ -42,6 +42,19 @@ Result<std::vector<NamespacePtr>> LoadNamespaces(const hot::Store& store) {
   return namespaces;
 }
 
+Result<std::vector<ViewPtr>> LoadViews(const hot::Store& store, const std::set<std::string>& namespaces) {
+  std::vector<ViewPtr> views;
+  KALAM_TRY(ForEachRecord(store, kViewPrefix, [&](std::string_view key, std::string_view value) -> Status {
+    KALAM_ASSIGN(View view, DecodeView(value));
+    if (ViewKey(view.ns, view.name) != key) return Fail(ErrorCode::kCorruption, "key and name differ");
+    if (!namespaces.contains(view.ns))
+      return Fail(ErrorCode::kCorruption, fmt::format("namespace '{}' is missing", view.ns));
+    views.push_back(std::make_shared<const View>(std::move(view)));
+    return {};
+  }));
+  return views;
+}
+
 Result<std::vector<StoragePtr>> LoadStorages(const hot::Store& store) {
   std::vector<StoragePtr> storages;
   KALAM_TRY(ForEachRecord(store, kStoragePrefix, [&](std::string_view key, std::string_view value) -> Status {
@@ -144,6 +157,7 @@ Result<Definitions> LoadDefinitions(const hot::Store& store) {
   KALAM_ASSIGN(loaded.storages, LoadStorages(store));
   std::set<std::string> names;
   for (const NamespacePtr& ns : loaded.namespaces) names.insert(ns->name);
+  KALAM_ASSIGN(loaded.views, LoadViews(store, names));
   KALAM_ASSIGN(TablesById tables, LoadTables(store));
   for (auto& [id, record] : tables) {
     KALAM_TRY(CheckTable(record, names, loaded.next_table_id));

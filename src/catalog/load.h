@@ -14,6 +14,7 @@ namespace kalam::catalog {
 struct Definitions {
   std::vector<NamespacePtr> namespaces;
   std::vector<TablePtr> tables;
+  std::vector<ViewPtr> views;
   std::vector<StoragePtr> storages;
   uint32_t next_table_id = 1;
 };

@@ -106,9 +106,14 @@ json::object EncodeType(const DataType& type) {
   return object;
 }
 
-Result<DataType> DecodeType(const json::value& value) {
+// Columns of tables have kinds up to FILE; those of views have the kinds of results, too.
+constexpr int64_t kTableKindMax = 0x11;
+constexpr int64_t kResultKindMax = 0x42;
+
+Result<DataType> DecodeType(const json::value& value, int64_t kind_max = kTableKindMax) {
   Reader reader(value, "type");
-  DataType type = Type(static_cast<TypeKind>(reader.Integer("kind", 0x01, 0x11)));
+  const int64_t kind_min = kind_max == kTableKindMax ? 0x01 : 0x00;
+  DataType type = Type(static_cast<TypeKind>(reader.Integer("kind", kind_min, kind_max)));
   if (type.kind == TypeKind::kDecimal) {
     type.precision = static_cast<uint8_t>(reader.Integer("precision", 1, 38));
     type.scale = static_cast<uint8_t>(reader.Integer("scale", 0, type.precision));
@@ -288,6 +293,69 @@ Result<SchemaRecord> DecodeSchema(std::string_view text) {
     record.schema.columns.push_back(std::move(decoded));
   }
   return record;
+}
+
+std::string ViewKey(std::string_view ns, std::string_view name) {
+  return fmt::format("{}{}/{}", kViewPrefix, ns, name);
+}
+
+std::string EncodeView(const View& view) {
+  json::array columns;
+  for (const View::ViewColumn& column : view.columns) {
+    columns.push_back(
+        json::object{{"name", column.name}, {"source", column.source}, {"type", EncodeType(column.type)}});
+  }
+  json::array references;
+  for (const View::Reference& reference : view.references)
+    references.push_back(json::object{{"namespace", reference.ns}, {"name", reference.name}});
+  json::array words;
+  for (const std::string& word : view.words) words.push_back(json::string(word));
+  return json::serialize(json::object{{"format", kFormat},
+                                      {"namespace", view.ns},
+                                      {"name", view.name},
+                                      {"query", view.query},
+                                      {"query_namespace", view.query_namespace},
+                                      {"columns", std::move(columns)},
+                                      {"references", std::move(references)},
+                                      {"words", std::move(words)},
+                                      {"created_at_ms", view.created_at_ms},
+                                      {"updated_at_ms", view.updated_at_ms}});
+}
+
+Result<View> DecodeView(std::string_view text) {
+  KALAM_ASSIGN(const json::value value, Parse(text));
+  Reader reader(value, "view");
+  View view;
+  view.ns = reader.Text("namespace");
+  view.name = reader.Text("name");
+  view.query = reader.Text("query");
+  view.query_namespace = reader.Text("query_namespace");
+  view.created_at_ms = reader.Int64("created_at_ms");
+  view.updated_at_ms = reader.Int64("updated_at_ms");
+  const json::value& columns = reader.Child("columns");
+  const json::value& references = reader.Child("references");
+  const json::value& words = reader.Child("words");
+  KALAM_TRY(reader.Check());
+  if (!columns.is_array() || !references.is_array() || !words.is_array() || columns.get_array().empty())
+    return Fail(ErrorCode::kCorruption, "view member columns, references or words is not a list");
+  for (const json::value& member : columns.get_array()) {
+    Reader column(member, "view column");
+    View::ViewColumn decoded{column.Text("name"), column.Text("source"), {}};
+    const json::value& type = column.Child("type");
+    KALAM_TRY(column.Check());
+    KALAM_ASSIGN(decoded.type, DecodeType(type, kResultKindMax));
+    view.columns.push_back(std::move(decoded));
+  }
+  for (const json::value& member : references.get_array()) {
+    Reader reference(member, "view reference");
+    view.references.push_back({reference.Text("namespace"), reference.Text("name")});
+    KALAM_TRY(reference.Check());
+  }
+  for (const json::value& word : words.get_array()) {
+    if (!word.is_string()) return Fail(ErrorCode::kCorruption, "view member words holds what is no text");
+    view.words.emplace_back(word.get_string());
+  }
+  return view;
 }
 
 std::string StorageKey(std::string_view id) { return fmt::format("{}{}", kStoragePrefix, id); }

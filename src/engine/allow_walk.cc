@@ -10,6 +10,7 @@
 #include "duckdb/common/string_util.hpp"
 #include "duckdb/parser/expression/list.hpp"
 #include "duckdb/parser/parsed_data/sample_options.hpp"
+#include "duckdb/parser/parser.hpp"
 #include "duckdb/parser/query_node/list.hpp"
 #include "duckdb/parser/tableref/list.hpp"
 #include "engine/allowed_functions.h"
@@ -32,6 +33,12 @@ constexpr uint32_t kParameterMax = 65'535;
 // Planning time explodes with these (seconds at 64 joins or 900 CTEs), and nothing interrupts it.
 constexpr size_t kJoinsMax = 40;  // of one FROM
 constexpr size_t kCtesMax = 250;
+// DuckDB's optimizer takes time with the third power of the nesting: a second at 300 levels, and nothing
+// interrupts it.
+constexpr size_t kNestingMax = 250;
+// Views that join views grow with a power of the levels.
+constexpr size_t kViewTablesMax = 64;
+constexpr size_t kViewDepthMax = 16;
 
 std::unexpected<Error> Refuse(std::string message) {
   return Fail(ErrorCode::kInvalidSql, std::move(message));
@@ -90,7 +97,7 @@ ExpressionPtr Hidden(std::string_view name, const duckdb::LogicalType& type) {
 
 class Walker {
  public:
-  explicit Walker(WalkFindings& findings) : found_(findings) {}
+  Walker(WalkFindings& findings, const ViewFinder& views) : found_(findings), views_(views) {}
 
   Status Node(NodePtr& node, const Scope& outer);
 
@@ -108,6 +115,7 @@ class Walker {
   Status SelectItem(ExpressionPtr& item, const Scope& scope);
   Status From(TableRefPtr& ref, const Scope& scope);
   Status BaseTable(TableRefPtr& ref, const Scope& scope);
+  Status View(TableRefPtr& ref, TableName name, const ViewText& view);
   Status Join(duckdb::JoinRef& join, const Scope& scope);
   Status TableFunction(duckdb::TableFunctionRef& ref, const Scope& scope);
   Status Sample(const duckdb::SampleOptions* sample);
@@ -130,6 +138,11 @@ class Walker {
   void Replace(ExpressionPtr& expression, ContextValue value);
 
   WalkFindings& found_;
+  const ViewFinder& views_;
+  std::vector<TableName> named_views_;
+  const std::string* view_namespace_ = nullptr;  // inside a view: of names without one
+  size_t view_depth_ = 0;
+  size_t view_tables_ = 0;
   std::set<uint32_t> parameters_;
   size_t cte_count_ = 0;
   size_t joins_ = 0;     // in the FROM at hand
@@ -334,9 +347,71 @@ Status Walker::BaseTable(TableRefPtr& ref, const Scope& scope) {
     }
   }
   KALAM_ASSIGN(TableName name, ToTableName(base.catalog_name, base.schema_name, base.table_name));
+  if (view_namespace_ != nullptr) {
+    if (name.ns.empty()) name.ns = *view_namespace_;
+    if (++view_tables_ > kViewTablesMax) {
+      return Fail(ErrorCode::kLimitExceeded,
+                  fmt::format("A statement can read at most {} tables through views", kViewTablesMax));
+    }
+  }
+  if (views_) {
+    if (const std::optional<ViewText> view = views_(name)) return View(ref, std::move(name), *view);
+  }
   const size_t slot = found_.tables.size();
   found_.tables.push_back(std::move(name));
   ref = MakeScan(slot, base, base.table_name);
+  return {};
+}
+
+// SELECT source AS name, ... FROM (query): columns that came to a table after the view was made do not show.
+duckdb::unique_ptr<duckdb::SelectStatement> Pinned(
+    duckdb::unique_ptr<duckdb::SelectStatement> query,
+    const std::vector<std::pair<std::string, std::string>>& columns) {
+  auto node = duckdb::make_uniq<duckdb::SelectNode>();
+  for (const auto& [source, name] : columns) {
+    auto column = duckdb::make_uniq<duckdb::ColumnRefExpression>(source);
+    column->SetAlias(name);
+    node->select_list.push_back(std::move(column));
+  }
+  node->from_table = duckdb::make_uniq<duckdb::SubqueryRef>(std::move(query));
+  auto select = duckdb::make_uniq<duckdb::SelectStatement>();
+  select->node = std::move(node);
+  return select;
+}
+
+Status Walker::View(TableRefPtr& ref, TableName name, const ViewText& view) {
+  if (view_depth_ == kViewDepthMax) {
+    return Fail(
+        ErrorCode::kLimitExceeded,
+        fmt::format("View '{}' reads views of views in more than {} levels", name.table, kViewDepthMax));
+  }
+  duckdb::Parser parser(OurParserOptions());
+  parser.ParseQuery(view.query);
+  if (parser.statements.size() != 1 || parser.statements[0]->type != duckdb::StatementType::SELECT_STATEMENT)
+    return Refuse(fmt::format("View '{}' is not one SELECT", name.table));
+  auto query =
+      duckdb::unique_ptr_cast<duckdb::SQLStatement, duckdb::SelectStatement>(std::move(parser.statements[0]));
+  // Nothing of the statement around it can be seen by the view.
+  const std::string* outer_namespace = std::exchange(view_namespace_, &view.name_space);
+  const bool outer_filter = std::exchange(in_filter_, false);
+  const size_t outer_joins = std::exchange(joins_, 0);
+  ++view_depth_;
+  const Scope outermost(nullptr);
+  const Status walked = Node(query->node, outermost);
+  --view_depth_;
+  joins_ = outer_joins;
+  in_filter_ = outer_filter;
+  view_namespace_ = outer_namespace;
+  KALAM_TRY(walked);
+  if (!view.columns.empty()) query = Pinned(std::move(query), view.columns);
+  const auto& base = ref->Cast<duckdb::BaseTableRef>();
+  auto shown = duckdb::make_uniq<duckdb::SubqueryRef>(std::move(query),
+                                                      base.alias.empty() ? base.table_name : base.alias);
+  shown->column_name_alias = base.column_name_alias;
+  if (base.sample) shown->sample = base.sample->Copy();
+  ref = std::move(shown);
+  found_.has_view = true;
+  named_views_.push_back(std::move(name));
   return {};
 }
 
@@ -443,7 +518,8 @@ Status Walker::ColumnRef(ExpressionPtr& expression) {
   // DuckDB knows a scanned table by its last name only.
   const size_t first = StringUtil::Lower(names[0]) == "kalam" && names.size() > 3 ? 1 : 0;
   const TableName written{StringUtil::Lower(names[first]), StringUtil::Lower(names[first + 1])};
-  if (std::ranges::find(found_.tables, written) != found_.tables.end()) {
+  if (std::ranges::find(found_.tables, written) != found_.tables.end() ||
+      std::ranges::find(named_views_, written) != named_views_.end()) {
     names.erase(names.begin(), names.begin() + static_cast<std::ptrdiff_t>(first + 1));
     ++rewrites_;
   }
@@ -579,6 +655,7 @@ Status Walker::Subquery(duckdb::SubqueryExpression& subquery, const Scope& scope
 }
 
 Status Walker::Parameter(const duckdb::ParameterExpression& parameter) {
+  if (view_depth_ > 0) return Refuse("A view cannot have parameters");
   const std::string& name = parameter.identifier;
   if (name.empty() || !std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; })) {
     return Fail(ErrorCode::kUnsupported,
@@ -601,9 +678,16 @@ duckdb::QueryNode& MainQuery(QueryNode& node) {
   return *at;
 }
 
-Status AllowAndRewrite(NodePtr& node, WalkFindings& findings) {
+Status AllowAndRewrite(NodePtr& node, WalkFindings& findings, const ViewFinder& views) {
   const Scope outermost(nullptr);
-  return Walker(findings).Node(node, outermost);
+  return Walker(findings, views).Node(node, outermost);
+}
+
+duckdb::ParserOptions OurParserOptions() {
+  duckdb::ParserOptions options;
+  options.max_expression_depth = kNestingMax;
+  options.preserve_identifier_case = false;  // unquoted names are lower case, as in the reference
+  return options;
 }
 
 Result<TableName> ToTableName(const std::string& catalog, const std::string& schema,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "duckdb/parser/parser_options.hpp"
 #include "duckdb/parser/query_node.hpp"
 #include "engine/tree.h"
 
@@ -9,11 +10,16 @@ namespace kalam::engine {
 
 // Visits the whole tree below `node`, refuses every node that is not known to be harmless, and rewrites:
 //   table references            -> scan(slot); findings.tables[slot] is the name
+//   names that `views` knows    -> the view's query, walked like the statement, but with a scope of its own
 //   common table expressions    -> names that no catalog has, so that a reference can never reach DuckDB's
 //   own catalog NOW(), CURRENT_USER() etc.  -> hidden parameters, so that a plan can be kept and run for
 //   somebody else column references ns.t.c    -> t.c
 // The tree may be half rewritten after an error.
-Status AllowAndRewrite(duckdb::unique_ptr<duckdb::QueryNode>& node, WalkFindings& findings);
+Status AllowAndRewrite(duckdb::unique_ptr<duckdb::QueryNode>& node, WalkFindings& findings,
+                       const ViewFinder& views);
+
+// How every text is parsed.
+duckdb::ParserOptions OurParserOptions();
 
 // The query below its common table expressions: a SELECT or a set operation.
 duckdb::QueryNode& MainQuery(duckdb::QueryNode& node);

@@ -256,7 +256,9 @@ Result<std::unique_ptr<Engine>> Engine::Open(const EngineOptions& options, const
   return std::unique_ptr<Engine>(new Engine(std::make_unique<Impl>(options, clock, random)));
 }
 
-Result<ParsedStatementPtr> Engine::Parse(std::string_view sql) const { return ParseStatement(sql); }
+Result<ParsedStatementPtr> Engine::Parse(std::string_view sql, const ViewFinder& views) const {
+  return ParseStatement(sql, views);
+}
 
 Result<int64_t> Engine::Run(const RunRequest& request, RowSink& sink) const {
   const auto* const parsed = dynamic_cast<const Statement*>(request.statement.get());

@@ -93,7 +93,9 @@ class Engine {
   ~Engine();
 
   // Parses exactly one statement of the kinds in StatementKind and checks it against the allow-list.
-  Result<ParsedStatementPtr> Parse(std::string_view sql) const;
+  // `views`: which names are views; each is replaced by its query, whose tables are among the statement's
+  // then. A view never sees the WITH queries of the statement.
+  Result<ParsedStatementPtr> Parse(std::string_view sql, const ViewFinder& views = nullptr) const;
 
   // Runs the statement and gives the rows to `sink` one by one. Nothing has been given to the sink when an
   // error comes from binding; later errors may follow rows, so the sink must be able to forget them. Returns

@@ -30,17 +30,6 @@ using duckdb::SQLStatement;
 using duckdb::StatementType;
 using duckdb::StringUtil;
 
-// DuckDB's optimizer takes time with the third power of the nesting: a second at 300 levels, and nothing
-// interrupts it.
-constexpr size_t kNestingMax = 250;
-
-duckdb::ParserOptions OurParserOptions() {
-  duckdb::ParserOptions options;
-  options.max_expression_depth = kNestingMax;
-  options.preserve_identifier_case = false;  // unquoted names are lower case, as in the reference
-  return options;
-}
-
 // `?` and $0 take the next number silently, which the tree does not show.
 Status CheckPlaceholders(const std::string& sql) {
   if (sql.find('?') == std::string::npos && sql.find("$0") == std::string::npos) return {};
@@ -137,10 +126,8 @@ class Builder {
     out_.parts.inner_kind = StatementKind::kInsert;
     if (insert.on_conflict_info) return Conflict(*insert.on_conflict_info);
     KALAM_TRY(NoReturning(!insert.returning_list.empty(), "INSERT"));
-    if (insert.default_values || !insert.select_statement) {
-      return Fail(ErrorCode::kUnsupported,
-                  "INSERT ... DEFAULT VALUES is not supported: name a column and use DEFAULT");
-    }
+    if (insert.default_values) return InsertDefaults(insert);
+    if (!insert.select_statement) return Fail(ErrorCode::kInvalidSql, "INSERT has no values");
     if (insert.column_order != duckdb::InsertColumnOrder::INSERT_BY_POSITION) {
       return Fail(ErrorCode::kUnsupported,
                   "INSERT BY NAME is not supported: name the columns after the table");
@@ -164,6 +151,18 @@ class Builder {
     node->from_table = duckdb::make_uniq<duckdb::SubqueryRef>(std::move(insert.select_statement));
     node->cte_map = std::move(insert.cte_map);
     out_.parts.select = Wrap(std::move(node));
+    return {};
+  }
+
+  // One row in which DEFAULT stands for the first column; so it does for the columns that are not named.
+  Status InsertDefaults(const duckdb::InsertStatement& insert) {
+    KALAM_ASSIGN(out_.parts.target, ToTableName(insert.catalog, insert.schema, insert.table));
+    duckdb::Parser parser(OurParserOptions());
+    parser.ParseQuery("VALUES (NULL)");
+    out_.parts.select =
+        duckdb::unique_ptr_cast<SQLStatement, SelectStatement>(std::move(parser.statements[0]));
+    out_.parts.default_cells.push_back({0, 0});
+    out_.parts.inserts_defaults = out_.parts.values_insert = true;
     return {};
   }
 
@@ -258,7 +257,7 @@ StatementKind KindOf(const SQLStatement& statement) {
 }
 
 Result<std::shared_ptr<const Statement>> FromTree(duckdb::unique_ptr<SQLStatement> tree, std::string_view sql,
-                                                  bool offsets_hold) {
+                                                  bool offsets_hold, const ViewFinder& views) {
   auto out = std::make_shared<Statement>();
   out->parts.kind = KindOf(*tree);
   if (tree->type == StatementType::EXPLAIN_STATEMENT) {
@@ -276,7 +275,8 @@ Result<std::shared_ptr<const Statement>> FromTree(duckdb::unique_ptr<SQLStatemen
   Builder builder(*out, sql);
   KALAM_TRY(builder.Build(std::move(tree)));
   if (out->parts.kind != StatementKind::kExplain) out->parts.kind = out->parts.inner_kind;
-  KALAM_TRY(AllowAndRewrite(out->parts.select->node, out->parts.found));
+  KALAM_TRY(AllowAndRewrite(out->parts.select->node, out->parts.found, views));
+  if (out->parts.found.has_view) out->parts.simple = {};
   builder.AddTarget();
   out->parts.has_limit =
       std::ranges::any_of(MainQuery(*out->parts.select->node).modifiers, [](const auto& modifier) {
@@ -292,7 +292,7 @@ Result<std::shared_ptr<const Statement>> FromTree(duckdb::unique_ptr<SQLStatemen
   return out;
 }
 
-Result<std::shared_ptr<const Statement>> Parse(const std::string& sql) {
+Result<std::shared_ptr<const Statement>> Parse(const std::string& sql, const ViewFinder& views) {
   // Unusual white space is replaced before parsing, which moves every offset after it.
   std::string replaced;
   const bool offsets_hold = !duckdb::Parser::StripUnicodeSpaces(sql, replaced);
@@ -302,7 +302,7 @@ Result<std::shared_ptr<const Statement>> Parse(const std::string& sql) {
     return Fail(ErrorCode::kInvalidSql, "Expected one statement, found several");
   if (parser.statements.empty()) return Fail(ErrorCode::kEmptySql, "No SQL statement");
   KALAM_TRY(CheckPlaceholders(sql));
-  return FromTree(std::move(parser.statements[0]), sql, offsets_hold);
+  return FromTree(std::move(parser.statements[0]), sql, offsets_hold, views);
 }
 
 Status CheckText(std::string_view sql) {
@@ -313,10 +313,10 @@ Status CheckText(std::string_view sql) {
 
 }  // namespace
 
-Result<std::shared_ptr<const Statement>> ParseStatement(std::string_view sql) {
+Result<std::shared_ptr<const Statement>> ParseStatement(std::string_view sql, const ViewFinder& views) {
   KALAM_TRY(CheckText(sql));
   try {
-    return Parse(std::string(sql));
+    return Parse(std::string(sql), views);
   } catch (const std::exception& exception) {
     return Fail(Translate(duckdb::ErrorData(exception), Stage::kParse, sql));
   }
@@ -326,7 +326,7 @@ Result<std::shared_ptr<const Statement>> ParseExpression(std::string_view expres
   KALAM_TRY(CheckText(expression));
   try {
     const std::string sql = "SELECT " + std::string(expression);
-    KALAM_ASSIGN(auto statement, Parse(sql));
+    KALAM_ASSIGN(auto statement, Parse(sql, nullptr));
     const auto* node = statement->parts.select->node->type == duckdb::QueryNodeType::SELECT_NODE
                            ? &statement->parts.select->node->Cast<SelectNode>()
                            : nullptr;

@@ -11,7 +11,9 @@
 
 namespace kalam::engine {
 
-Result<std::shared_ptr<const Statement>> ParseStatement(std::string_view sql);
+// See Engine::Parse.
+Result<std::shared_ptr<const Statement>> ParseStatement(std::string_view sql,
+                                                        const ViewFinder& views = nullptr);
 
 // One expression without tables, checked like a statement. NOW() and the like are hidden parameters in it.
 Result<std::shared_ptr<const Statement>> ParseExpression(std::string_view expression);

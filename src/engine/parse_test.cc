@@ -94,7 +94,6 @@ TEST_F(ParseTest, WritesNeedAWhereAndNothingExtra) {
   EXPECT_THAT(Bad("UPDATE t SET a = 1 FROM u WHERE t.b = u.b"),
               HasSubstr("UPDATE ... FROM is not supported"));
   EXPECT_THAT(Bad("DELETE FROM t USING u WHERE t.b = u.b"), HasSubstr("DELETE ... USING is not supported"));
-  EXPECT_THAT(Bad("INSERT INTO t DEFAULT VALUES"), HasSubstr("DEFAULT VALUES is not supported"));
   EXPECT_THAT(Bad("INSERT INTO t BY NAME SELECT 1 AS a"), HasSubstr("BY NAME is not supported"));
   EXPECT_THAT(Bad("INSERT INTO t (a, A) VALUES (1, 2)"), HasSubstr("named twice"));
   EXPECT_THAT(Bad("INSERT INTO t (a, b) VALUES (1 + 1, 1 + DEFAULT)"), HasSubstr("DEFAULT stands alone"));

@@ -10,6 +10,7 @@
 #include "duckdb/parser/query_node/select_node.hpp"
 #include "duckdb/parser/tableref/expressionlistref.hpp"
 #include "duckdb/parser/tableref/joinref.hpp"
+#include "duckdb/parser/tableref/subqueryref.hpp"
 #include "duckdb/parser/tableref/table_function_ref.hpp"
 #include "engine/allow_walk.h"
 #include "engine/scalar_functions.h"
@@ -26,11 +27,19 @@ using Sources = std::span<const std::shared_ptr<const Source>>;
 
 // --- which sources stand in FROM
 
+// A result column and the column of a source that it shows unchanged, or nullptr.
+struct Shown {
+  std::string name;  // lower case
+  const ResultColumn* origin;
+};
+
 struct Leaf {
   std::string alias;  // lower case
-  const Source* source;
+  std::vector<Shown> columns;
   bool optional;  // below an outer join, so any column may be NULL
 };
+
+std::optional<std::vector<Shown>> ShownBy(const duckdb::QueryNode& any, Sources sources);
 
 std::optional<size_t> SlotOf(const TableRef& ref) {
   if (ref.type != duckdb::TableReferenceType::TABLE_FUNCTION) return std::nullopt;
@@ -44,7 +53,16 @@ std::optional<size_t> SlotOf(const TableRef& ref) {
 bool CollectLeaves(const TableRef& ref, Sources sources, bool optional, std::vector<Leaf>& out) {
   if (const std::optional<size_t> slot = SlotOf(ref)) {
     if (!ref.column_name_alias.empty() || *slot >= sources.size()) return false;
-    out.push_back({StringUtil::Lower(ref.alias), sources[*slot].get(), optional});
+    Leaf& leaf = out.emplace_back(Leaf{StringUtil::Lower(ref.alias), {}, optional});
+    for (const ResultColumn& column : sources[*slot]->columns())
+      leaf.columns.push_back({column.name, &column});
+    return true;
+  }
+  if (ref.type == duckdb::TableReferenceType::SUBQUERY) {
+    if (!ref.column_name_alias.empty()) return false;
+    auto columns = ShownBy(*ref.Cast<duckdb::SubqueryRef>().subquery->node, sources);
+    if (!columns) return false;
+    out.push_back({StringUtil::Lower(ref.alias), std::move(*columns), optional});
     return true;
   }
   if (ref.type != duckdb::TableReferenceType::JOIN) return false;
@@ -84,13 +102,6 @@ bool IsPlainStar(const duckdb::StarExpression& star) {
          star.rename_list.empty();
 }
 
-const ResultColumn* FindColumn(const Source& source, const std::string& lower) {
-  for (const ResultColumn& column : source.columns()) {
-    if (column.name == lower) return &column;
-  }
-  return nullptr;
-}
-
 const ResultColumn* OriginOf(const duckdb::ColumnRefExpression& ref, const std::vector<Leaf>& leaves,
                              bool& optional) {
   const auto& names = ref.column_names;
@@ -99,12 +110,43 @@ const ResultColumn* OriginOf(const duckdb::ColumnRefExpression& ref, const std::
   const std::string alias = names.size() == 2 ? StringUtil::Lower(names[0]) : "";
   for (const Leaf& leaf : leaves) {
     if (!alias.empty() && leaf.alias != alias) continue;
-    if (const ResultColumn* found = FindColumn(*leaf.source, column)) {
+    for (const Shown& shown : leaf.columns) {
+      if (shown.name != column) continue;
       optional = leaf.optional;
-      return found;
+      return shown.origin;
     }
   }
   return nullptr;
+}
+
+std::optional<std::vector<Shown>> ShownBy(const duckdb::QueryNode& any, Sources sources) {
+  if (any.type != duckdb::QueryNodeType::SELECT_NODE) return std::nullopt;
+  const auto& node = any.Cast<SelectNode>();
+  std::vector<Leaf> leaves;
+  if (!CollectLeaves(*node.from_table, sources, false, leaves)) return std::nullopt;
+  std::vector<Shown> out;
+  for (const auto& item : node.select_list) {
+    if (item->GetExpressionClass() == ExpressionClass::STAR) {
+      const auto& star = item->Cast<duckdb::StarExpression>();
+      if (!IsPlainStar(star)) return std::nullopt;
+      for (const Leaf& leaf : leaves) {
+        if (!star.relation_name.empty() && !StringUtil::CIEquals(star.relation_name, leaf.alias)) continue;
+        for (const Shown& shown : leaf.columns)
+          out.push_back({shown.name, leaf.optional ? nullptr : shown.origin});
+      }
+      continue;
+    }
+    const ResultColumn* origin = nullptr;
+    bool optional = false;
+    std::string name = item->GetAlias();
+    if (item->GetExpressionClass() == ExpressionClass::COLUMN_REF) {
+      const auto& ref = item->Cast<duckdb::ColumnRefExpression>();
+      origin = OriginOf(ref, leaves, optional);
+      if (name.empty()) name = ref.column_names.back();
+    }
+    out.push_back({StringUtil::Lower(name), optional ? nullptr : origin});
+  }
+  return out;
 }
 
 // --- changes to the tree
@@ -134,6 +176,16 @@ void AddDefaultOrder(duckdb::QueryNode& any, Sources sources) {
   if (ordered || !node.groups.group_expressions.empty() || !node.groups.grouping_sets.empty() || node.sample)
     return;
   const TableRef& first = FirstTable(*node.from_table);
+  if (first.type == duckdb::TableReferenceType::SUBQUERY && node.from_table.get() == &first) {
+    const bool plain = std::ranges::all_of(node.select_list, [](const auto& item) {
+      return item->GetExpressionClass() == ExpressionClass::STAR ||
+             item->GetExpressionClass() == ExpressionClass::COLUMN_REF;
+    });
+    if (!plain) return;
+    // SELECT ... FROM (SELECT ...), as a view is: rows come in the order of the inner query.
+    AddDefaultOrder(MainQuery(*first.Cast<duckdb::SubqueryRef>().subquery->node), sources);
+    return;
+  }
   const std::optional<size_t> slot = SlotOf(first);
   if (!slot || *slot >= sources.size() || !first.column_name_alias.empty()) return;
   const Source& source = *sources[*slot];
@@ -205,32 +257,11 @@ duckdb::unique_ptr<duckdb::SQLStatement> MakeTree(const Statement& statement, co
 }
 
 std::vector<const ResultColumn*> Origins(const Statement& statement, Sources sources) {
-  if (statement.parts.kind == StatementKind::kExplain ||
-      MainQuery(*statement.parts.select->node).type != duckdb::QueryNodeType::SELECT_NODE) {
-    return {};
-  }
-  const auto& node = MainQuery(*statement.parts.select->node).Cast<SelectNode>();
-  std::vector<Leaf> leaves;
-  if (!CollectLeaves(*node.from_table, sources, false, leaves)) return {};
+  if (statement.parts.kind == StatementKind::kExplain) return {};
+  const auto shown = ShownBy(MainQuery(*statement.parts.select->node), sources);
+  if (!shown) return {};
   std::vector<const ResultColumn*> out;
-  for (const auto& item : node.select_list) {
-    if (item->GetExpressionClass() == ExpressionClass::STAR) {
-      const auto& star = item->Cast<duckdb::StarExpression>();
-      if (!IsPlainStar(star)) return {};
-      for (const Leaf& leaf : leaves) {
-        if (!star.relation_name.empty() && !StringUtil::CIEquals(star.relation_name, leaf.alias)) continue;
-        for (const ResultColumn& column : leaf.source->columns())
-          out.push_back(leaf.optional ? nullptr : &column);
-      }
-      continue;
-    }
-    const ResultColumn* origin = nullptr;
-    bool optional = false;
-    if (item->GetExpressionClass() == ExpressionClass::COLUMN_REF) {
-      origin = OriginOf(item->Cast<duckdb::ColumnRefExpression>(), leaves, optional);
-    }
-    out.push_back(optional ? nullptr : origin);
-  }
+  for (const Shown& column : *shown) out.push_back(column.origin);
   return out;
 }
 

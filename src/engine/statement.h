@@ -5,10 +5,12 @@
 #include <compare>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -126,11 +128,23 @@ class ParsedStatement {
   // Where DEFAULT stands for a value, ascending: the rows of INSERT ... VALUES, row 0 for the assignments of
   // an UPDATE. Engine::Run gives NULL there; the writer puts the column's default in its place.
   virtual const std::vector<DefaultCell>& default_cells() const = 0;
+  // INSERT ... DEFAULT VALUES: one row, whose only value stands for the table's first column.
+  virtual bool inserts_defaults() const = 0;
   // The statement's simple form when it has one, else monostate.
   virtual const std::variant<std::monostate, SimpleSelect, SimpleInsert, SimpleUpdate, SimpleDelete>& simple()
       const = 0;
 };
 
 using ParsedStatementPtr = std::shared_ptr<const ParsedStatement>;
+
+// What stands for a table's name when that is a view's.
+struct ViewText {
+  std::string query;       // one SELECT without parameters
+  std::string name_space;  // of the names in `query` that have none
+  // What the query calls a column and what the view calls it; empty = all columns of the query, as they come.
+  std::vector<std::pair<std::string, std::string>> columns;
+};
+// The view of that name, nullopt when it is none. The name is as written, so without namespace it may be.
+using ViewFinder = std::function<std::optional<ViewText>(const TableName&)>;
 
 }  // namespace kalam::engine

@@ -45,6 +45,7 @@ struct WalkFindings {
   bool mentions_deleted = false;
   bool has_default = false;  // DEFAULT as a value
   bool has_cte = false;
+  bool has_view = false;
 };
 
 using SimpleForm = std::variant<std::monostate, SimpleSelect, SimpleInsert, SimpleUpdate, SimpleDelete>;
@@ -57,6 +58,7 @@ struct StatementParts {
   std::vector<std::string> written;
   std::vector<DefaultCell> default_cells;
   SimpleForm simple;
+  bool inserts_defaults = false;
   bool has_limit = false;
 
   // Every statement as a SELECT: tables replaced by scan(slot), functions of the statement's context by
@@ -78,6 +80,7 @@ class Statement final : public ParsedStatement {
   const std::vector<std::string>& written_columns() const override { return parts.written; }
   const std::vector<DefaultCell>& default_cells() const override { return parts.default_cells; }
   const SimpleForm& simple() const override { return parts.simple; }
+  bool inserts_defaults() const override { return parts.inserts_defaults; }
 
   StatementParts parts;
 

@@ -502,7 +502,9 @@ Result<JobPtr> Scheduler::Create(JobRequest request) {
   Enter(job, JobStatus::kQueued, now);
   const std::string id = job.id;
   std::string lane = executor->Lane(job);
-  KALAM_TRY(impl.Save(std::move(job), std::move(lane)));
+  std::vector<hot::MetaOp> also;
+  if (request.also) also = request.also(id);
+  KALAM_TRY(impl.Save(std::move(job), std::move(lane), std::move(also)));
   observe::LogInfo("[{}] INFO - Job queued", id);
   return Find(id);
 }
@@ -517,7 +519,7 @@ std::unexpected<Error> CannotCancel(const Job& job, std::string_view why) {
 
 }  // namespace
 
-Result<JobPtr> Scheduler::Cancel(std::string_view id, std::string_view by) {
+Result<JobPtr> Scheduler::Cancel(std::string_view id, std::string_view by, std::vector<hot::MetaOp> also) {
   Impl& impl = *impl_;
   std::lock_guard write(impl.write_mu);
   const JobPtr current = Find(id);
@@ -542,7 +544,7 @@ Result<JobPtr> Scheduler::Cancel(std::string_view id, std::string_view by) {
     Enter(next, JobStatus::kCancelled, impl.clock.WallMillis());
     observe::LogInfo("[{}] INFO - Job cancelled by user", next.id);
   }
-  KALAM_TRY(impl.Save(std::move(next)));
+  KALAM_TRY(impl.Save(std::move(next), {}, std::move(also)));
   if (running) {
     std::lock_guard lock(impl.mu);
     auto round = impl.rounds.find(std::string(id));

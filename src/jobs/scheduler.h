@@ -51,6 +51,8 @@ struct JobRequest {
   std::string owner = "system";
   // "{type}:{namespace}:{table}:{yyyymmdd}" of the request when absent; empty = duplicates are fine.
   std::optional<std::string> idempotency_key;
+  // What is written in the batch that makes the job, which has this id (an audit entry, say).
+  std::function<std::vector<hot::MetaOp>(const std::string& job_id)> also;
 };
 
 class Scheduler {
@@ -74,7 +76,8 @@ class Scheduler {
 
   // Ends a job that waits, asks a running one to stop. Returns the job afterwards: cancelled, or still
   // running with `cancelled_by` set. "Job X not found", "Cannot cancel job in status Completed".
-  Result<JobPtr> Cancel(std::string_view id, std::string_view by);
+  // `also` is written in the same batch.
+  Result<JobPtr> Cancel(std::string_view id, std::string_view by, std::vector<hot::MetaOp> also = {});
   // Cancels the jobs of a table that wait; those that run find out by themselves.
   void CancelWaiting(std::string_view ns, std::string_view table, JobType type, std::string_view by);
 

@@ -188,6 +188,11 @@ OrRefusal<QueryPtr> Queries::Compile(const std::string& sql, const Principal& pr
       return refuse(Error(ErrorCode::kUnsupported,
                           "Subscriptions are for user, shared and stream tables, not for system tables"));
     }
+    if (const Status view = catalog::RefuseView(*catalog_.Snapshot(), name.ns, name.table,
+                                                "subscribe to the table that it reads");
+        !view) {
+      return refuse(view.error());
+    }
     return refuse(
         Error(ErrorCode::kNotFoundTable, fmt::format("Table not found: {}.{}", name.ns, name.table)));
   }

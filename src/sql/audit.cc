@@ -48,11 +48,6 @@ std::vector<hot::MetaOp> AuditOf(const Request& request, Services& services, std
   return ops;
 }
 
-void SubmitAudit(const Request& request, Services& services, std::string_view action, std::string_view target,
-                 std::optional<std::string> details) {
-  services.audit.Submit(EntryOf(request, action, target, std::move(details)));
-}
-
 void AuditRows(const Payload& payload, const Principal& effective, const catalog::Table& table,
                OutcomeKind kind, Services& services, std::vector<hot::MetaOp>& batch) {
   if (!services.settings.audit.dml) return;

@@ -21,10 +21,6 @@ namespace kalam::sql {
 std::vector<hot::MetaOp> AuditOf(const Request& request, Services& services, std::string_view action,
                                  std::string_view target, std::optional<std::string> details = std::nullopt);
 
-// The same for a change that was made in a batch of another module. Not waited for.
-void SubmitAudit(const Request& request, Services& services, std::string_view action, std::string_view target,
-                 std::optional<std::string> details = std::nullopt);
-
 // Adds the entry of an INSERT, UPDATE or DELETE to its batch when `[audit] dml` asks for it.
 void AuditRows(const Payload& payload, const Principal& effective, const catalog::Table& table,
                OutcomeKind kind, Services& services, std::vector<hot::MetaOp>& batch);

@@ -172,6 +172,7 @@ Status RequireKey(const catalog::Table& table, std::string_view verb) {
 std::vector<size_t> WrittenOrdinals(const Plan& plan) {
   const TableSchema& schema = plan.target->schema();
   std::vector<size_t> ordinals;
+  if (plan.parsed->inserts_defaults()) return {0};
   for (const std::string& name : plan.parsed->written_columns()) ordinals.push_back(*schema.Find(name));
   if (plan.kind == engine::StatementKind::kInsert && ordinals.empty()) {
     for (size_t i = 0; i < schema.columns.size(); ++i) ordinals.push_back(i);
@@ -263,6 +264,29 @@ Result<Outcome> RunEngineQuery(Request& request, Services& services) {
   CappedSink sink(request.response, cap);
   KALAM_TRY(services.engine.Run(run, sink));
   return Outcome{OutcomeKind::kRows, sink.rows(), {}};
+}
+
+Result<std::vector<ResultColumn>> ColumnsOf(PlanPtr select, Request& request, Services& services) {
+  class ColumnSink final : public RowSink {
+   public:
+    void Begin(std::span<const ResultColumn> columns) override {
+      columns_.assign(columns.begin(), columns.end());
+    }
+    Status Row(std::span<const Value>) override { return {}; }
+    std::vector<ResultColumn> columns_;
+  };
+  const PlanPtr outer = std::exchange(request.plan, std::move(select));
+  auto sources = MakeSources(request, services);
+  const PlanPtr plan = std::exchange(request.plan, outer);
+  if (!sources) return std::unexpected(std::move(sources).error());
+  engine::RunRequest run;
+  run.statement = plan->parsed;
+  run.sources = *sources;
+  run.row_limit = 0;
+  run.context = ContextOf(request, services);
+  ColumnSink sink;
+  KALAM_TRY(services.engine.Run(run, sink));
+  return sink.columns_;
 }
 
 Result<Outcome> RunEngineWrite(Request& request, Services& services) {

@@ -1,6 +1,8 @@
 // SELECT, INSERT, UPDATE and DELETE through the engine. Blocking: worker pool only.
 #pragma once
 
+#include <vector>
+
 #include "base/error.h"
 #include "model/result.h"
 #include "sql/request.h"
@@ -14,6 +16,9 @@ Result<Outcome> RunEngineQuery(Request& request, Services& services);
 // rows another writer changed meanwhile runs again on a newer snapshot until the deadline (last write wins,
 // no conflict errors for plain DML).
 Result<Outcome> RunEngineWrite(Request& request, Services& services);
+
+// The columns that a SELECT answers with; it is bound, but no row is read.
+Result<std::vector<ResultColumn>> ColumnsOf(PlanPtr select, Request& request, Services& services);
 
 // The row cap of a SELECT from `[limits]`, or nullopt.
 std::optional<int64_t> RowCap(const Plan& plan, const config::Settings& settings);

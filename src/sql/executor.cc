@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "auth/allow.h"
+#include "base/fault_point.h"
 #include "base/gate.h"
 #include "observe/redact.h"
 #include "sql/audit.h"
@@ -328,7 +329,10 @@ Result<Outcome> Executor::Impl::RunOne(Job& job, PreparedStatement& prepared) {
                   std::move(prepared.literals),
                   job.transaction};
   if (job.transaction) KALAM_TRY(ContinueTransaction(prepared.statement, *job.transaction));
-  return HandlerOf(prepared.statement.kind).run(prepared.statement, request, services);
+  const HandlerRow& handler = HandlerOf(prepared.statement.kind);
+  if (FaultArmed("handler", handler.name))
+    return kalam::Fail(ErrorCode::kInternal, fmt::format("Fault point of handler {}", handler.name));
+  return handler.run(prepared.statement, request, services);
 }
 
 void Executor::Impl::RunAll(std::unique_ptr<Job> job) {

@@ -105,6 +105,12 @@ constexpr std::array<HandlerRow, kKinds> kHandlers = {{
      &RunExportUserData},
     {StatementKind::kShowExport, "SHOW EXPORT", Access::kUser, Effect::kRead, false, "", nullptr,
      &RunShowExport},
+    {StatementKind::kShowManifest, "SHOW MANIFEST", Access::kAdmin, Effect::kRead, false, "SHOW MANIFEST",
+     nullptr, &RunShowManifest},
+    {StatementKind::kCreateView, "CREATE VIEW", Access::kOwn, Effect::kSchema, false, "", &AuthorizeView,
+     &RunCreateView},
+    {StatementKind::kDropView, "DROP VIEW", Access::kOwn, Effect::kSchema, false, "", &AuthorizeView,
+     &RunDropView},
 }};
 
 // Row i is the row of kind i, so each kind stands exactly once and lookup is an index.

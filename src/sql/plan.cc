@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 #include "tables/predicate.h"
@@ -30,6 +31,29 @@ class LiteralIndex {
     if (it == literals_.end() || it->offset != operand.offset) return false;
     out.literal = static_cast<size_t>(it - literals_.begin());
     return true;
+  }
+
+  // The value of a text or a count written in the statement.
+  std::optional<std::string> TextOf(const Operand& operand) const {
+    OperandRef ref;
+    if (operand.kind != Operand::Kind::kLiteral || operand.literal_kind != Operand::LiteralKind::kString ||
+        !Resolve(operand, ref)) {
+      return std::nullopt;
+    }
+    const Literal& literal = literals_[ref.literal];
+    return StringContent(Token{literal.kind, literal.text, literal.offset});
+  }
+  std::optional<int64_t> CountOf(const Operand& operand) const {
+    OperandRef ref;
+    if (operand.kind != Operand::Kind::kLiteral || operand.literal_kind != Operand::LiteralKind::kInteger ||
+        operand.negative || !Resolve(operand, ref)) {
+      return std::nullopt;
+    }
+    const std::string_view text = literals_[ref.literal].text;
+    int64_t count = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), count);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return count;
   }
 
  private:
@@ -92,6 +116,50 @@ std::optional<DirectSelect> PlanSelect(const catalog::Table& table, const engine
     if (!*from) continue;
     *to = OperandRef{};
     if (!literals.Resolve(**from, **to)) return std::nullopt;
+  }
+  return plan;
+}
+
+std::optional<SystemSelect> PlanSystemSelect(const system::SystemTable& table,
+                                             const engine::SimpleSelect& simple,
+                                             const LiteralIndex& literals) {
+  if (simple.order || simple.offset) return std::nullopt;
+  const std::span<const ResultColumn> columns = table.columns();
+  const auto find = [&](std::string_view name) -> std::optional<size_t> {
+    for (size_t i = 0; i < columns.size(); ++i) {
+      if (columns[i].name == name) return i;
+    }
+    return std::nullopt;
+  };
+  SystemSelect plan;
+  plan.count_star = simple.count_star;
+  if (simple.count_star) {
+    plan.columns.push_back({simple.items.at(0).label, Type(TypeKind::kBigInt), false, false});
+  } else {
+    for (const auto& item : simple.items) {
+      const auto ordinal = find(item.column);
+      if (!item.column.empty() && !ordinal) return std::nullopt;
+      for (size_t i = ordinal.value_or(0); i < (ordinal ? *ordinal + 1 : columns.size()); ++i) {
+        plan.projection.push_back(i);
+        plan.columns.push_back(columns[i]);
+      }
+      if (ordinal) plan.columns.back().name = item.label;
+    }
+  }
+  for (const engine::Comparison& comparison : simple.where) {
+    const auto ordinal = find(comparison.column);
+    const bool equal = comparison.op == engine::CompareOp::kEqual;
+    if (!ordinal || columns[*ordinal].type.kind != TypeKind::kText ||
+        (!equal && comparison.op != engine::CompareOp::kNotEqual)) {
+      return std::nullopt;
+    }
+    const auto text = literals.TextOf(comparison.operand);
+    if (!text) return std::nullopt;
+    plan.where.push_back({*ordinal, equal, *text});
+  }
+  if (simple.limit) {
+    plan.limit = literals.CountOf(*simple.limit);
+    if (!plan.limit) return std::nullopt;
   }
   return plan;
 }
@@ -238,7 +306,7 @@ Result<PlanPtr> MakePlan(engine::ParsedStatementPtr parsed, const catalog::Catal
              select != nullptr && plan->tables.size() == 1) {
     const catalog::TablePtr& table = plan->tables[0].table;
     if (!table) {
-      // System tables have no key to go by.
+      plan->system_select = PlanSystemSelect(*plan->tables[0].system, *select, index);
     } else if (auto direct = PlanSelect(*table, *select, index))
       plan->direct = std::move(*direct);
   } else if (const auto* insert = std::get_if<engine::SimpleInsert>(&simple)) {

@@ -67,6 +67,21 @@ struct DirectDelete {
   std::vector<PlannedComparison> where;
 };
 
+// SELECT of a system table's columns or COUNT(*), at most with comparisons of TEXT columns to constants: made
+// from the table's rows without the engine. The values are those of this text, so the plan is for it alone.
+struct SystemSelect {
+  struct Filter {
+    size_t ordinal = 0;
+    bool equal = true;  // else not equal
+    std::string text;
+  };
+  std::vector<size_t> projection;
+  std::vector<ResultColumn> columns;
+  bool count_star = false;
+  std::vector<Filter> where;
+  std::optional<int64_t> limit;
+};
+
 // A table reference of a statement: a table of the catalog or a system table.
 struct PlannedTable {
   catalog::TablePtr table;
@@ -83,6 +98,8 @@ struct Plan {
   catalog::TablePtr target;          // INSERT, UPDATE, DELETE
   std::vector<uint32_t> parameters;  // distinct $n, ascending
   std::variant<std::monostate, DirectSelect, DirectInsert, DirectUpdate, DirectDelete> direct;
+
+  std::optional<SystemSelect> system_select;
 
   bool has_direct() const { return direct.index() != 0; }
 };

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "sql/views.h"
+
 namespace kalam::sql {
 namespace {
 
@@ -23,9 +25,9 @@ Result<PlanPtr> Planner::Plan(const StatementText& text, std::string_view name_s
   if (PlanPtr plan = cache_.Find(key, version)) return plan;
   const std::string exact_key = std::string("=").append(name_space).append("\x1f").append(text.text);
   if (PlanPtr plan = cache_.Find(exact_key, version)) return plan;
-  KALAM_ASSIGN(auto parsed, services_.engine.Parse(text.text));
-  KALAM_ASSIGN(PlanPtr plan,
-               MakePlan(std::move(parsed), *services_.catalog.Snapshot(), version, name_space, literals));
+  const catalog::SnapshotPtr snapshot = services_.catalog.Snapshot();
+  KALAM_ASSIGN(auto parsed, ParseWithViews(services_.engine, text.text, *snapshot, name_space));
+  KALAM_ASSIGN(PlanPtr plan, MakePlan(std::move(parsed), *snapshot, version, name_space, literals));
   if (literals.size() <= kCachedLiteralsMax) cache_.Insert(plan->has_direct() ? key : exact_key, plan);
   return plan;
 }
@@ -34,9 +36,9 @@ Result<PlanPtr> Planner::ExactPlan(std::string_view text, std::string_view name_
   const std::string key = std::string("=").append(name_space).append("\x1f").append(text);
   const uint64_t version = services_.catalog.version();
   if (PlanPtr plan = cache_.Find(key, version)) return plan;
-  KALAM_ASSIGN(auto parsed, services_.engine.Parse(text));
-  KALAM_ASSIGN(PlanPtr plan,
-               MakePlan(std::move(parsed), *services_.catalog.Snapshot(), version, name_space, {}));
+  const catalog::SnapshotPtr snapshot = services_.catalog.Snapshot();
+  KALAM_ASSIGN(auto parsed, ParseWithViews(services_.engine, text, *snapshot, name_space));
+  KALAM_ASSIGN(PlanPtr plan, MakePlan(std::move(parsed), *snapshot, version, name_space, {}));
   cache_.Insert(key, plan);
   return plan;
 }

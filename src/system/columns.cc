@@ -24,7 +24,8 @@ std::span<const ResultColumn> Columns() {
 }
 
 Status Rows(const SystemContext& context, RowSink& out) {
-  for (const catalog::TablePtr& table : context.catalog.Snapshot()->Tables()) {
+  const catalog::SnapshotPtr snapshot = context.catalog.Snapshot();
+  for (const catalog::TablePtr& table : snapshot->Tables()) {
     const TableSchema& schema = table->schema();
     for (size_t i = 0; i < schema.columns.size(); ++i) {
       const Column& column = schema.columns[i];
@@ -43,6 +44,19 @@ Status Rows(const SystemContext& context, RowSink& out) {
           Value::Boolean(column.nullable),
           Value::Boolean(column.primary_key),
           column.primary_key ? Value::BigInt(1) : Value::Null(TypeKind::kBigInt)};
+      KALAM_TRY(out.Row(row));
+    }
+  }
+  for (const catalog::ViewPtr& view : snapshot->Views()) {
+    int64_t ordinal = 0;
+    for (const auto& column : view->columns) {
+      ++ordinal;
+      const std::string type = SqlName(column.type);
+      const std::array<Value, 12> row = {
+          Value::Text(view->ns),  Value::Text(view->name),      Value::BigInt(1),
+          Value::BigInt(ordinal), Value::Text(column.name),     Value::Null(TypeKind::kText),
+          Value::Text(type),      Value::Null(TypeKind::kText), Value::BigInt(ordinal),
+          Value::Boolean(true),   Value::Boolean(false),        Value::Null(TypeKind::kBigInt)};
       KALAM_TRY(out.Row(row));
     }
   }

@@ -5,6 +5,7 @@
 
 #include "auth/allow.h"
 #include "system/tables.h"
+#include "system/view_access.h"
 
 namespace kalam::system {
 

@@ -1,4 +1,4 @@
-// information_schema.columns: the columns of the tables that the caller may read.
+// information_schema.columns: the columns of the tables and views that the caller may read.
 #include <array>
 
 #include "system/information_schema.h"
@@ -89,7 +89,14 @@ Status Add(const Described& column, RowSink& out) {
 }
 
 Status Rows(const SystemContext& context, RowSink& out) {
-  for (const catalog::TablePtr& table : context.catalog.Snapshot()->Tables()) {
+  const catalog::SnapshotPtr snapshot = context.catalog.Snapshot();
+  for (const catalog::ViewPtr& view : snapshot->Views()) {
+    if (!MayReadView(*snapshot, *view, *context.principal)) continue;
+    size_t ordinal = 0;
+    for (const auto& column : view->columns)
+      KALAM_TRY(Add({view->ns, view->name, column.name, ordinal++, "", true, column.type}, out));
+  }
+  for (const catalog::TablePtr& table : snapshot->Tables()) {
     if (!MayUse(context, *table)) continue;
     const TableSchema& schema = table->schema();
     for (size_t i = 0; i < schema.columns.size(); ++i) {

@@ -29,6 +29,10 @@ Status Rows(const SystemContext& context, RowSink& out) {
     for (const catalog::TablePtr& table : snapshot->Tables()) {
       if (!names.contains(table->ns) && MayUse(context, *table)) names.insert(table->ns);
     }
+    for (const catalog::ViewPtr& view : snapshot->Views()) {
+      if (!names.contains(view->ns) && MayReadView(*snapshot, *view, *context.principal))
+        names.insert(view->ns);
+    }
   }
   const Value none = Value::Null(TypeKind::kText);
   for (const std::string& name : names) {

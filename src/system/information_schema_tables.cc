@@ -1,4 +1,4 @@
-// information_schema.tables: the tables that the caller may read.
+// information_schema.tables: the tables and views that the caller may read.
 #include <array>
 
 #include "system/information_schema.h"
@@ -20,8 +20,12 @@ Status Rows(const SystemContext& context, RowSink& out) {
                                       Value::Text(type)};
     return out.Row(row);
   };
-  for (const catalog::TablePtr& table : context.catalog.Snapshot()->Tables()) {
+  const catalog::SnapshotPtr snapshot = context.catalog.Snapshot();
+  for (const catalog::TablePtr& table : snapshot->Tables()) {
     if (MayUse(context, *table)) KALAM_TRY(add(table->ns, table->name, "BASE TABLE"));
+  }
+  for (const catalog::ViewPtr& view : snapshot->Views()) {
+    if (MayReadView(*snapshot, *view, *context.principal)) KALAM_TRY(add(view->ns, view->name, "VIEW"));
   }
   for (const SystemTable& table : SystemTables()) {
     if (MayUse(context, table)) KALAM_TRY(add(table.ns, table.name, "VIEW"));

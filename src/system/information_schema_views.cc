@@ -1,5 +1,5 @@
-// information_schema.views: the system tables that the caller may read. They are made by the server, so they
-// have no definition in SQL.
+// information_schema.views: the views that the caller may read, and the system tables, which are made by the
+// server and have no definition in SQL.
 #include <array>
 
 #include "system/information_schema.h"
@@ -16,6 +16,13 @@ std::span<const ResultColumn> Columns() {
 }
 
 Status Rows(const SystemContext& context, RowSink& out) {
+  const catalog::SnapshotPtr snapshot = context.catalog.Snapshot();
+  for (const catalog::ViewPtr& view : snapshot->Views()) {
+    if (!MayReadView(*snapshot, *view, *context.principal)) continue;
+    const std::array<Value, 4> row = {Value::Text(kCatalogName), Value::Text(view->ns),
+                                      Value::Text(view->name), Value::Text(view->query)};
+    KALAM_TRY(out.Row(row));
+  }
   for (const SystemTable& table : SystemTables()) {
     if (!MayUse(context, table)) continue;
     const std::array<Value, 4> row = {Value::Text(kCatalogName), Value::Text(table.ns),

@@ -1,4 +1,4 @@
-// system.tables: the latest version of each table.
+// system.tables: the latest version of each table, and the views.
 #include "system/tables.h"
 
 #include <fmt/format.h>
@@ -38,8 +38,8 @@ Status Rows(const SystemContext& context, RowSink& out) {
   // Most tables of a server have the same options, so the text of the last one mostly fits.
   const catalog::Table* described = nullptr;
   std::string options;
-  const std::vector<catalog::TablePtr> tables = context.catalog.Snapshot()->Tables();
-  for (const catalog::TablePtr& table : tables) {
+  const catalog::SnapshotPtr snapshot = context.catalog.Snapshot();
+  for (const catalog::TablePtr& table : snapshot->Tables()) {
     if (described == nullptr || !SameOptions(*described, *table)) options = TableOptionsJson(*table);
     described = table.get();
     const std::array<Value, 9> row = {
@@ -52,6 +52,19 @@ Status Rows(const SystemContext& context, RowSink& out) {
         table->comment.empty() ? Value::Null(TypeKind::kText) : Value::Text(table->comment),
         cells::Millis(table->updated_at_ms),
         cells::Millis(table->created_at_ms)};
+    KALAM_TRY(out.Row(row));
+  }
+  const Value none = Value::Null(TypeKind::kText);
+  for (const catalog::ViewPtr& view : snapshot->Views()) {
+    const std::array<Value, 9> row = {Value::Text(view->ns),
+                                      Value::Text(view->name),
+                                      Value::Text("view"),
+                                      none,
+                                      Value::BigInt(1),
+                                      none,
+                                      none,
+                                      cells::Millis(view->updated_at_ms),
+                                      cells::Millis(view->created_at_ms)};
     KALAM_TRY(out.Row(row));
   }
   return {};

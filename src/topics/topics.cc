@@ -112,7 +112,7 @@ std::vector<TopicPtr> Topics::ListIn(std::string_view ns) const {
 
 Result<TopicPtr> Topics::Create(std::string_view name, uint32_t partitions,
                                 std::optional<int64_t> retention_seconds,
-                                std::optional<int64_t> retention_bytes_max) {
+                                std::optional<int64_t> retention_bytes_max, std::vector<hot::MetaOp> also) {
   std::lock_guard lock(write_mu_);
   Topic topic;
   topic.name = Folded(name);
@@ -135,6 +135,7 @@ Result<TopicPtr> Topics::Create(std::string_view name, uint32_t partitions,
   topic.retention.bytes_max = retention_bytes_max.value_or(options_.retention.bytes_max);
   topic.created_at_ms = topic.updated_at_ms = clock_.WallMillis();
   hot::Batch batch;
+  batch.meta = std::move(also);
   batch.meta.push_back({std::string(kNextNumberKey), EncodeNumber(TopicNumber(next_number_ + 1))});
   batch.meta.push_back({TopicKey(topic.name), EncodeTopic(topic)});
   KALAM_TRY(store_.Commit(std::move(batch)).status);
@@ -147,9 +148,10 @@ Result<TopicPtr> Topics::Create(std::string_view name, uint32_t partitions,
   return entry.topic;
 }
 
-Result<TopicPtr> Topics::Store(const TopicEntry& entry, Topic changed) {
+Result<TopicPtr> Topics::Store(const TopicEntry& entry, Topic changed, std::vector<hot::MetaOp> also) {
   changed.updated_at_ms = clock_.WallMillis();
   hot::Batch batch;
+  batch.meta = std::move(also);
   batch.meta.push_back({TopicKey(changed.name), EncodeTopic(changed)});
   KALAM_TRY(store_.Commit(std::move(batch)).status);
   auto next = std::make_shared<TopicSet>(*published_.Get());
@@ -173,6 +175,8 @@ Status Topics::CheckRoute(const Topic& topic, const Route& route) const {
   }
   const catalog::TablePtr table = catalog_.Snapshot()->FindTable(route.ns, route.table);
   if (table == nullptr) {
+    KALAM_TRY(catalog::RefuseView(*catalog_.Snapshot(), route.ns, route.table,
+                                  "add the table that it reads as a source"));
     return Fail(Error(ErrorCode::kNotFoundTable,
                       fmt::format("Table not found: Table '{}' does not exist", QuotedTable(route)))
                     .With("namespace", route.ns)
@@ -190,23 +194,23 @@ Status Topics::CheckRoute(const Topic& topic, const Route& route) const {
   return {};
 }
 
-Result<TopicPtr> Topics::AddSource(std::string_view name, Route route) {
+Result<TopicPtr> Topics::AddSource(std::string_view name, Route route, std::vector<hot::MetaOp> also) {
   std::lock_guard lock(write_mu_);
   KALAM_ASSIGN(const TopicEntry entry, FindEntry(name));
   KALAM_TRY(CheckRoute(*entry.topic, route));
   Topic changed = *entry.topic;
   changed.routes.push_back(std::move(route));
-  return Store(entry, std::move(changed));
+  return Store(entry, std::move(changed), std::move(also));
 }
 
 Result<TopicPtr> Topics::SetRetention(std::string_view name, std::optional<int64_t> seconds,
-                                      std::optional<int64_t> bytes_max) {
+                                      std::optional<int64_t> bytes_max, std::vector<hot::MetaOp> also) {
   std::lock_guard lock(write_mu_);
   KALAM_ASSIGN(const TopicEntry entry, FindEntry(name));
   Topic changed = *entry.topic;
   if (seconds) changed.retention.seconds = *seconds;
   if (bytes_max) changed.retention.bytes_max = *bytes_max;
-  return Store(entry, std::move(changed));
+  return Store(entry, std::move(changed), std::move(also));
 }
 
 Status Topics::AppendGroupRemovals(TopicNumber topic, hot::Batch& batch) const {
@@ -216,10 +220,11 @@ Status Topics::AppendGroupRemovals(TopicNumber topic, hot::Batch& batch) const {
   return cursor->status();
 }
 
-Result<TopicPtr> Topics::Drop(std::string_view name) {
+Result<TopicPtr> Topics::Drop(std::string_view name, std::vector<hot::MetaOp> also) {
   std::lock_guard lock(write_mu_);
   KALAM_ASSIGN(const TopicEntry entry, FindEntry(name));
   hot::Batch batch;
+  batch.meta = std::move(also);
   batch.meta.push_back({TopicKey(entry.topic->name), std::nullopt});
   batch.meta.push_back({RemovedKey(entry.topic->number), entry.topic->name});
   for (uint32_t i = 0; i < entry.topic->partitions; ++i) {
@@ -235,10 +240,11 @@ Result<TopicPtr> Topics::Drop(std::string_view name) {
 
 // An acknowledgement that is on its way may be stored after the removal: it names an offset below the floor,
 // where no group begins.
-Result<TopicPtr> Topics::Clear(std::string_view name) {
+Result<TopicPtr> Topics::Clear(std::string_view name, std::vector<hot::MetaOp> also) {
   std::lock_guard lock(write_mu_);
   KALAM_ASSIGN(const TopicEntry entry, FindEntry(name));
   hot::Batch batch;
+  batch.meta = std::move(also);
   std::vector<uint64_t> ends;
   for (uint32_t i = 0; i < entry.topic->partitions; ++i) {
     const Partition& partition = entry.log->partition(i);

@@ -100,19 +100,19 @@ class Topics {
   // Answers everybody who waits; later waits end at once. Idempotent, also done by the destructor.
   void StopWaiting() { waiters_.Stop(); }
 
-  // Definitions. Names are folded to lower case.
+  // Definitions. Names are folded to lower case. `also` is written in the batch of the change.
   Result<TopicPtr> Create(std::string_view name, uint32_t partitions,
                           std::optional<int64_t> retention_seconds,
-                          std::optional<int64_t> retention_bytes_max);
+                          std::optional<int64_t> retention_bytes_max, std::vector<hot::MetaOp> also = {});
   // The table must exist and, with a condition, fit it.
-  Result<TopicPtr> AddSource(std::string_view name, Route route);
+  Result<TopicPtr> AddSource(std::string_view name, Route route, std::vector<hot::MetaOp> also = {});
   Result<TopicPtr> SetRetention(std::string_view name, std::optional<int64_t> seconds,
-                                std::optional<int64_t> bytes_max);
+                                std::optional<int64_t> bytes_max, std::vector<hot::MetaOp> also = {});
   // The topic and its groups are gone when it returns; its messages are until EraseRemoved.
-  Result<TopicPtr> Drop(std::string_view name);
+  Result<TopicPtr> Drop(std::string_view name, std::vector<hot::MetaOp> also = {});
   // All messages and all that groups have acknowledged are gone for consumers when it returns; offsets go on.
   // The disk space is until EraseCleared.
-  Result<TopicPtr> Clear(std::string_view name);
+  Result<TopicPtr> Clear(std::string_view name, std::vector<hot::MetaOp> also = {});
 
   Result<TopicPtr> Find(std::string_view name) const;
   std::vector<TopicPtr> List() const;  // by name
@@ -160,7 +160,7 @@ class Topics {
   Result<TopicEntry> FindEntry(std::string_view name) const;
   std::vector<TopicEntry> Entries() const;
   // Stores a changed definition and makes it visible. `write_mu_` is held.
-  Result<TopicPtr> Store(const TopicEntry& entry, Topic changed);
+  Result<TopicPtr> Store(const TopicEntry& entry, Topic changed, std::vector<hot::MetaOp> also);
   Status CheckRoute(const Topic& topic, const Route& route) const;
   // The groups' records of a topic, as deletions.
   Status AppendGroupRemovals(TopicNumber topic, hot::Batch& batch) const;

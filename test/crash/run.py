@@ -205,6 +205,13 @@ class Writer(threading.Thread):
                 m.space, m.space_tables = name, []
                 m.next_space += 1
             return Step(f"CREATE NAMESPACE {name}", create, 1)
+        if len(model.space_tables) == 1 and self.rng.random() < 0.4:
+            view, of = f"v{model.next_table}", model.space_tables[0]
+
+            def show(m):
+                m.space_tables.append(view)
+                m.next_table += 1
+            return Step(f"CREATE VIEW {model.space}.{view} AS SELECT id FROM {model.space}.{of}", show, 1)
         if len(model.space_tables) < 3 and self.rng.random() < 0.7:
             table = f"t{model.next_table}"
 
@@ -337,7 +344,7 @@ class Run:
         if lost:
             raise Wrong(f"tables without their namespace: {lost}")
         unknown = root.rows("SELECT t.namespace_id, t.table_name FROM system.tables t WHERE (t.namespace_id = 'crash' OR t.namespace_id LIKE 'space%') AND "
-                            "t.namespace_id || '.' || t.table_name NOT IN (SELECT target FROM system.audit_log WHERE action = 'CREATE_TABLE')")
+                            "t.namespace_id || '.' || t.table_name NOT IN (SELECT target FROM system.audit_log WHERE action IN ('CREATE_TABLE', 'CREATE_VIEW'))")
         if unknown:
             raise Wrong(f"tables without the audit entry of their creation: {unknown}")
 

@@ -13,7 +13,7 @@
 namespace kalam::sql {
 namespace {
 
-using Words = std::array<std::string_view, 4>;  // unused ones are empty
+using Words = std::array<std::string_view, 5>;  // unused ones are empty
 
 // Statements that are parsed here. The parser starts behind the first word.
 struct Rule {
@@ -84,18 +84,22 @@ constexpr auto kRules = std::to_array<Rule>({
     {{"SHOW", "LIMITS"}, StatementKind::kShowLimits, &ParseShowLimits},
     {{"EXPORT", "USER"}, StatementKind::kExportUserData, &ParseExportUserData},
     {{"SHOW", "EXPORT"}, StatementKind::kShowExport, &ParseShowExport},
+    {{"SHOW", "MANIFEST"}, StatementKind::kShowManifest, &ParseShowManifest},
+    {{"CREATE", "VIEW"}, StatementKind::kCreateView, &ParseCreateView},
+    {{"CREATE", "OR", "REPLACE", "VIEW"}, StatementKind::kCreateView, &ParseCreateView},
+    {{"DROP", "VIEW"}, StatementKind::kDropView, &ParseDropView},
 });
 
-// Statements that are known but not built; `name` is what the error calls them.
+// Statements that are known but not built; `name` begins the error.
 struct Planned {
   Words words;
   std::string_view name;
 };
 constexpr auto kPlanned = std::to_array<Planned>({
-    {{"SHOW", "MANIFEST"}, "SHOW MANIFEST"},
-    {{"CREATE", "VIEW"}, "CREATE VIEW"},
-    {{"CREATE", "OR", "REPLACE", "VIEW"}, "CREATE VIEW"},
-    {{"CREATE", "MATERIALIZED", "VIEW"}, "CREATE MATERIALIZED VIEW"},
+    {{"CREATE", "MATERIALIZED", "VIEW"}, "MATERIALIZED VIEWS are"},
+    {{"CREATE", "OR", "REPLACE", "MATERIALIZED", "VIEW"}, "MATERIALIZED VIEWS are"},
+    {{"CREATE", "TEMP", "VIEW"}, "TEMPORARY VIEWS are"},
+    {{"CREATE", "TEMPORARY", "VIEW"}, "TEMPORARY VIEWS are"},
 });
 
 bool Matches(const TokenReader& reader, const Words& words) {
@@ -194,8 +198,8 @@ Result<Statement> ParseUnwrapped(const StatementText& text) {
   }
   for (const Planned& planned : kPlanned) {
     if (!Matches(reader, planned.words)) continue;
-    return Fail(Error(ErrorCode::kUnsupported, fmt::format("{} is not supported yet", planned.name))
-                    .With("feature", std::string(planned.name)));
+    return Fail(Error(ErrorCode::kUnsupported, fmt::format("{} not supported yet", planned.name))
+                    .With("feature", std::string(planned.name.substr(0, planned.name.rfind(' ')))));
   }
   return UnknownStatement(reader);
 }
@@ -255,6 +259,9 @@ constexpr auto kKindNames = std::to_array<KindNames>({
     {StatementKind::kShowLimits, "SHOW LIMITS", "ShowLimits"},
     {StatementKind::kExportUserData, "EXPORT USER DATA", "ExportUserData"},
     {StatementKind::kShowExport, "SHOW EXPORT", "ShowExport"},
+    {StatementKind::kShowManifest, "SHOW MANIFEST", "ShowManifest"},
+    {StatementKind::kCreateView, "CREATE VIEW", "CreateView"},
+    {StatementKind::kDropView, "DROP VIEW", "DropView"},
 });
 
 consteval bool NamesFollowKinds() {

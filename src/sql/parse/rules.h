@@ -50,6 +50,7 @@ Result<StatementBody> ParseCheckStorage(TokenReader& reader);  // STORAGE CHECK 
 // storage_task.cc: each with and without the word STORAGE
 Result<StatementBody> ParseFlushTable(TokenReader& reader);
 Result<StatementBody> ParseFlushAll(TokenReader& reader);
+Result<StatementBody> ParseShowManifest(TokenReader& reader);
 
 // job.cc
 Result<StatementBody> ParseKillJob(TokenReader& reader);
@@ -68,6 +69,10 @@ Result<StatementBody> ParseShowExport(TokenReader& reader);
 // backup.cc
 Result<StatementBody> ParseBackup(TokenReader& reader);
 Result<StatementBody> ParseRestore(TokenReader& reader);
+
+// view.cc
+Result<StatementBody> ParseCreateView(TokenReader& reader);  // also CREATE OR REPLACE VIEW
+Result<StatementBody> ParseDropView(TokenReader& reader);
 
 // transaction.cc: BEGIN, START TRANSACTION, COMMIT and ROLLBACK
 Result<StatementBody> ParseTransactionControl(TokenReader& reader);

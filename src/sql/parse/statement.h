@@ -68,6 +68,9 @@ enum class StatementKind : uint8_t {
   kShowLimits,
   kExportUserData,
   kShowExport,
+  kShowManifest,
+  kCreateView,
+  kDropView,
   kCount,  // not a kind
 };
 
@@ -277,6 +280,19 @@ struct Subscribe {
   std::optional<int64_t> batch_size;
   std::optional<int64_t> from;
 };
+struct ShowManifest {};
+struct CreateView {
+  TableRef view;
+  bool or_replace = false;
+  bool if_not_exists = false;
+  std::vector<std::string> columns;  // lower case; empty = the names of the query
+  std::string query;
+  std::vector<std::string> words;  // the identifiers and keywords in `query`, lower case, each once
+};
+struct DropView {
+  TableRef view;
+  bool if_exists = false;
+};
 struct ClusterCommand {
   std::string name;  // "SNAPSHOT", "TRANSFER LEADER"
 };
@@ -290,7 +306,7 @@ using StatementBody =
                  CreateStorage, AlterStorage, DropStorage, ShowStorages, CheckStorage, TransactionControl,
                  FlushTable, FlushAll, KillJob, CreateTopic, AlterTopic, DropTopic, ClearTopic, Consume, Ack,
                  BackupRestore, ShowStats, ShowColumns, ShowAll, SetOption, KillLiveQuery, Subscribe,
-                 ClusterCommand, ShowLimits, UserExport>;
+                 ClusterCommand, ShowLimits, UserExport, ShowManifest, CreateView, DropView>;
 
 // One classified statement of a payload.
 struct Statement {

@@ -52,4 +52,10 @@ Result<StatementBody> ParseFlushAll(TokenReader& reader) {
   return statement;
 }
 
+Result<StatementBody> ParseShowManifest(TokenReader& reader) {
+  KALAM_TRY(reader.ExpectWord("MANIFEST"));
+  KALAM_TRY(reader.ExpectEnd());
+  return ShowManifest{};
+}
+
 }  // namespace kalam::sql

@@ -49,6 +49,7 @@ Result<Outcome> RunCreateStorage(const Statement& statement, Request& request, S
 Result<Outcome> RunAlterStorage(const Statement& statement, Request& request, Services& services);
 Result<Outcome> RunDropStorage(const Statement& statement, Request& request, Services& services);
 Result<Outcome> RunShowStorages(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunShowManifest(const Statement& statement, Request& request, Services& services);
 Result<Outcome> RunCheckStorage(const Statement& statement, Request& request, Services& services);
 // topic/
 Result<Outcome> RunCreateTopic(const Statement& statement, Request& request, Services& services);
@@ -86,5 +87,10 @@ Result<Outcome> RunBackup(const Statement& statement, Request& request, Services
 Result<Outcome> RunRestore(const Statement& statement, Request& request, Services& services);
 Result<Outcome> RunExportUserData(const Statement& statement, Request& request, Services& services);
 Result<Outcome> RunShowExport(const Statement& statement, Request& request, Services& services);
+
+// view/
+Status AuthorizeView(const Statement& statement, const Principal& caller, const Services& services);
+Result<Outcome> RunCreateView(const Statement& statement, Request& request, Services& services);
+Result<Outcome> RunDropView(const Statement& statement, Request& request, Services& services);
 
 }  // namespace kalam::sql

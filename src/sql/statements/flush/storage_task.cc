@@ -29,6 +29,8 @@ Result<catalog::TablePtr> FindTieredTable(const TableRef& name, std::string_view
   }
   catalog::TablePtr table = services.catalog.Snapshot()->FindTable(name.ns, name.table);
   if (table == nullptr) {
+    KALAM_TRY(catalog::RefuseView(*services.catalog.Snapshot(), name.ns, name.table,
+                                  "only tables have rows to store"));
     return Fail(Error(ErrorCode::kNotFoundTable, fmt::format("Table {}.{} not found", name.ns, name.table))
                     .With("table_name", name.table)
                     .With("namespace", name.ns)

@@ -38,10 +38,12 @@ Result<Outcome> RunBackup(const Statement& statement, Request& request, Services
     return Fail(backup.table.empty() ? ErrorCode::kNotFoundNamespace : ErrorCode::kNotFoundTable,
                 fmt::format("{} not found", scope.Title()));
   }
-  KALAM_ASSIGN(const jobs::JobPtr job,
-               services.jobs.Create(RequestOf(jobs::JobType::kBackup, backup, request)));
-  SubmitAudit(request, services, "BACKUP", scope.Title(),
-              fmt::format("To '{}', job {}", backup.path, job->id));
+  jobs::JobRequest request_of_job = RequestOf(jobs::JobType::kBackup, backup, request);
+  request_of_job.also = [&](const std::string& job_id) {
+    return AuditOf(request, services, "BACKUP", scope.Title(),
+                   fmt::format("To '{}', job {}", backup.path, job_id));
+  };
+  KALAM_ASSIGN(const jobs::JobPtr job, services.jobs.Create(std::move(request_of_job)));
   return MessageOutcome(
       fmt::format("{} backup started to '{}'. Job ID: {}", scope.Title(), backup.path, job->id));
 }
@@ -62,9 +64,11 @@ Result<Outcome> RunRestore(const Statement& statement, Request& request, Service
   }
   jobs::JobRequest request_of_job = RequestOf(jobs::JobType::kRestore, restore, request);
   request_of_job.parameters.SetFlag("overwrite", restore.overwrite);
+  request_of_job.also = [&](const std::string& job_id) {
+    return AuditOf(request, services, "RESTORE", scope.Title(),
+                   fmt::format("From '{}', job {}", restore.path, job_id));
+  };
   KALAM_ASSIGN(const jobs::JobPtr job, services.jobs.Create(std::move(request_of_job)));
-  SubmitAudit(request, services, "RESTORE", scope.Title(),
-              fmt::format("From '{}', job {}", restore.path, job->id));
   return MessageOutcome(
       fmt::format("{} restore started from '{}'. Job ID: {}", scope.Title(), restore.path, job->id));
 }

@@ -25,8 +25,9 @@ Result<Outcome> RunKillJob(const Statement& statement, Request& request, Service
     return Fail(InsufficientRole("Admin privileges (DBA or System role) required for job management",
                                  "KILL JOB", caller));
   }
-  KALAM_ASSIGN(jobs::JobPtr killed, services.jobs.Cancel(kill.job_id, caller.user_id));
-  SubmitAudit(request, services, "KILL_JOB", kill.job_id);
+  KALAM_ASSIGN(
+      jobs::JobPtr killed,
+      services.jobs.Cancel(kill.job_id, caller.user_id, AuditOf(request, services, "KILL_JOB", kill.job_id)));
   if (!jobs::IsTerminal(killed->status)) killed = services.jobs.WaitFor(kill.job_id, kPatience);
   const bool ended = killed == nullptr || jobs::IsTerminal(killed->status);
   return MessageOutcome(fmt::format("Job {} killed: {}", kill.job_id, ended ? "cancelled" : "cancelling"));

@@ -47,6 +47,11 @@ std::string OptionsJson(const Subscribe& subscribe, std::string_view id, std::st
 // Names and rights; the shape was checked when the statement was read.
 Status CheckQuery(const std::string& query, const Request& request, Services& services) {
   KALAM_ASSIGN(const auto parsed, services.engine.Parse(query));
+  for (const engine::TableName& name : parsed->tables()) {
+    KALAM_TRY(catalog::RefuseView(*services.catalog.Snapshot(),
+                                  name.ns.empty() ? request.name_space : name.ns, name.table,
+                                  "subscribe to the table that it reads"));
+  }
   KALAM_ASSIGN(const PlanPtr plan, MakePlan(parsed, *services.catalog.Snapshot(), services.catalog.version(),
                                             request.name_space, {}));
   if (plan->tables.size() != 1) {

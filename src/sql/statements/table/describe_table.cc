@@ -5,6 +5,7 @@
 #include "sql/request.h"
 #include "sql/statements/statements.h"
 #include "sql/statements/table/readable_table.h"
+#include "sql/views.h"
 #include "system/system_table.h"
 #include "tables/table_scope.h"
 
@@ -57,6 +58,14 @@ Result<Outcome> RunDescribeTable(const Statement& statement, Request& request, S
   int64_t rows = 0;
   if (const system::SystemTable* table = system::FindSystemTable(ns, describe.table.table)) {
     KALAM_ASSIGN(rows, DescribeSystemTable(*table, request));
+    return Outcome{OutcomeKind::kRows, rows, {}};
+  }
+  KALAM_ASSIGN(const auto of_view, ColumnsOfView(*services.catalog.Snapshot(), describe.table,
+                                                 request.name_space, *request.principal));
+  if (of_view) {
+    request.response.Begin(system::DescribeColumns());
+    for (const ResultColumn& column : *of_view)
+      KALAM_TRY(WriteColumn(request, column, static_cast<size_t>(rows++), nullptr, 1));
     return Outcome{OutcomeKind::kRows, rows, {}};
   }
   KALAM_ASSIGN(const catalog::TablePtr table, ReadableTable(describe.table, request, services));

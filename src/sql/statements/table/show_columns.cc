@@ -5,6 +5,7 @@
 #include "sql/request.h"
 #include "sql/statements/statements.h"
 #include "sql/statements/table/readable_table.h"
+#include "sql/views.h"
 #include "system/system_table.h"
 #include "tables/table_scope.h"
 
@@ -36,6 +37,13 @@ Result<Outcome> RunShowColumns(const Statement& statement, Request& request, Ser
       ++rows;
     }
     return Outcome{OutcomeKind::kRows, rows, {}};
+  }
+  KALAM_ASSIGN(const auto of_view,
+               ColumnsOfView(*services.catalog.Snapshot(), name, request.name_space, *request.principal));
+  if (of_view) {
+    request.response.Begin(kColumns);
+    for (const ResultColumn& column : *of_view) KALAM_TRY(write(ns, name.table, column));
+    return Outcome{OutcomeKind::kRows, static_cast<int64_t>(of_view->size()), {}};
   }
   KALAM_ASSIGN(const catalog::TablePtr table, ReadableTable(name, request, services));
   request.response.Begin(kColumns);

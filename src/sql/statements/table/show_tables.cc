@@ -1,4 +1,4 @@
-// SHOW TABLES [IN ns]: the latest version of each table that the caller may know of.
+// SHOW TABLES [IN ns]: the latest version of each table that the caller may know of, then the views.
 #include <fmt/format.h>
 
 #include <array>
@@ -6,6 +6,7 @@
 #include "auth/allow.h"
 #include "sql/request.h"
 #include "sql/statements/statements.h"
+#include "system/view_access.h"
 
 namespace kalam::sql {
 
@@ -42,6 +43,20 @@ Result<Outcome> RunShowTables(const Statement& statement, Request& request, Serv
         Value::Integer(TypeKind::kInt, table->schema().version),
         table->comment.empty() ? Value::Null(TypeKind::kText) : Value::Text(table->comment),
         Value::Integer(TypeKind::kTimestamp, table->updated_at_ms * 1000)};
+    KALAM_TRY(request.response.Row(row));
+    ++rows;
+  }
+  for (const catalog::ViewPtr& view : show.ns ? snapshot->ViewsIn(*show.ns) : snapshot->Views()) {
+    if (!system::MayReadView(*snapshot, *view, *request.principal)) continue;
+    const std::string id = view->ns + ":" + view->name;
+    const std::array<Value, 8> row = {Value::Text(id),
+                                      Value::Text(view->name),
+                                      Value::Text(view->ns),
+                                      Value::Text("view"),
+                                      Value::Integer(TypeKind::kTimestamp, view->created_at_ms * 1000),
+                                      Value::Integer(TypeKind::kInt, 1),
+                                      Value::Null(TypeKind::kText),
+                                      Value::Integer(TypeKind::kTimestamp, view->updated_at_ms * 1000)};
     KALAM_TRY(request.response.Row(row));
     ++rows;
   }

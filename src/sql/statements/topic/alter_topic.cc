@@ -12,18 +12,20 @@ namespace kalam::sql {
 Result<Outcome> RunAlterTopic(const Statement& statement, Request& request, Services& services) {
   const auto& alter = std::get<AlterTopic>(statement.body);
   if (!alter.source) {
-    KALAM_ASSIGN(const auto topic, services.topics.SetRetention(alter.name, alter.retention.seconds,
-                                                                alter.retention.bytes_max));
-    SubmitAudit(request, services, "ALTER_TOPIC", topic->name, "SET retention");
+    KALAM_ASSIGN(
+        const auto topic,
+        services.topics.SetRetention(alter.name, alter.retention.seconds, alter.retention.bytes_max,
+                                     AuditOf(request, services, "ALTER_TOPIC", alter.name, "SET retention")));
     return MessageOutcome(fmt::format("Topic '{}' altered: retention {} seconds, {} bytes", topic->name,
                                       topic->retention.seconds, topic->retention.bytes_max));
   }
   topics::Route route = *alter.source;
   if (!route.filter.empty()) route.filter_user = request.principal->user_id;
-  KALAM_ASSIGN(const auto topic, services.topics.AddSource(alter.name, route));
-  SubmitAudit(
-      request, services, "ALTER_TOPIC", topic->name,
-      fmt::format("ADD SOURCE {}.{} ON {}", route.ns, route.table, topics::OperationTitle(route.operation)));
+  const std::string details =
+      fmt::format("ADD SOURCE {}.{} ON {}", route.ns, route.table, topics::OperationTitle(route.operation));
+  KALAM_ASSIGN(const auto topic,
+               services.topics.AddSource(alter.name, route,
+                                         AuditOf(request, services, "ALTER_TOPIC", alter.name, details)));
   return MessageOutcome(fmt::format("Added source {}.{} ON {} to topic '{}'", route.ns, route.table,
                                     topics::OperationTitle(route.operation), topic->name));
 }

@@ -11,8 +11,8 @@ namespace kalam::sql {
 
 Result<Outcome> RunClearTopic(const Statement& statement, Request& request, Services& services) {
   const auto& clear = std::get<ClearTopic>(statement.body);
-  KALAM_ASSIGN(const auto topic, services.topics.Clear(clear.name));
-  SubmitAudit(request, services, "CLEAR_TOPIC", topic->name);
+  KALAM_ASSIGN(const auto topic,
+               services.topics.Clear(clear.name, AuditOf(request, services, "CLEAR_TOPIC", clear.name)));
   KALAM_ASSIGN(const std::string job, CleanUpTopic(*topic, request, services));
   return MessageOutcome(fmt::format("Scheduled cleanup job [{}] for topic '{}'", job, topic->name));
 }

@@ -12,9 +12,9 @@ namespace kalam::sql {
 Result<Outcome> RunCreateTopic(const Statement& statement, Request& request, Services& services) {
   const auto& create = std::get<CreateTopic>(statement.body);
   const auto created = services.topics.Create(create.name, create.partitions, create.retention.seconds,
-                                              create.retention.bytes_max);
+                                              create.retention.bytes_max,
+                                              AuditOf(request, services, "CREATE_TOPIC", create.name));
   if (created) {
-    SubmitAudit(request, services, "CREATE_TOPIC", (*created)->name);
     return MessageOutcome(
         fmt::format("Created topic '{}' with {} partition(s)", (*created)->name, (*created)->partitions));
   }

@@ -11,12 +11,11 @@ namespace kalam::sql {
 
 Result<Outcome> RunDropTopic(const Statement& statement, Request& request, Services& services) {
   const auto& drop = std::get<DropTopic>(statement.body);
-  const auto dropped = services.topics.Drop(drop.name);
+  const auto dropped = services.topics.Drop(drop.name, AuditOf(request, services, "DROP_TOPIC", drop.name));
   if (!dropped && drop.if_exists && dropped.error().code == ErrorCode::kNotFound) {
     return MessageOutcome(fmt::format("Topic '{}' does not exist (skipped)", drop.name), 0);
   }
   if (!dropped) return Fail(dropped.error());
-  SubmitAudit(request, services, "DROP_TOPIC", (*dropped)->name);
   KALAM_ASSIGN(const std::string job, CleanUpTopic(**dropped, request, services));
   return MessageOutcome(
       fmt::format("Dropped topic '{}' and scheduled cleanup job [{}]", (*dropped)->name, job));

@@ -1,0 +1,26 @@
+// What views forbid: names that are taken, and changes of what they read. Internal to catalog.
+#pragma once
+
+#include <string_view>
+
+#include "base/error.h"
+#include "catalog/catalog.h"
+
+namespace kalam::catalog {
+
+// kAlreadyExists when a view has the name.
+Status NotAView(const CatalogSnapshot& snapshot, std::string_view ns, std::string_view name);
+
+// kInvalidOperation naming a view that reads `ns.name`. `kind`: what the error calls it.
+Status NoViewReads(const CatalogSnapshot& snapshot, std::string_view ns, std::string_view name,
+                   std::string_view kind);
+
+// The same for everything in namespace `ns` and the views of other namespaces.
+Status NoViewElsewhereReads(const CatalogSnapshot& snapshot, std::string_view ns);
+
+// Refuses when a column that `after` drops, renames or gives another type may be named by a view. A view may
+// use a column of the same name from another table; it counts all the same.
+Status NoViewReadsChangedColumns(const CatalogSnapshot& snapshot, const Table& before,
+                                 const TableSchema& after);
+
+}  // namespace kalam::catalog
