@@ -22,7 +22,8 @@ struct BenchOptions {
   bool quick = false;
   int connections = 64;
   int driver_threads = 1;
-  double hot_mib = 1024;  // rows loaded for start_ready
+  double hot_mib = 1024;           // rows loaded for start_ready
+  uint64_t cold_rows = 1'000'000;  // of cold_rows
 };
 
 // One started server with a normal user's session, and the table that cases make in it.
@@ -127,6 +128,8 @@ void RunGroupBy(Bench& bench);
 void RunColdGroupBy(Bench& bench);
 void RunColdRows(Bench& bench);
 void RunHalfCold(Bench& bench);
+void RunEviction(Bench& bench);
+void RunJobPickUp(Bench& bench);
 void RunInsert64Sync(Bench& bench);
 void RunInsert64Os(Bench& bench);
 void RunInsert1Sync(Bench& bench);

@@ -15,6 +15,7 @@ namespace {
 constexpr int kRounds = 3;
 constexpr int kPlainRounds = 21;
 constexpr uint64_t kBesideRows = 10'000;
+constexpr uint64_t kSecondRowsMax = 1'000'000;
 constexpr int kBesideConnections = 8;
 
 double SecondsNow() {
@@ -96,25 +97,14 @@ void RunColdGroupBy(Bench& bench) {
                       .numbers = {{"ratio", ratio}, {"plain_ms", plain}}});
 }
 
-// Flush, point reads and inserts with as many rows as fit a run; KALAM_COLD_ROWS gives another number.
+// Flush, point reads and inserts with --cold-rows rows.
 void RunColdRows(Bench& bench) {
-  const char* given = std::getenv("KALAM_COLD_ROWS");
-  const uint64_t rows = bench.options().quick ? 5'000
-                        : given != nullptr    ? std::strtoull(given, nullptr, 10)
-                                              : 1'000'000;
+  const uint64_t rows = bench.options().quick ? 5'000 : bench.options().cold_rows;
   const std::string table = bench.CreateTable("cold_rows");
   const std::string empty = bench.CreateTable("cold_empty");
   FillTable(bench, table, 0, rows);
-  // Point reads of a table beside it, before and during the flush.
-  const std::string beside = bench.CreateTable("cold_beside");
-  FillTable(bench, beside, 0, kBesideRows);
-  LoadOptions reading = bench.Load(bench.options().quick ? 0.3 : 1.5);
-  reading.connections = kBesideConnections;
-  const double quiet = bench.Run(SelectWorkload(beside, kBesideRows), reading).latency.Micros(0.99);
   const double start = SecondsNow();
-  auto flush = std::async(std::launch::async, [&] { return Flush(bench, table); });
-  const double busy = bench.Run(SelectWorkload(beside, kBesideRows), reading).latency.Micros(0.99);
-  const double seconds = std::max(flush.get(), 0.001);
+  const double seconds = std::max(Flush(bench, table), 0.001);
   const double waited = SecondsNow() - start;
   const double rate = static_cast<double>(rows) / seconds;
   bench.report().Add({.name = fmt::format("flush of {} hot rows", rows),
@@ -124,6 +114,17 @@ void RunColdRows(Bench& bench) {
                       .verdict = Judge(rate, 300'000, 600'000, Better::kHigher),
                       .note = fmt::format("{:.2f} s, seen after {:.2f} s", seconds, waited),
                       .numbers = {{"rate", rate}}});
+  // Point reads of a table beside another flush, before and while it runs.
+  const std::string beside = bench.CreateTable("cold_beside");
+  const std::string second = bench.CreateTable("cold_second");
+  FillTable(bench, beside, 0, kBesideRows);
+  FillTable(bench, second, 0, std::min(rows, kSecondRowsMax));
+  LoadOptions reading = bench.Load(bench.options().quick ? 0.3 : 1.5);
+  reading.connections = kBesideConnections;
+  const double quiet = bench.Run(SelectWorkload(beside, kBesideRows), reading).latency.Micros(0.99);
+  auto flush = std::async(std::launch::async, [&] { return Flush(bench, second); });
+  const double busy = bench.Run(SelectWorkload(beside, kBesideRows), reading).latency.Micros(0.99);
+  flush.get();
   const double slower = busy / std::max(quiet, 1.0);
   bench.report().Add({.name = "point reads while it flushes, of their p99 before",
                       .value = fmt::format("{:.2f}x", slower),

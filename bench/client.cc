@@ -28,6 +28,12 @@ bool SendAll(int fd, std::string_view bytes) {
   return true;
 }
 
+// The server closes connections that were idle for long, as while a table is filled.
+bool ClosedByServer(int fd) {
+  char byte;
+  return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 }  // namespace
 
 Client::~Client() { Disconnect(); }
@@ -38,6 +44,7 @@ void Client::Disconnect() {
 }
 
 HttpAnswer Client::Request(std::string_view method, std::string_view path, std::string_view body) {
+  if (fd_ >= 0 && ClosedByServer(fd_)) Disconnect();
   if (fd_ < 0) fd_ = ConnectLoopback(port_);
   if (fd_ < 0) return {};
   std::string out;

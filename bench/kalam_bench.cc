@@ -33,6 +33,8 @@ std::span<const Case> AllCases() {
       {"cold_group_by", "sync", &RunColdGroupBy},
       {"cold_rows", "sync", &RunColdRows},
       {"half_cold", "sync", &RunHalfCold},
+      {"eviction", "sync", &RunEviction},
+      {"job_pick_up", "sync", &RunJobPickUp},
       {"micro", "sync", &RunMicro},
       {"many_tables", "sync", &RunManyTables},
       {"insert_64_os", "os", &RunInsert64Os},
@@ -82,6 +84,7 @@ int Main(int argc, char** argv) {
   app.add_option("--driver-threads", options.driver_threads, "threads of the load driver")
       ->check(CLI::Range(1, 2));
   app.add_option("--hot-mib", options.hot_mib, "MiB of rows for start_ready")->check(CLI::PositiveNumber);
+  app.add_option("--cold-rows", options.cold_rows, "rows of the case cold_rows")->check(CLI::PositiveNumber);
   app.add_flag("--quick", options.quick,
                "one second per case: shows that everything works, measures nothing");
   app.add_option("--json", json, "also write the results to this file");

@@ -14,9 +14,9 @@ std::string ReadFaults() {
 }  // namespace
 
 bool FaultArmed(std::string_view point, std::string_view subject) {
-  static const std::string faults = ReadFaults();
-  if (faults.empty()) return false;
-  return faults.find(";" + std::string(point) + ":" + std::string(subject) + ";") != std::string::npos;
+  static const std::string kFaults = ReadFaults();
+  if (kFaults.empty()) return false;
+  return kFaults.find(";" + std::string(point) + ":" + std::string(subject) + ";") != std::string::npos;
 }
 
 }  // namespace kalam
