@@ -204,6 +204,7 @@ Result<std::string> ColdTier::Row(const TableShape& shape, std::string_view key,
                 fmt::format("file '{}' does not hold a row of table {} that it should", segment->path,
                             shape.full_name()));
   }
+  hot::PatchHistory(entry.history, sink.row);
   return std::move(sink.row);
 }
 

@@ -39,6 +39,8 @@
 
 namespace kalam::cold {
 
+struct MovedHistory;
+
 struct TierOptions {
   uint32_t rows_per_file_max = 1'000'000;
   uint32_t row_group_rows = 8'192;  // bench: a point read pays for one of them, a scan hardly notices
@@ -172,9 +174,9 @@ class ColdTier {
   Status WriteFile(const TableShape& shape, Segment& segment, ObjectStore& store,
                    std::shared_ptr<const engine::Source> source, bool sorted);
   Status ReadStatistics(const TableShape& shape, Segment& segment);
-  // Moves the rows of the file into the segment. Returns how many moved; `stopped` tells that it ended early.
+  // Moves the rows of the file into the segment. `histories`: from_hot, of its rows in order. Returns how many moved; `stopped` tells that it ended early.
   Result<uint64_t> MoveRows(const TableWork& work, const TableShape& shape, Segment& segment, bool from_hot,
-                            Seq read_at, bool& stopped);
+                            Seq read_at, std::span<const MovedHistory> histories, bool& stopped);
   // Removes file, record and marks.
   Status Abandon(const Segment& segment, ObjectStore& store);
   // Of a segment without visible rows whose work failed: at once, or later when the storage does not answer.

@@ -110,7 +110,7 @@ Status ColdTier::CompactScope(const TableWork& work, const TableShape& shape, st
         Discard(segment, *store);
         return written;
       }
-      KALAM_ASSIGN(const uint64_t moved, MoveRows(work, shape, *segment, false, Seq(), report.stopped));
+      KALAM_ASSIGN(const uint64_t moved, MoveRows(work, shape, *segment, false, Seq(), {}, report.stopped));
       report.rows += moved;
     }
   }

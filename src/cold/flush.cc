@@ -94,10 +94,11 @@ Status ColdTier::FlushScope(const TableWork& work, const std::string& prefix, Fl
     }
     // The snapshot would keep what the moves delete.
     std::string next = rows->next_key();
+    const std::vector<MovedHistory> histories = rows->TakeHistories();
     rows.reset();
     if (next.empty()) snapshot.reset();
     bool stopped = false;
-    KALAM_ASSIGN(const uint64_t moved, MoveRows(work, shape, *segment, true, read_at, stopped));
+    KALAM_ASSIGN(const uint64_t moved, MoveRows(work, shape, *segment, true, read_at, histories, stopped));
     report.rows += moved;
     report.files += 1;
     report.bytes += segment->bytes;

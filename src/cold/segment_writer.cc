@@ -103,13 +103,14 @@ Status ColdTier::WriteFile(const TableShape& shape, Segment& segment, ObjectStor
 class ColdTier::MoveSink final : public RowSink {
  public:
   MoveSink(hot::Store& store, const TableWork& work, Segment& segment, const TierOptions& options,
-           bool from_hot, Seq read_at)
+           bool from_hot, Seq read_at, std::span<const MovedHistory> histories)
       : store_(store),
         work_(work),
         segment_(segment),
         options_(options),
         from_hot_(from_hot),
-        read_at_(read_at) {}
+        read_at_(read_at),
+        histories_(histories) {}
 
   void Begin(std::span<const ResultColumn>) override {}
 
@@ -128,6 +129,9 @@ class ColdTier::MoveSink final : public RowSink {
     }
     last_key_ = op.key;
     op.seen = Seq(values[1].integer);
+    if (next_ < histories_.size() && histories_[next_].seq_end == static_cast<uint32_t>(op.seen.value)) {
+      op.history = histories_[next_].history;
+    }
     op.to = {segment_.id, next_++};
     op.from_hot = from_hot_;
     if (batch_.rows.size() < options_.chunk_rows) return {};
@@ -174,6 +178,7 @@ class ColdTier::MoveSink final : public RowSink {
   const TierOptions& options_;
   const bool from_hot_;
   const Seq read_at_;
+  const std::span<const MovedHistory> histories_;
   hot::Batch batch_;
   uint32_t next_ = 0;
   std::string last_key_;
@@ -181,13 +186,14 @@ class ColdTier::MoveSink final : public RowSink {
 };
 
 Result<uint64_t> ColdTier::MoveRows(const TableWork& work, const TableShape& shape, Segment& segment,
-                                    bool from_hot, Seq read_at, bool& stopped) {
+                                    bool from_hot, Seq read_at, std::span<const MovedHistory> histories,
+                                    bool& stopped) {
   const TableSchema& schema = shape.schema();
   std::vector<engine::DataFile> files;
   KALAM_ASSIGN(engine::DataFile file, FileOf(shape, segment));
   file.visible_rows = file.rows;
   files.push_back(std::move(file));
-  MoveSink sink(store_, work, segment, options_, from_hot, read_at);
+  MoveSink sink(store_, work, segment, options_, from_hot, read_at, histories);
   const auto run = Run(fmt::format("SELECT {}, _seq, {} FROM t",
                                    Quoted(schema.columns[*schema.primary_key()].name), kRowNumberColumn),
                        std::make_shared<FileRows>(schema, std::move(files), true), {}, sink);

@@ -51,6 +51,7 @@ class HotRows::RowScan final : public engine::SourceScan {
                 : at == width ? Value::BigInt(row.seq().value)
                               : Value::Boolean(false));
       }
+      source_.histories_.push_back({static_cast<uint32_t>(row.seq().value), row.history()});
       ++rows;
       ++source_.rows_;
     }
@@ -77,6 +78,7 @@ HotRows::HotRows(const hot::Store& store, const TableShape& shape,
 
 Result<std::unique_ptr<engine::SourceScan>> HotRows::Scan(const engine::ScanRequest& request) const {
   rows_ = 0;
+  histories_.clear();
   next_key_.clear();
   return std::make_unique<RowScan>(
       *this, store_.Scan(hot::Space::kRows, begin_, end_, hot::Direction::kForward, snapshot_.get()),

@@ -16,6 +16,12 @@ std::vector<ResultColumn> ColumnsOf(const TableSchema& schema);
 // How they are found in files.
 std::vector<engine::FileColumn> FileColumnsOf(const TableSchema& schema);
 
+// The history of a row on its way into a file, where it has no place. `seq_end`: the low bits of its sequence.
+struct MovedHistory {
+  uint32_t seq_end = 0;
+  hot::RowHistory history;
+};
+
 // Live hot rows of the keys [begin, end) at a snapshot, at most `rows_max`. One scan, on one thread.
 class HotRows final : public engine::Source {
  public:
@@ -29,6 +35,8 @@ class HotRows final : public engine::Source {
   // After the scan: the rows that it gave, and the key of the first one that it did not, empty = it gave all.
   uint64_t rows() const { return rows_; }
   const std::string& next_key() const { return next_key_; }
+  // Of the rows that it gave, in their order.
+  std::vector<MovedHistory> TakeHistories() { return std::move(histories_); }
 
  private:
   class RowScan;
@@ -41,6 +49,7 @@ class HotRows final : public engine::Source {
   const std::vector<ResultColumn> columns_;
   mutable uint64_t rows_ = 0;
   mutable std::string next_key_;
+  mutable std::vector<MovedHistory> histories_;
 };
 
 // Rows of files alone.

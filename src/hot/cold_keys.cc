@@ -17,6 +17,8 @@ uint64_t ReadBig(std::string_view bytes) {
 
 constexpr size_t kPlaceBytes = 12;
 constexpr size_t kEntryBytes = kPlaceBytes + 8;
+constexpr size_t kHistoryBytes = 3;
+constexpr uint64_t kFirstBit = 1u << 16;
 
 }  // namespace
 
@@ -24,16 +26,23 @@ void AppendColdEntry(const ColdEntry& entry, std::string& out) {
   AppendBig(entry.place.segment, 8, out);
   AppendBig(entry.place.row, 4, out);
   AppendSeq(entry.seq, out);
+  if (entry.history == RowHistory()) return;
+  AppendBig(entry.history.changed | (entry.history.first ? kFirstBit : 0), kHistoryBytes, out);
 }
 
 Result<ColdEntry> DecodeColdEntry(std::string_view bytes) {
-  if (bytes.size() != kEntryBytes) {
+  if (bytes.size() != kEntryBytes && bytes.size() != kEntryBytes + kHistoryBytes) {
     return Fail(ErrorCode::kCorruption, "stored place of a cold row is malformed");
   }
   ColdEntry entry;
   entry.place.segment = ReadBig(bytes.substr(0, 8));
   entry.place.row = static_cast<uint32_t>(ReadBig(bytes.substr(8, 4)));
-  KALAM_ASSIGN(entry.seq, DecodeSeq(bytes.substr(kPlaceBytes)));
+  KALAM_ASSIGN(entry.seq, DecodeSeq(bytes.substr(kPlaceBytes, 8)));
+  const uint64_t history = ReadBig(bytes.substr(kEntryBytes));
+  if (history > (kFirstBit | 0xFFFF)) {
+    return Fail(ErrorCode::kCorruption, "stored place of a cold row has an unknown flag");
+  }
+  entry.history = {(history & kFirstBit) != 0, static_cast<uint16_t>(history)};
   if (!entry.place) return Fail(ErrorCode::kCorruption, "stored place of a cold row names no segment");
   return entry;
 }

@@ -27,6 +27,7 @@ namespace kalam::hot {
 struct ColdEntry {
   ColdPlace place;
   Seq seq;
+  RowHistory history;
 };
 
 void AppendColdEntry(const ColdEntry& entry, std::string& out);

@@ -20,6 +20,14 @@ rocksdb::Slice SliceOf(std::string_view bytes) { return {bytes.data(), bytes.siz
 
 bool Live(std::string_view row) { return !row.empty() && !RowDeleted(row); }
 
+// Into a version that was made by the writer from the one before, where that is at hand.
+void CarryHistory(const RowOp& op, bool cold, RowHistory of_cold, std::string_view stored, std::string& next) {
+  if (stored.empty() && !cold) return;
+  if (op.kind != RowOpKind::kDelete && op.history.changed == 0) return;
+  const RowHistory before = cold ? of_cold : RowHistoryOf(stored);
+  PatchHistory(op.kind == RowOpKind::kDelete ? before : before.After(op.history.changed), next);
+}
+
 Status CheckForm(const RowOp& op) {
   if (op.prefix_size < kTablePrefixSize || op.prefix_size > op.key.size()) {
     return Fail(ErrorCode::kInternal, "a batch holds a row key without prefix");
@@ -208,7 +216,10 @@ Status CommitGroup::Move(const RowOp& op, Seq read_at, CommitResult& result) {
   KALAM_ASSIGN(Image * image, Find(op, read_at, Need::kNone));
   // A version that is not read is surely the one seen, in the place where it was seen.
   if (image->seq != op.seen || (image->loaded && !image->live())) return Mark(op.to);
-  KALAM_TRY(Replace(*image, std::string(), image->seq, op.to));
+  const RowHistory history = image->cold              ? image->history
+                             : image->value.empty() ? op.history
+                                                    : RowHistoryOf(image->value);
+  KALAM_TRY(Replace(*image, std::string(), image->seq, op.to, history));
   // Not noted in recent_: who writes without a look relies on the version alone, and never in a table with
   // cold rows; moves out of `rows` give each key once.
   if (image->stored_seq != Seq()) ++moved_out_[TableOf(image->key)];
@@ -216,12 +227,14 @@ Status CommitGroup::Move(const RowOp& op, Seq read_at, CommitResult& result) {
   return {};
 }
 
-Status CommitGroup::Replace(Image& image, std::string next, Seq seq, ColdPlace cold) {
+Status CommitGroup::Replace(Image& image, std::string next, Seq seq, ColdPlace cold,
+                            RowHistory history) {
   if (image.cold) KALAM_TRY(Mark(image.cold));
-  undo_.push_back({&image, image.seq, std::exchange(image.value, std::move(next)), image.cold, image.loaded,
-                   image.changed});
+  undo_.push_back({&image, image.seq, std::exchange(image.value, std::move(next)), image.cold,
+                   image.history, image.loaded, image.changed});
   image.seq = seq;
   image.cold = cold;
+  image.history = history;
   image.loaded = true;
   image.changed = true;
   return {};
@@ -299,12 +312,13 @@ Result<bool> CommitGroup::NextVersion(RowOp& op, const Image& image, std::string
   if (op.kind == RowOpKind::kInsert) {
     if (image.live()) return Fail(ErrorCode::kAlreadyExists, "Already exists: the key has a row");
     next = std::move(op.value);
-    if (image.value.empty()) MarkFirst(next);
+    if (image.value.empty()) PatchHistory({.first = true}, next);
     return true;
   }
   if (op.kind == RowOpKind::kErase) return !image.absent();
   if (image.seq == op.seen && !op.value.empty()) {
     next = std::move(op.value);
+    CarryHistory(op, static_cast<bool>(image.cold), image.history, image.value, next);
     return true;
   }
   // The transform needs the row's bytes, which are not here for a cold row: the writer reads it and comes
@@ -385,6 +399,7 @@ Status CommitGroup::LoadCold(Image& image) {
   if (!status.ok()) return Fail(FromRocks(status, "read"));
   KALAM_ASSIGN(const ColdEntry entry, DecodeColdEntry({stored.data(), stored.size()}));
   image.stored_cold = image.cold = entry.place;
+  image.history = entry.history;
   image.seq = entry.seq;
   image.loaded = true;
   return {};
@@ -401,6 +416,7 @@ void CommitGroup::TakeBack() {
     it->image->seq = it->seq;
     it->image->value = std::move(it->value);
     it->image->cold = it->cold;
+    it->image->history = it->history;
     it->image->loaded = it->loaded;
     it->image->changed = it->changed;
   }
@@ -476,7 +492,7 @@ void CommitGroup::CollectCold(const Image& image, rocksdb::WriteBatch& out) cons
     return;
   }
   std::string entry;
-  AppendColdEntry({image.cold, image.seq}, entry);
+  AppendColdEntry({image.cold, image.seq, image.history}, entry);
   out.Put(database_.cold_keys, SliceOf(image.key), entry);
 }
 

@@ -90,6 +90,7 @@ class CommitGroup {
     Seq stored_seq;         // of the version in `rows`, 0 = none
     ColdPlace stored_cold;  // of the version in `cold_keys`
     ColdPlace cold;         // of the newest version; then `value` is empty
+    RowHistory history;     // of the version in `cold`
     Seq seq;                // of the newest version, 0 = none
     std::string value;      // newest bytes; empty = no entry, or not read (then `loaded` is false)
     bool loaded = false;
@@ -107,6 +108,7 @@ class CommitGroup {
     Seq seq;
     std::string value;
     ColdPlace cold;
+    RowHistory history;
     bool loaded;
     bool changed;
   };
@@ -121,7 +123,7 @@ class CommitGroup {
   void Append(RowOp& op, CommitResult& result);
   Status Purge(const RowOp& op, CommitResult& result);
   Status Move(const RowOp& op, Seq read_at, CommitResult& result);
-  Status Replace(Image& image, std::string next, Seq seq, ColdPlace cold = {});
+  Status Replace(Image& image, std::string next, Seq seq, ColdPlace cold = {}, RowHistory history = {});
   Status Mark(ColdPlace place);
   // Keeps the change that the newest entry of undo_ made, if anybody needs it.
   void Record(const Image& image, ChangeKind kind, Need need, std::string before);

@@ -20,7 +20,7 @@ constexpr uint8_t kFormat = 1;
 constexpr uint8_t kDeletedFlag = 1;
 constexpr uint8_t kFirstFlag = 2;
 constexpr size_t kFlagsOffset = 1;
-constexpr size_t kReservedOffset = 2;
+constexpr size_t kChangedOffset = 2;
 constexpr size_t kVersionOffset = 4;
 constexpr size_t kSeqOffset = 8;
 
@@ -154,9 +154,19 @@ bool RowDeleted(std::string_view row) {
 }
 uint32_t RowSchemaVersion(std::string_view row) { return Load<uint32_t>(row.data() + kVersionOffset); }
 void PatchSeq(Seq seq, std::string& row) { Store(row.data() + kSeqOffset, seq.value); }
-void PatchDeleted(bool deleted, std::string& row) { row[kFlagsOffset] = deleted ? kDeletedFlag : 0; }
-bool RowFirst(std::string_view row) { return (static_cast<uint8_t>(row[kFlagsOffset]) & kFirstFlag) != 0; }
-void MarkFirst(std::string& row) { row[kFlagsOffset] = static_cast<char>(row[kFlagsOffset] | kFirstFlag); }
+void PatchDeleted(bool deleted, std::string& row) {
+  const auto others = static_cast<uint8_t>(static_cast<uint8_t>(row[kFlagsOffset]) & ~kDeletedFlag);
+  row[kFlagsOffset] = static_cast<char>(deleted ? others | kDeletedFlag : others);
+}
+RowHistory RowHistoryOf(std::string_view row) {
+  return {(static_cast<uint8_t>(row[kFlagsOffset]) & kFirstFlag) != 0,
+          Load<uint16_t>(row.data() + kChangedOffset)};
+}
+void PatchHistory(RowHistory history, std::string& row) {
+  const auto others = static_cast<uint8_t>(static_cast<uint8_t>(row[kFlagsOffset]) & ~kFirstFlag);
+  row[kFlagsOffset] = static_cast<char>(history.first ? others | kFirstFlag : others);
+  Store(row.data() + kChangedOffset, history.changed);
+}
 
 // How to read one current column from a row of one stored version. Offsets count from the row's start.
 struct RowView::Slot {
@@ -306,7 +316,8 @@ Result<RowView> RowCodec::Open(std::string_view row) const {
   if (format != kFormat) return Corrupt(fmt::format("unknown format {}", format));
   if ((static_cast<uint8_t>(row[kFlagsOffset]) & ~(kDeletedFlag | kFirstFlag)) != 0)
     return Corrupt("unknown flags");
-  if (Load<uint16_t>(row.data() + kReservedOffset) != 0) return Corrupt("reserved bytes are set");
+  if (const RowHistory history = RowHistoryOf(row); history.first && history.changed != 0)
+    return Corrupt("a first version says that columns changed");
   const uint32_t number = RowSchemaVersion(row);
   // Nearly always the newest.
   auto found = decoders_.rbegin();

@@ -1,7 +1,7 @@
 // Stored rows. The byte format is described in docs/hot-format.md; change both together.
 //
-//   header (16 bytes, little-endian): format u8 = 1 | flags u8 (1 = deleted, 2 = first version) | reserved
-//   u16 = 0 | schema_version u32 | _seq i64 null bitmap, one bit per column of that schema version fixed
+//   header (16 bytes, little-endian): format u8 = 1 | flags u8 (1 = deleted, 2 = first version) | changed
+//   columns u16 | schema_version u32 | _seq i64 null bitmap, one bit per column of that schema version fixed
 //   area: one slot per column, width by type; variable-length columns hold the u32 end offset of their bytes
 //   variable area
 //
@@ -19,6 +19,7 @@
 
 #include "base/error.h"
 #include "base/ids.h"
+#include "hot/row_history.h"
 #include "model/schema.h"
 #include "model/value.h"
 
@@ -32,11 +33,9 @@ Seq RowSeq(std::string_view row);
 bool RowDeleted(std::string_view row);
 uint32_t RowSchemaVersion(std::string_view row);
 void PatchSeq(Seq seq, std::string& row);
-void PatchDeleted(bool deleted, std::string& row);  // clears the other flags
-// The first version of its key: when it was inserted there was no entry, not even a tombstone. So nobody can
-// have seen another version of the row.
-bool RowFirst(std::string_view row);
-void MarkFirst(std::string& row);
+void PatchDeleted(bool deleted, std::string& row);  // the history stays
+RowHistory RowHistoryOf(std::string_view row);
+void PatchHistory(RowHistory history, std::string& row);
 
 class RowCodec;
 
@@ -50,7 +49,7 @@ class RowView {
   Value Get(size_t ordinal) const;
   Seq seq() const { return RowSeq(row_); }
   bool deleted() const { return RowDeleted(row_); }
-  bool first() const { return RowFirst(row_); }
+  RowHistory history() const { return RowHistoryOf(row_); }
   std::string_view bytes() const { return row_; }
 
  private:

@@ -98,11 +98,31 @@ TEST(RowCodecTest, HeaderIsPatchedInPlaceAndChecked) {
   EXPECT_EQ(view.seq(), Seq(77));
   EXPECT_TRUE(view.deleted());
   EXPECT_EQ(view.Get(1).integer, 2);
-  for (const size_t offset : {0U, 1U, 2U, 3U, 4U}) {  // format, flags, reserved, version
+  PatchHistory({.first = true}, row);
+  PatchDeleted(false, row);
+  EXPECT_TRUE(RowHistoryOf(row).first) << "it stays when the row is deleted or not";
+  for (const size_t offset : {0U, 1U, 2U, 3U, 4U}) {  // format, flags, changes of a first version, version
     std::string broken = row;
     broken[offset] = '\x7F';
     EXPECT_EQ(TestCodec().Open(broken).error().code, ErrorCode::kCorruption) << offset;
   }
+}
+
+TEST(RowCodecTest, HistoryTellsWhatCanHaveBeenDifferent) {
+  const RowHistory first{.first = true};
+  EXPECT_FALSE(first.MayDiffer(0xFFFF));
+  const RowHistory second = first.After(HistoryBit(ColumnId(3)));
+  EXPECT_TRUE(second.MayDiffer(HistoryBit(ColumnId(3))));
+  EXPECT_FALSE(second.MayDiffer(HistoryBit(ColumnId(4))));
+  const RowHistory third = second.After(HistoryBit(ColumnId(4)));
+  EXPECT_TRUE(third.MayDiffer(HistoryBit(ColumnId(3)) | HistoryBit(ColumnId(9))));
+  EXPECT_TRUE(third.MayDiffer(HistoryBit(ColumnId(19)))) << "shares a bit";
+  EXPECT_TRUE(RowHistory().MayDiffer(1)) << "nothing is known";
+  EXPECT_EQ(RowHistory().After(1), RowHistory()) << "and will not be";
+  std::string row = RowOf(1, 2);
+  PatchHistory(third, row);
+  PatchDeleted(true, row);
+  EXPECT_EQ(TestCodec().Open(row).value().history(), third);
 }
 
 TEST(RowCodecTest, OldRowsReadThroughTheNewestSchema) {

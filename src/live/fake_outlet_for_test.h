@@ -232,13 +232,21 @@ class LiveDatabase {
 
   // Moves all live rows of the table into files.
   void Flush(const std::string& name) {
+    const auto report = Value(cold_tier->Flush(WorkOn(name)));
+    EXPECT_TRUE(report.failures.empty()) << report.failures[0];
+  }
+  // Its files become one.
+  void Compact(const std::string& name) {
+    const auto report = Value(cold_tier->Compact(WorkOn(name)));
+    EXPECT_LE(report.files_after, report.files_before);
+  }
+  cold::TableWork WorkOn(const std::string& name) {
     cold::TableWork work;
     work.shape = [this, name]() -> Result<cold::TableShape> { return tables::ShapeOf(*Table(name)); };
     work.storage_of = [](std::string_view) { return std::string("local"); };
     work.should_stop = [] { return false; };
     work.moved = [](uint64_t) {};
-    const auto report = Value(cold_tier->Flush(work));
-    EXPECT_TRUE(report.failures.empty()) << report.failures[0];
+    return work;
   }
 
   catalog::TablePtr Table(std::string_view name) const { return catalog->Snapshot()->FindTable("app", name); }
@@ -302,10 +310,33 @@ class LiveDatabase {
         std::make_shared<tables::DeleteChange>(Table(table), std::vector<tables::OwnedCondition>());
     return op;
   }
-  Seq Commit(hot::RowOp op) {
-    hot::Batch batch;
-    batch.rows.push_back(std::move(op));
-    return Commit(std::move(batch));
+  // Reads rows that stand in files for the committer, as statements do; again when they moved meanwhile.
+  Seq Commit(const hot::RowOp& op) {
+    for (;;) {
+      hot::Batch batch;
+      batch.rows.push_back(op);
+      if (!AddColdRow(batch.rows[0])) return Seq();
+      const hot::CommitResult result = store->Commit(std::move(batch));
+      if (!result.status && result.status.error().code == ErrorCode::kConflict) continue;
+      EXPECT_TRUE(result.status) << result.status.error().message;
+      return result.last_seq;
+    }
+  }
+  // False when the operation changes nothing.
+  bool AddColdRow(hot::RowOp& op) {
+    if (!op.transform) return true;
+    const cold::PinPtr pin = cold_tier->Pin();
+    const hot::Snapshot snapshot = store->TakeSnapshot();
+    const auto entry = Value(cold_tier->Find(op.key, &snapshot));
+    if (!entry) return true;
+    catalog::TablePtr table;
+    for (const auto& name : {"notes", "mine"}) {
+      if (op.key.starts_with(hot::SharedPrefix(Table(name)->id))) table = Table(name);
+    }
+    op.cold_before =
+        Value(cold_tier->Row(tables::ShapeOf(*table), op.key, op.prefix_size, *entry, snapshot, INT64_MAX));
+    op.seen = entry->seq;
+    return Value(op.transform->Apply(op.cold_before, op.value)) == hot::RowTransform::Effect::kWrite;
   }
   Seq Commit(hot::Batch batch) {
     const hot::CommitResult result = store->Commit(std::move(batch));

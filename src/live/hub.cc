@@ -141,8 +141,7 @@ void Hub::Impl::RunTimers() {
   PushPages(now);
   if (connections_.empty() || now < next_check_nanos_) return;
   next_check_nanos_ = now + kCheckNanos;
-  CheckCatalog();
-  CheckUsers();
+  CheckRights();
   for (const auto& [key, connection] : connections_) {
     if (connection->full && now - connection->full_since_nanos > options_.lag_micros_max * 1000) {
       CloseSlow(*connection);

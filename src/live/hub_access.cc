@@ -8,6 +8,11 @@
 
 namespace kalam::live {
 
+void Hub::Impl::CheckRights() {
+  CheckCatalog();
+  CheckUsers();
+}
+
 void Hub::Impl::CheckCatalog() {
   const uint64_t version = catalog_.version();
   if (version == seen_catalog_) return;

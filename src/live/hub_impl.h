@@ -128,6 +128,8 @@ struct Hub::Impl {
   void CloseSlow(Connection& connection);
 
   // --- rights and schemas (hub_access.cc)
+  // Both; before anything that depends on them. Two atomic reads when nothing changed.
+  void CheckRights();
   void CheckCatalog();
   void CheckUsers();
   void CheckPrincipal(Connection& connection);

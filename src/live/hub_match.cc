@@ -13,8 +13,8 @@
 namespace kalam::live {
 
 void Hub::Impl::OnGroup(const hot::CommittedGroup& group) {
-  // Rows that are newer than a change of the catalog come after it.
-  CheckCatalog();
+  // Rows that are newer than a change of schemas or rights come after it.
+  CheckRights();
   now_micros_ = clock_.WallMicros();
   for (const hot::CommittedBatch& batch : group.batches) {
     for (const hot::Change& change : batch.changes) {

@@ -79,6 +79,7 @@ void Hub::Impl::StartRead(Connection& connection, const SubscriptionPtr& subscri
 
 void Hub::Impl::OnRead(ConnectionKey key, const SubscriptionPtr& subscription, ReadKind kind, bool waited,
                        OrRefusal<ReadResult> result) {
+  CheckRights();  // what was read is not for those who lost their access meanwhile
   Connection* const connection = Find(key);
   if (connection == nullptr) return;
   --connection->reads;

@@ -86,6 +86,7 @@ bool Hub::Impl::CheckLimits(Connection& connection, const wire::LiveIdPtr& id) {
 }
 
 void Hub::Impl::Subscribe(ConnectionKey key, wire::LiveSubscribe request) {
+  CheckRights();
   Connection* const connection = Find(key);
   if (connection == nullptr || connection->closing) return;
   const auto id = std::make_shared<const wire::LiveId>(request.id);
@@ -112,6 +113,7 @@ void Hub::Impl::Subscribe(ConnectionKey key, wire::LiveSubscribe request) {
 
 void Hub::Impl::OnCompiled(ConnectionKey key, const SubscriptionPtr& subscription,
                            OrRefusal<QueryPtr> compiled) {
+  CheckRights();
   if (subscription->ended->load(std::memory_order_relaxed)) return;
   // Compiled again when the table or the caller's role has changed since. The index must be of that version.
   catalog::TablePtr fresh;

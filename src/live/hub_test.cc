@@ -337,6 +337,62 @@ TEST_F(HubTest, ResumeReportsRowsDeletesAndExitsInSeqOrder) {
   next("insert", "rows", "9");
 }
 
+// Where rows stand when the client comes back makes no difference: not in files, in files, in compacted ones.
+TEST_F(HubTest, ResumeTellsTheSameOfRowsInFiles) {
+  const auto set = [&](int64_t id, std::string_view column, const Value& value) {
+    db_.Commit(db_.UpdateOp("notes", "", id, column, value));
+  };
+  const auto number = [](int64_t n) { return Value::Integer(TypeKind::kInt, n); };
+  for (int i = 1; i <= 6; ++i) db_.Insert(i, "r", i);
+  for (int i = 50; i <= 53; ++i) db_.Insert(i, "other", i);
+  db_.Flush("notes");
+  const Seq seen = db_.Insert(7, "r", 7);
+  db_.Commit(db_.DeleteOp("notes", "", 1));
+  db_.Insert(8, "r", 8);
+  db_.Insert(60, "other", 60);          // of no concern, as are the next ones: never in this room
+  set(50, "n", number(500));            // was in a file
+  set(60, "n", number(600));
+  set(60, "body", Value::Text("x"));
+  db_.Commit(db_.DeleteOp("notes", "", 51));
+  set(52, "n", number(520));
+  db_.Commit(db_.DeleteOp("notes", "", 52));
+  set(2, "room", Value::Text("other"));  // left
+  set(2, "n", number(22));
+  set(53, "room", Value::Text("r"));     // came
+  set(3, "n", number(33));
+  set(4, "room", Value::Text("other"));  // left and came back
+  set(4, "room", Value::Text("r"));
+  db_.Insert(9, "r", 9);
+  const auto resumed = [&](const std::string& where) {
+    const Client root = db_.Connect("root", Role::kSystem);
+    db_.Subscribe(root, "s", "SELECT * FROM app.notes WHERE " + where, wire::LiveOptions{.from = seen.value});
+    std::string out;
+    for (const auto& row : Loaded(root).at("rows").as_array()) {
+      out += "row " + Text(row.as_object(), "id") + ", ";
+    }
+    while (!out.ends_with(" 9, ")) {
+      const object change = Expect(root, "change");
+      const std::string kind = Text(change, "change_type");
+      if (kind.empty()) return out;
+      const object row = change.at(kind == "delete" ? "old_values" : "rows").as_array()[0].as_object();
+      out += kind + (row.contains("_deleted") && !row.contains("room") ? " key " : " ") + Text(row, "id") + ", ";
+    }
+    db_.hub->Disconnect(root.key);
+    return out;
+  };
+  const std::string room = "room = 'r'";
+  const std::string both = "room = 'r' AND n % 1 = 0";
+  const std::string told = "delete 1, insert 8, delete key 2, update 53, update 3, update 4, insert 9, ";
+  EXPECT_EQ(resumed(room), told);
+  EXPECT_EQ(resumed(both), told);
+  db_.Flush("notes");
+  EXPECT_EQ(resumed(room), told) << "after a flush";
+  EXPECT_EQ(resumed(both), told) << "after a flush";
+  db_.Compact("notes");
+  EXPECT_EQ(resumed(room), told) << "after a compaction";
+  EXPECT_EQ(resumed("id > 8 AND id < 10"), "row 9, ") << "the key decides: nothing can have left";
+}
+
 TEST_F(HubTest, RowsInFilesAreInPagesAndResumes) {
   std::vector<Seq> seqs;
   for (int i = 0; i < 20; ++i) seqs.push_back(db_.Insert(i, i % 2 == 0 ? "even" : "odd", i));
@@ -389,6 +445,41 @@ TEST_F(HubTest, CursorBelowTheHorizonIsRefused) {
     db_.Subscribe(root, "new", "SELECT * FROM app.notes", wire::LiveOptions{.from = from});
     Loaded(root);
   }
+}
+
+// No moment between the change of a right and its effect: the very next commit is not delivered, nor is a page.
+TEST_F(HubTest, ALostRightEndsDeliveryBeforeTheNextChange) {
+  for (const char* name : {"sam", "dora"}) {
+    auth::User user;
+    user.user_id = name;
+    user.role = Role::kService;
+    ASSERT_TRUE(db_.users->Create(std::move(user)));
+  }
+  db_.Insert(1);
+  const Client sam = db_.Connect("sam", Role::kService);
+  const Client dora = db_.Connect("dora", Role::kService);
+  for (const Client* client : {&sam, &dora}) {
+    db_.Subscribe(*client, "s", "SELECT * FROM app.notes");
+    Loaded(*client);
+  }
+  db_.Insert(2);
+  for (const Client* client : {&sam, &dora}) ExpectChange(*client, "insert");
+
+  ASSERT_TRUE(db_.users->Update("sam", [](auth::User& user) -> Status {
+    user.role = Role::kUser;
+    return {};
+  }));
+  db_.Insert(3);
+  ExpectError(sam, "s", "UNAUTHORIZED");
+  ExpectChange(dora, "insert");
+  db_.Subscribe(sam, "again", "SELECT * FROM app.notes");
+  ExpectError(sam, "again", "UNAUTHORIZED");
+
+  ASSERT_TRUE(db_.users->Drop("dora"));
+  db_.Insert(4);
+  ExpectError(dora, "s", "UNAUTHORIZED");
+  EXPECT_EQ(dora.outlet->Closed().first, 1008);
+  ExpectQuiet(sam);
 }
 
 TEST_F(HubTest, UserTablesShowOwnRowsOnly) {

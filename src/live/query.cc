@@ -113,18 +113,47 @@ void AppendHashKey(const Value& value, std::string& out) {
   }
 }
 
-Filter::Filter(std::string key, std::vector<tables::OwnedCondition> conditions, size_t key_ordinal,
+Filter::Filter(std::string key, std::vector<tables::OwnedCondition> conditions, const TableSchema& schema,
                std::shared_ptr<const engine::BoundPredicate> predicate)
     : key_(std::move(key)), conditions_(std::move(conditions)), predicate_(std::move(predicate)) {
-  only_primary_key_ = predicate_ == nullptr && std::ranges::all_of(conditions_, [&](const auto& condition) {
-                        return condition.ordinal == key_ordinal;
-                      });
+  // The primary key never changes, so it needs no bit.
+  const auto bit_of = [&](size_t ordinal) {
+    const Column& column = schema.columns[ordinal];
+    return column.primary_key ? uint16_t{0} : hot::HistoryBit(column.id);
+  };
+  for (const tables::OwnedCondition& condition : conditions_) {
+    columns_ |= condition_bits_.emplace_back(bit_of(condition.ordinal));
+  }
+  if (predicate_ != nullptr) {
+    for (const size_t ordinal : predicate_->columns()) {
+      if (ordinal < schema.columns.size()) {
+        columns_ |= bit_of(ordinal);
+      } else {
+        reads_seq_ = true;
+      }
+    }
+  }
   for (const tables::OwnedCondition& condition : conditions_) {
     if (condition.op != CompareOp::kEqual) continue;
     equality_ = Equality{condition.ordinal, {}};
     AppendHashKey(condition.constant.view(), equality_->key);
     break;
   }
+}
+
+bool Filter::MayHaveMatched(const hot::RowView& row) const {
+  const hot::RowHistory history = row.history();
+  const auto may_differ = [&](uint16_t bits) { return bits != 0 && history.MayDiffer(bits); };
+  if (!reads_seq_ && !may_differ(columns_)) return false;
+  if (history.first) return false;
+  // A term over a column that never changed decided as it does now.
+  for (size_t i = 0; i < conditions_.size(); ++i) {
+    if (may_differ(condition_bits_[i])) continue;
+    const tables::OwnedCondition& term = conditions_[i];
+    const tables::Condition fixed{term.ordinal, term.op, term.constant.view()};
+    if (!tables::Matches(std::span(&fixed, 1), row)) return false;
+  }
+  return true;
 }
 
 Status Filter::Match(std::span<const hot::RowView> rows, const TableSchema& schema, int64_t now_micros,
@@ -223,9 +252,8 @@ Result<QueryPtr> Queries::Make(const engine::LiveForm& form, const engine::Parse
     }
     KALAM_ASSIGN(predicate, engine_.BindPredicate(parsed, columns, principal));
   }
-  const size_t key = schema.primary_key().value_or(schema.columns.size());
   query->filter =
-      std::make_shared<Filter>(form.condition, std::move(conditions.all), key, std::move(predicate));
+      std::make_shared<Filter>(form.condition, std::move(conditions.all), table->schema(), std::move(predicate));
   return query;
 }
 

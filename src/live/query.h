@@ -43,13 +43,13 @@ void AppendHashKey(const Value& value, std::string& out);
 class Filter {
  public:
   // The whole condition, as the engine decides it. `key`: equal conditions have equal keys.
-  Filter(std::string key, std::vector<tables::OwnedCondition> conditions, size_t key_ordinal,
+  Filter(std::string key, std::vector<tables::OwnedCondition> conditions, const TableSchema& schema,
          std::shared_ptr<const engine::BoundPredicate> predicate);
 
   const std::string& key() const { return key_; }
   bool matches_all() const { return conditions_.empty() && predicate_ == nullptr; }
-  // It looks at nothing but the primary key, so a row never enters or leaves.
-  bool only_primary_key() const { return only_primary_key_; }
+  // Can an earlier version of the row, which does not match now, have matched?
+  bool MayHaveMatched(const hot::RowView& row) const;
 
   // `column = constant`, one of the terms: every match has this value.
   struct Equality {
@@ -68,7 +68,9 @@ class Filter {
   const std::string key_;
   const std::vector<tables::OwnedCondition> conditions_;
   const std::shared_ptr<const engine::BoundPredicate> predicate_;  // nullptr: the conditions say it all
-  bool only_primary_key_ = false;
+  std::vector<uint16_t> condition_bits_;  // hot::HistoryBit of the column of each condition
+  uint16_t columns_ = 0;                  // bits of all columns that it looks at
+  bool reads_seq_ = false;
   std::optional<Equality> equality_;
 };
 

@@ -122,6 +122,14 @@ class Race {
     return good && Compare(condition, kept, exact && !resume);
   }
 
+  // One flush, and sometimes a compaction, beside whatever runs.
+  void MoveRows(bool compacts) {
+    db_.Flush("notes");
+    if (compacts) db_.Compact("notes");
+    ++moves_;
+  }
+  int64_t moves() const { return moves_; }
+
   std::string Describe() const { return std::to_string(db_.hub->Counters().resyncs) + " resyncs"; }
 
  private:
@@ -248,6 +256,7 @@ class Race {
     return good && suffix;
   }
 
+  std::atomic<int64_t> moves_{0};
   std::mt19937_64 random_;
   const HubOptions options_;
   LiveDatabase db_;
@@ -280,6 +289,32 @@ TEST(SubscribeRaceTest, HoldsWhenChangesAreReadAgain) {
   options.paused_bytes_max = 400;
   options.queue_bytes_max = 2'000;
   RunTrials(options, NumberOf("KALAM_TRIALS", 1'000) / 5, false);
+}
+
+// Rows go into files and from file to file all the while; half of the subscriptions resume where the last one
+// stopped, whatever has moved since.
+TEST(SubscribeRaceTest, HoldsWhileRowsMoveToFiles) {
+  HubOptions options;
+  options.push_after_micros = 2'000;
+  const auto seed =
+      static_cast<uint64_t>(NumberOf("KALAM_SEED", static_cast<int64_t>(std::random_device()())));
+  const int64_t trials = NumberOf("KALAM_TRIALS", 1'000) / 10;
+  std::printf("KALAM_SEED=%llu\n", static_cast<unsigned long long>(seed));
+  Race race(seed, options);
+  std::atomic<bool> stop{false};
+  std::thread mover([&] {
+    for (int64_t i = 1; !stop; ++i) race.MoveRows(i % 3 == 0);
+  });
+  bool good = true;
+  for (int64_t i = 0; i < trials && good; ++i) {
+    good = race.Trial(true);
+    EXPECT_TRUE(good) << "trial " << i << ", KALAM_SEED=" << seed;
+  }
+  stop = true;
+  mover.join();
+  EXPECT_GT(race.moves(), trials / 100);
+  std::printf("%lld trials, %lld flushes, %s\n", static_cast<long long>(trials),
+              static_cast<long long>(race.moves()), race.Describe().c_str());
 }
 
 }  // namespace

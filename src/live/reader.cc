@@ -119,7 +119,7 @@ class Run {
       cold = std::make_unique<ColdVersions>(engine_, *query_.table, files_, after, up_to, direction);
     }
     return VersionScan(store_, *query_.table, prefix_, snapshot_, after, up_to, direction, now_micros_,
-                       std::move(cold));
+                       std::move(cold), request_.kind != ReadKind::kPage);
   }
 
   Status Preload(VersionScan& scan) {
@@ -194,8 +194,7 @@ class Run {
   // A row that is not in the result now: could an earlier version have been?
   bool MayHaveMatched(const hot::RowView& row, bool matches) const {
     if (query_.table->type == TableType::kStream) return false;  // rows of streams do not change
-    if (row.deleted()) return matches || !query_.filter->only_primary_key();
-    return !row.first() && !query_.filter->only_primary_key();
+    return (row.deleted() && matches) || query_.filter->MayHaveMatched(row);
   }
 
   // nullptr: nothing that the subscriber can have seen changed.
@@ -206,7 +205,7 @@ class Run {
       return matches ? projection.Delete(request_.encoding, row, row.seq())
                      : projection.DeleteKey(request_.encoding, row);
     }
-    if (row.first() || query_.table->type == TableType::kStream) {
+    if (row.history().first || query_.table->type == TableType::kStream) {
       return projection.Insert(request_.encoding, row);
     }
     return projection.Update(request_.encoding, std::nullopt, row);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "hot/cold_keys.h"
 #include "hot/key_codec.h"
 #include "hot/seq.h"
 
@@ -25,7 +26,7 @@ Seq ExpiredBelow(const catalog::Table& table, int64_t now_micros) {
 
 VersionScan::VersionScan(const hot::Store& store, const catalog::Table& table, std::string prefix,
                          const hot::Snapshot& snapshot, Seq after, Seq up_to, hot::Direction direction,
-                         int64_t now_micros, std::unique_ptr<ColdVersions> cold)
+                         int64_t now_micros, std::unique_ptr<ColdVersions> cold, bool histories)
     : store_(store),
       table_(table),
       prefix_(std::move(prefix)),
@@ -35,6 +36,7 @@ VersionScan::VersionScan(const hot::Store& store, const catalog::Table& table, s
       up_to_(up_to),
       direction_(direction),
       expired_(ExpiredBelow(table, now_micros)),
+      histories_(histories),
       cold_(std::move(cold)) {
   if (stream_ && after < expired_) after = after_ = Seq(expired_.value - 1);
   if (up_to <= after) return;
@@ -89,6 +91,20 @@ Status VersionScan::TakeHot() {
   return {};
 }
 
+Status VersionScan::TakeCold() {
+  std::string& row = Slot();
+  row = cold_->Take();
+  if (!histories_) return {};
+  KALAM_ASSIGN(const hot::RowView view, table_.codec->Open(row));
+  key_ = prefix_;
+  KALAM_TRY(hot::AppendPrimaryKey(view.Get(*table_.schema().primary_key()), key_));
+  KALAM_ASSIGN(const bool found, store_.Get(hot::Space::kColdKeys, key_, pinned_, &snapshot_));
+  if (!found) return Fail(ErrorCode::kCorruption, "a row in a file has no entry among the cold keys");
+  KALAM_ASSIGN(const hot::ColdEntry entry, hot::DecodeColdEntry(pinned_.bytes()));
+  if (entry.seq == view.seq()) hot::PatchHistory(entry.history, row);
+  return {};
+}
+
 Result<std::span<const hot::RowView>> VersionScan::Next() {
   count_ = 0;
   rows_.clear();
@@ -112,7 +128,7 @@ Result<std::span<const hot::RowView>> VersionScan::Next() {
     if (!hot_seq && !cold_seq) break;
     const bool forward = direction_ == hot::Direction::kForward;
     if (cold_seq && (!hot_seq || (forward ? *cold_seq < *hot_seq : *cold_seq > *hot_seq))) {
-      Slot() = cold_->Take();
+      KALAM_TRY(TakeCold());
     } else {
       KALAM_TRY(TakeHot());
       cursor_->Next();

@@ -21,12 +21,12 @@
 namespace kalam::live {
 
 // Versions with after < _seq <= up_to of one snapshot, ascending or descending. Expired rows of STREAM tables
-// are left out. One thread; store, table and snapshot outlive it.
+// are left out. `histories`: cold rows get theirs too, which takes a read for each. One thread; store, table and snapshot outlive it.
 class VersionScan {
  public:
   VersionScan(const hot::Store& store, const catalog::Table& table, std::string prefix,
               const hot::Snapshot& snapshot, Seq after, Seq up_to, hot::Direction direction,
-              int64_t now_micros, std::unique_ptr<ColdVersions> cold = nullptr);
+              int64_t now_micros, std::unique_ptr<ColdVersions> cold = nullptr, bool histories = false);
 
   // Reads all live rows of a part of the scope at once and sorts them, when they are few: then nothing of the
   // index is looked at, which keeps an entry for each change until it is compacted. Tombstones are left out.
@@ -43,6 +43,7 @@ class VersionScan {
  private:
   // Appends the row under the cursor to the batch.
   Status TakeHot();
+  Status TakeCold();
   std::string& Slot();
 
   const hot::Store& store_;
@@ -55,6 +56,7 @@ class VersionScan {
   const hot::Direction direction_;
   Seq expired_;  // STREAM: rows below are expired
   std::unique_ptr<hot::Cursor> cursor_;
+  const bool histories_;
   const std::unique_ptr<ColdVersions> cold_;  // nullptr: the scope has no cold rows
   std::string key_;
   hot::PinnedBytes pinned_;

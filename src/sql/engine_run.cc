@@ -137,7 +137,10 @@ class ChangeSink final : public RowSink {
                     fmt::format("NOT NULL constraint violation: column '{}' cannot be NULL (row {})",
                                 column.name, row_number_));
       }
-      changed = changed || !Identical(value, row_[written_[i]]);
+      if (!Identical(value, row_[written_[i]])) {
+        changed = true;
+        op.history.changed |= hot::HistoryBit(column.id);
+      }
       row_[written_[i]] = value;
     }
     if (!changed) return {};

@@ -75,15 +75,18 @@ Result<hot::RowTransform::Effect> UpdateChange::Apply(std::optional<std::string_
   if (row.deleted() || !Matches(where_, row)) return Effect::kUnchanged;
   std::vector<Value> values(table_->schema().columns.size());
   for (size_t i = 0; i < values.size(); ++i) values[i] = row.Get(i);
-  bool changed = false;
+  uint16_t changed = 0;
   for (const Assignment& assignment : assignments_) {
     KALAM_ASSIGN(const Value value, NewValue(assignment, row));
-    if (!Identical(value, values[assignment.ordinal])) changed = true;
+    if (!Identical(value, values[assignment.ordinal])) {
+      changed |= hot::HistoryBit(table_->schema().columns[assignment.ordinal].id);
+    }
     values[assignment.ordinal] = value;
   }
-  if (!changed) return Effect::kUnchanged;
+  if (changed == 0) return Effect::kUnchanged;
   next.clear();
   KALAM_TRY(table_->codec->Encode(values, next));
+  hot::PatchHistory(hot::RowHistoryOf(*current).After(changed), next);
   return Effect::kWrite;
 }
 

@@ -22,6 +22,8 @@ class LaterCommitWins final : public hot::RowTransform {
     const bool gone = !current || hot::RowDeleted(*current);
     if (gone && hot::RowDeleted(image_)) return Effect::kUnchanged;
     next = image_;
+    // It was made from another version than the one that it replaces.
+    hot::PatchHistory({}, next);
     return Effect::kWrite;
   }
 
