@@ -18,6 +18,7 @@
 #include "duckdb/parser/tableref/expressionlistref.hpp"
 #include "duckdb/parser/tableref/subqueryref.hpp"
 #include "engine/allow_walk.h"
+#include "engine/lexer_guard.h"
 #include "engine/simple_forms.h"
 #include "engine/translate.h"
 
@@ -308,7 +309,7 @@ Result<std::shared_ptr<const Statement>> Parse(const std::string& sql, const Vie
 Status CheckText(std::string_view sql) {
   if (sql.find('\0') != std::string_view::npos)
     return Fail(ErrorCode::kSyntax, "SQL syntax error: the text contains a NUL byte");
-  return {};
+  return CheckLexerCost(sql);
 }
 
 }  // namespace

@@ -36,6 +36,49 @@ class ParseTest : public testing::Test {
   std::unique_ptr<Engine> engine_ = std::move(Engine::Open({}, clock_, random_)).value();
 };
 
+// --- what would occupy the lexer for hours
+
+std::string Times(std::string_view text, size_t count) {
+  std::string out;
+  for (size_t i = 0; i < count; ++i) out += text;
+  return out;
+}
+
+TEST_F(ParseTest, RunsOfOperatorCharactersAreRefusedBeforeTheLexerSeesThem) {
+  for (const std::string& sql : {
+           "SELECT 1 WHERE 1 = " + Times("-+", 300'000) + "1",
+           "SELECT 1 WHERE 1 = " + Times("+@", 33) + "1",
+           "SELECT 'a' " + Times("*", 65) + " 'b'",
+           "SELECT E'\\'' " + Times("*", 65) + " 'b'",
+           "SELECT $tag$'$tag$ " + Times("*", 65) + " 'b'",
+           "SELECT /* ' */ " + Times("*", 65) + " /* ' */",
+       }) {
+    EXPECT_THAT(Bad(sql), HasSubstr("an operator is longer than 64 characters")) << sql.substr(0, 60);
+  }
+  for (const std::string& sql : {
+           "SELECT " + Times("/*", 100'000) + Times("*/", 100'000) + " 1",
+           "SELECT " + Times("/**/", 100'000) + " 1",
+           "SELECT 1 " + Times("+/**/", 100'000) + " 1",
+       }) {
+    EXPECT_THAT(Bad(sql), HasSubstr("put blanks between them")) << sql.substr(0, 60);
+  }
+}
+
+TEST_F(ParseTest, RulersInTextAndCommentsAreFine) {
+  const std::string ruler = Times("-", 200) + Times("=", 200) + Times("*", 200);
+  for (const std::string& sql : {
+           "SELECT '" + ruler + "', 'it''s " + ruler + "'",
+           "SELECT E'\\'" + ruler + "'",
+           "SELECT $$" + ruler + "$$, $a$" + ruler + "$a$",
+           "SELECT 1 AS \"" + ruler + "\"",
+           "SELECT 1 --" + ruler + "\n",
+           "/*" + ruler + "*/ SELECT /* one /* nested */ */ 1 " + Times("/* ** */ ", 2'000),
+           "SELECT 1 WHERE $1 = $2 AND 2 - -1 = 3",
+       }) {
+    Good(sql);
+  }
+}
+
 // --- kinds and errors
 
 TEST_F(ParseTest, KnowsItsStatementKinds) {

@@ -1,0 +1,126 @@
+#include "engine/lexer_guard.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace kalam::engine {
+namespace {
+
+constexpr size_t kOperatorBytesMax = 64;
+// Characters looked at again because of comments, per byte of the text.
+constexpr uint64_t kLooksPerByteMax = 64;
+constexpr std::string_view kOperators = "~!@#^&|`?+-*/%<>=";
+
+bool IsOperator(char c) { return kOperators.find(c) != std::string_view::npos; }
+bool IsWord(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' ||
+         static_cast<unsigned char>(c) >= 0x80;
+}
+
+class Walk {
+ public:
+  explicit Walk(std::string_view sql) : sql_(sql), looks_max_(kLooksPerByteMax * (sql.size() + 1'024)) {}
+
+  Status Check() {
+    while (at_ < sql_.size()) {
+      const char c = sql_[at_];
+      if (Starts("--")) {
+        at_ = EndOf(sql_.find_first_of("\r\n", at_), 1);
+      } else if (Starts("/*")) {
+        KALAM_TRY(SkipComment());
+      } else if (c == '\'') {
+        SkipString();
+      } else if (c == '"') {
+        at_ = EndOf(sql_.find('"', at_ + 1), 1);
+      } else if (c == '$') {
+        SkipDollar();
+      } else if (IsOperator(c)) {
+        KALAM_TRY(SkipOperators());
+      } else {
+        ++at_;
+      }
+    }
+    return {};
+  }
+
+ private:
+  bool Starts(std::string_view what) const { return sql_.substr(at_).starts_with(what); }
+  size_t EndOf(size_t found, size_t size) const {
+    return found == std::string_view::npos ? sql_.size() : found + size;
+  }
+
+  // The length of the run that begins here, looked at once per comment that begins in it.
+  size_t Run(size_t from) {
+    if (from >= run_end_) {
+      run_end_ = from;
+      while (run_end_ < sql_.size() && IsOperator(sql_[run_end_])) ++run_end_;
+    }
+    return run_end_ - from;
+  }
+
+  Status SkipOperators() {
+    const size_t begin = at_;
+    // An operator ends where a comment begins.
+    while (at_ < sql_.size() && IsOperator(sql_[at_]) && !Starts("--") && !Starts("/*")) ++at_;
+    if (at_ - begin <= kOperatorBytesMax) return {};
+    return Fail(ErrorCode::kSyntax,
+                "SQL syntax error: an operator is longer than " + std::to_string(kOperatorBytesMax) + " characters");
+  }
+
+  Status SkipComment() {
+    size_t depth = 0;
+    do {
+      if (Starts("/*")) {
+        ++depth;
+        looks_ += Run(at_);
+        if (looks_ > looks_max_) {
+          return Fail(ErrorCode::kSyntax,
+                      "SQL syntax error: comments that begin right behind one another; put blanks between them");
+        }
+        at_ += 2;
+      } else if (Starts("*/")) {
+        --depth;
+        at_ += 2;
+      } else {
+        ++at_;
+      }
+    } while (depth > 0 && at_ < sql_.size());
+    return {};
+  }
+
+  void SkipString() {
+    const bool escapes =
+        at_ > 0 && (sql_[at_ - 1] == 'e' || sql_[at_ - 1] == 'E') && (at_ < 2 || !IsWord(sql_[at_ - 2]));
+    for (++at_; at_ < sql_.size() && sql_[at_] != '\''; ++at_) {
+      if (escapes && sql_[at_] == '\\') ++at_;
+    }
+    ++at_;
+  }
+
+  // $tag$ text $tag$; a parameter or a lone dollar otherwise.
+  void SkipDollar() {
+    const bool inside_word = at_ > 0 && IsWord(sql_[at_ - 1]);
+    size_t end = at_ + 1;
+    const bool number = end < sql_.size() && sql_[end] >= '0' && sql_[end] <= '9';
+    while (end < sql_.size() && IsWord(sql_[end]) && sql_[end] != '$') ++end;
+    if (inside_word || number || end >= sql_.size() || sql_[end] != '$') {
+      ++at_;
+      return;
+    }
+    const std::string_view tag = sql_.substr(at_, end + 1 - at_);
+    at_ = EndOf(sql_.find(tag, end + 1), tag.size());
+  }
+
+  const std::string_view sql_;
+  const uint64_t looks_max_;
+  size_t at_ = 0;
+  size_t run_end_ = 0;
+  uint64_t looks_ = 0;
+};
+
+}  // namespace
+
+Status CheckLexerCost(std::string_view sql) { return Walk(sql).Check(); }
+
+}  // namespace kalam::engine
