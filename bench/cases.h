@@ -139,6 +139,7 @@ void RunHotUpdate64(Bench& bench);
 void RunDeleteRange(Bench& bench);
 void RunLiveLatency(Bench& bench);
 void RunLiveFanout(Bench& bench);
+void RunLiveSlow(Bench& bench);
 void RunLiveFilters(Bench& bench);
 void RunLiveSnapshot(Bench& bench);
 void RunLiveMemory(Bench& bench);

@@ -191,6 +191,80 @@ void RunLiveFanout(Bench& bench) {
                       .numbers = {{"rows_per_second", batch_rate}}});
 }
 
+namespace {
+
+// Milliseconds from the answer of an INSERT until the last socket has it; ascending.
+std::vector<double> LastServed(Bench& bench, LiveSockets& live, const std::string& table, uint64_t sockets,
+                               int changes, uint64_t& id) {
+  std::vector<double> out;
+  for (int i = 0; i < changes; ++i, ++id) {
+    bench.root().Sql(
+        fmt::format("INSERT INTO {} (id, v, name) VALUES ({}, {}, 'name-{}')", table, id, RowValue(id), id));
+    const int64_t committed = NowNanos();
+    live.WaitForChanges((id + 1) * sockets, kPatienceSeconds);
+    out.push_back(static_cast<double>(std::max<int64_t>(live.last_change_nanos() - committed, 0)) / 1e6);
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
+double Percentile(const std::vector<double>& ascending, double part) {
+  return ascending[static_cast<size_t>(part * static_cast<double>(ascending.size() - 1))];
+}
+
+}  // namespace
+
+// One socket more, which never reads and for which far more is written than all buffers hold: the others must
+// not feel it.
+void RunLiveSlow(Bench& bench) {
+  const int sockets = bench.options().quick ? 50 : 999;
+  const int changes = bench.options().quick ? 20 : 300;
+  const std::string columns = "id BIGINT PRIMARY KEY, v BIGINT NOT NULL, name TEXT NOT NULL";
+  const std::string table = CreateSharedTable(bench, "live_slow", columns);
+  const std::string bulk = CreateSharedTable(bench, "live_slow_bulk", columns);
+  InOrder in_order(sockets);
+  LiveSockets live(
+      {.port = bench.server().port(),
+       .token = bench.user().token(),
+       .sockets = sockets,
+       .sql = [&](int, int) { return "SELECT * FROM " + table; },
+       .on_change = [&](int socket, std::string_view message) { return in_order(socket, message); }});
+  live.Start();
+  uint64_t id = 0;
+  const auto all = static_cast<uint64_t>(sockets);
+  LastServed(bench, live, table, all, changes / 10, id);
+  const std::vector<double> before = LastServed(bench, live, table, all, changes, id);
+  // Never started, so it never reads.
+  const LiveSockets slow({.port = bench.server().port(),
+                          .token = bench.user().token(),
+                          .subscriptions = 2,
+                          .sql = [&](int, int n) { return "SELECT * FROM " + (n == 0 ? table : bulk); },
+                          .on_change = [](int, std::string_view) { return true; }});
+  uint64_t bulk_id = 0;
+  const uint64_t bulk_rows = bench.options().quick ? 20'000 : 200'000;
+  while (bulk_id < bulk_rows) {
+    std::string body;
+    AppendInsertBody(bulk, bulk_id, bulk_id + 1'000, body);
+    if (bench.root().Request("POST", "/v1/api/sql", body).status != 200) throw BenchError("INSERT failed");
+    bulk_id += 1'000;
+  }
+  const std::vector<double> beside = LastServed(bench, live, table, all, changes, id);
+  const double ratio = Percentile(beside, 0.99) / Percentile(before, 0.99);
+  bench.report().Add(
+      {.name = fmt::format("p99 of {} sockets beside one that never reads", sockets),
+       .value = fmt::format("{:.2f} times", ratio),
+       .floor = "1.5",
+       .goal = "1.1",
+       .verdict = Judge(ratio, 1.5, 1.1, Better::kLower),
+       .note = fmt::format(
+           "last one served: p50 {:.1f}, p99 {:.1f} ms before, p50 {:.1f}, p99 {:.1f} ms beside it",
+           Percentile(before, 0.5), Percentile(before, 0.99), Percentile(beside, 0.5),
+           Percentile(beside, 0.99)),
+       .numbers = {{"p99_before_ms", Percentile(before, 0.99)},
+                   {"p99_beside_ms", Percentile(beside, 0.99)}}});
+}
+
 // 10,000 subscriptions to one room each: the cost must follow the matches.
 void RunLiveFilters(Bench& bench) {
   const int sockets = 100;

@@ -24,6 +24,7 @@ std::span<const Case> AllCases() {
       {"group_by", "sync", &RunGroupBy},
       {"live_latency", "sync", &RunLiveLatency},
       {"live_fanout", "sync", &RunLiveFanout},
+      {"live_slow", "sync", &RunLiveSlow},
       {"live_filters", "sync", &RunLiveFilters},
       {"live_snapshot", "sync", &RunLiveSnapshot},
       {"live_memory", "sync", &RunLiveMemory},

@@ -174,7 +174,8 @@ class ColdTier {
   Status WriteFile(const TableShape& shape, Segment& segment, ObjectStore& store,
                    std::shared_ptr<const engine::Source> source, bool sorted);
   Status ReadStatistics(const TableShape& shape, Segment& segment);
-  // Moves the rows of the file into the segment. `histories`: from_hot, of its rows in order. Returns how many moved; `stopped` tells that it ended early.
+  // Moves the rows of the file into the segment. `histories`: from_hot, of its rows in order. Returns how
+  // many moved; `stopped` tells that it ended early.
   Result<uint64_t> MoveRows(const TableWork& work, const TableShape& shape, Segment& segment, bool from_hot,
                             Seq read_at, std::span<const MovedHistory> histories, bool& stopped);
   // Removes file, record and marks.

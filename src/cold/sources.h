@@ -16,7 +16,8 @@ std::vector<ResultColumn> ColumnsOf(const TableSchema& schema);
 // How they are found in files.
 std::vector<engine::FileColumn> FileColumnsOf(const TableSchema& schema);
 
-// The history of a row on its way into a file, where it has no place. `seq_end`: the low bits of its sequence.
+// The history of a row on its way into a file, where it has no place. `seq_end`: the low bits of its
+// sequence.
 struct MovedHistory {
   uint32_t seq_end = 0;
   hot::RowHistory history;

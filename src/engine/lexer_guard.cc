@@ -64,8 +64,8 @@ class Walk {
     // An operator ends where a comment begins.
     while (at_ < sql_.size() && IsOperator(sql_[at_]) && !Starts("--") && !Starts("/*")) ++at_;
     if (at_ - begin <= kOperatorBytesMax) return {};
-    return Fail(ErrorCode::kSyntax,
-                "SQL syntax error: an operator is longer than " + std::to_string(kOperatorBytesMax) + " characters");
+    return Fail(ErrorCode::kSyntax, "SQL syntax error: an operator is longer than " +
+                                        std::to_string(kOperatorBytesMax) + " characters");
   }
 
   Status SkipComment() {
@@ -75,8 +75,9 @@ class Walk {
         ++depth;
         looks_ += Run(at_);
         if (looks_ > looks_max_) {
-          return Fail(ErrorCode::kSyntax,
-                      "SQL syntax error: comments that begin right behind one another; put blanks between them");
+          return Fail(
+              ErrorCode::kSyntax,
+              "SQL syntax error: comments that begin right behind one another; put blanks between them");
         }
         at_ += 2;
       } else if (Starts("*/")) {

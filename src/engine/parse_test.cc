@@ -73,7 +73,7 @@ TEST_F(ParseTest, RulersInTextAndCommentsAreFine) {
            "SELECT 1 AS \"" + ruler + "\"",
            "SELECT 1 --" + ruler + "\n",
            "/*" + ruler + "*/ SELECT /* one /* nested */ */ 1 " + Times("/* ** */ ", 2'000),
-           "SELECT 1 WHERE $1 = $2 AND 2 - -1 = 3",
+           std::string("SELECT 1 WHERE $1 = $2 AND 2 - -1 = 3"),
        }) {
     Good(sql);
   }

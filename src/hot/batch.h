@@ -72,8 +72,8 @@ struct RowOp {
   ColdPlace to;  // kMove
   // kMove: the writer saw the live version in `rows`. With Batch::read_at it saves the committer a read.
   bool from_hot = false;
-  // kMove with from_hot: of the version seen. kUpdate with `value`: `changed` has the columns that differ from
-  // the version seen, 0 = not known.
+  // kMove with from_hot: of the version seen. kUpdate with `value`: `changed` has the columns that differ
+  // from the version seen, 0 = not known.
   RowHistory history;
   // Of kUpdate and kDelete: the stored bytes of the version `seen`, for tables that have cold rows: the
   // committer cannot read those. Only used for Change::before.

@@ -21,7 +21,8 @@ rocksdb::Slice SliceOf(std::string_view bytes) { return {bytes.data(), bytes.siz
 bool Live(std::string_view row) { return !row.empty() && !RowDeleted(row); }
 
 // Into a version that was made by the writer from the one before, where that is at hand.
-void CarryHistory(const RowOp& op, bool cold, RowHistory of_cold, std::string_view stored, std::string& next) {
+void CarryHistory(const RowOp& op, bool cold, RowHistory of_cold, std::string_view stored,
+                  std::string& next) {
   if (stored.empty() && !cold) return;
   if (op.kind != RowOpKind::kDelete && op.history.changed == 0) return;
   const RowHistory before = cold ? of_cold : RowHistoryOf(stored);
@@ -216,7 +217,7 @@ Status CommitGroup::Move(const RowOp& op, Seq read_at, CommitResult& result) {
   KALAM_ASSIGN(Image * image, Find(op, read_at, Need::kNone));
   // A version that is not read is surely the one seen, in the place where it was seen.
   if (image->seq != op.seen || (image->loaded && !image->live())) return Mark(op.to);
-  const RowHistory history = image->cold              ? image->history
+  const RowHistory history = image->cold            ? image->history
                              : image->value.empty() ? op.history
                                                     : RowHistoryOf(image->value);
   KALAM_TRY(Replace(*image, std::string(), image->seq, op.to, history));
@@ -227,11 +228,10 @@ Status CommitGroup::Move(const RowOp& op, Seq read_at, CommitResult& result) {
   return {};
 }
 
-Status CommitGroup::Replace(Image& image, std::string next, Seq seq, ColdPlace cold,
-                            RowHistory history) {
+Status CommitGroup::Replace(Image& image, std::string next, Seq seq, ColdPlace cold, RowHistory history) {
   if (image.cold) KALAM_TRY(Mark(image.cold));
-  undo_.push_back({&image, image.seq, std::exchange(image.value, std::move(next)), image.cold,
-                   image.history, image.loaded, image.changed});
+  undo_.push_back({&image, image.seq, std::exchange(image.value, std::move(next)), image.cold, image.history,
+                   image.loaded, image.changed});
   image.seq = seq;
   image.cold = cold;
   image.history = history;

@@ -349,8 +349,8 @@ TEST_F(HubTest, ResumeTellsTheSameOfRowsInFiles) {
   const Seq seen = db_.Insert(7, "r", 7);
   db_.Commit(db_.DeleteOp("notes", "", 1));
   db_.Insert(8, "r", 8);
-  db_.Insert(60, "other", 60);          // of no concern, as are the next ones: never in this room
-  set(50, "n", number(500));            // was in a file
+  db_.Insert(60, "other", 60);  // of no concern, as are the next ones: never in this room
+  set(50, "n", number(500));    // was in a file
   set(60, "n", number(600));
   set(60, "body", Value::Text("x"));
   db_.Commit(db_.DeleteOp("notes", "", 51));
@@ -358,7 +358,7 @@ TEST_F(HubTest, ResumeTellsTheSameOfRowsInFiles) {
   db_.Commit(db_.DeleteOp("notes", "", 52));
   set(2, "room", Value::Text("other"));  // left
   set(2, "n", number(22));
-  set(53, "room", Value::Text("r"));     // came
+  set(53, "room", Value::Text("r"));  // came
   set(3, "n", number(33));
   set(4, "room", Value::Text("other"));  // left and came back
   set(4, "room", Value::Text("r"));
@@ -375,7 +375,8 @@ TEST_F(HubTest, ResumeTellsTheSameOfRowsInFiles) {
       const std::string kind = Text(change, "change_type");
       if (kind.empty()) return out;
       const object row = change.at(kind == "delete" ? "old_values" : "rows").as_array()[0].as_object();
-      out += kind + (row.contains("_deleted") && !row.contains("room") ? " key " : " ") + Text(row, "id") + ", ";
+      out +=
+          kind + (row.contains("_deleted") && !row.contains("room") ? " key " : " ") + Text(row, "id") + ", ";
     }
     db_.hub->Disconnect(root.key);
     return out;
@@ -447,7 +448,8 @@ TEST_F(HubTest, CursorBelowTheHorizonIsRefused) {
   }
 }
 
-// No moment between the change of a right and its effect: the very next commit is not delivered, nor is a page.
+// No moment between the change of a right and its effect: the very next commit is not delivered, nor is a
+// page.
 TEST_F(HubTest, ALostRightEndsDeliveryBeforeTheNextChange) {
   for (const char* name : {"sam", "dora"}) {
     auth::User user;

@@ -252,8 +252,8 @@ Result<QueryPtr> Queries::Make(const engine::LiveForm& form, const engine::Parse
     }
     KALAM_ASSIGN(predicate, engine_.BindPredicate(parsed, columns, principal));
   }
-  query->filter =
-      std::make_shared<Filter>(form.condition, std::move(conditions.all), table->schema(), std::move(predicate));
+  query->filter = std::make_shared<Filter>(form.condition, std::move(conditions.all), table->schema(),
+                                           std::move(predicate));
   return query;
 }
 

@@ -90,7 +90,7 @@ class Run {
       KALAM_ASSIGN(const auto rows, NextBatch(scan));
       if (rows.empty()) break;
       for (size_t i = 0; i < rows.size(); ++i) {
-        KALAM_ASSIGN(wire::LiveBodyPtr body, ChangeOf(rows[i], matches_[i] != 0));
+        KALAM_ASSIGN(wire::LiveBodyPtr body, Shown(ChangeOf(rows[i], matches_[i] != 0)));
         result_.cursor = rows[i].seq();
         if (body == nullptr) continue;
         bytes += body->size(0);
@@ -104,6 +104,9 @@ class Run {
     return std::move(result_);
   }
 
+  // The read failed because a row has no form on the wire.
+  bool not_shown() const { return not_shown_; }
+
   Result<ReadResult> Nothing() {
     result_.cursor = result_.snapshot;
     if (request_.with_ack) {
@@ -113,6 +116,12 @@ class Run {
   }
 
  private:
+  template <typename T>
+  T Shown(T outcome) {
+    not_shown_ = !outcome.has_value();
+    return outcome;
+  }
+
   VersionScan Scan(Seq after, Seq up_to, hot::Direction direction) const {
     std::unique_ptr<ColdVersions> cold;
     if (files_ != nullptr) {
@@ -185,7 +194,7 @@ class Run {
           result_.cursor = *result_.last_row;
           return {};
         }
-        KALAM_TRY(query_.projection->AddRow(rows[i], out));
+        KALAM_TRY(Shown(query_.projection->AddRow(rows[i], out)));
         result_.last_row = rows[i].seq();
       }
     }
@@ -222,6 +231,7 @@ class Run {
   const int64_t now_micros_;
   Seq up_to_;
   std::vector<uint8_t> matches_;
+  bool not_shown_ = false;
   ReadResult result_;
 };
 
@@ -257,8 +267,9 @@ OrRefusal<ReadResult> Reader::Read(const ReadRequest& request) const {
                             request.query->table->full_name(), request.after.value)});
   }
   auto result = RunKind(run, request.kind);
-  if (!result) return std::unexpected(ReadRefusal(result.error(), *request.query));
-  return std::move(*result);
+  if (result) return std::move(*result);
+  if (run.not_shown()) return std::unexpected(Refusal{codes::kConversion, result.error().message});
+  return std::unexpected(ReadRefusal(result.error(), *request.query));
 }
 
 }  // namespace kalam::live

@@ -21,7 +21,8 @@
 namespace kalam::live {
 
 // Versions with after < _seq <= up_to of one snapshot, ascending or descending. Expired rows of STREAM tables
-// are left out. `histories`: cold rows get theirs too, which takes a read for each. One thread; store, table and snapshot outlive it.
+// are left out. `histories`: cold rows get theirs too, which takes a read for each. One thread; store, table
+// and snapshot outlive it.
 class VersionScan {
  public:
   VersionScan(const hot::Store& store, const catalog::Table& table, std::string prefix,

@@ -260,3 +260,16 @@ def test_every_type_is_encoded_as_in_sql_answers(live, ns):
         assert value == expected[name], (name, value, expected[name])
     assert isinstance(row["id"], str) and isinstance(row["de"], str) and isinstance(row["j"], str)
     json.dumps(row)
+
+
+def test_values_without_a_form_on_the_wire(live, ns):
+    table = user_table(live, ns, "id INT PRIMARY KEY, d DOUBLE")
+    ws = watch(live, f"SELECT * FROM {table}")
+    fine = watch(live, f"SELECT id FROM {table}")
+    live.client("alice").run(f"INSERT INTO {table} (id, d) VALUES (1, CAST('NaN' AS DOUBLE))")
+    assert ws.expect("error", "s1")["code"] == "CONVERSION_ERROR"
+    assert fine.expect("change", "s1")["rows"][0]["id"] == 1, "only those that select it"
+    for options in ({}, {"from": 1}):
+        ws.subscribe("s2", f"SELECT * FROM {table}", options)
+        message = ws.expect("error", "s2")
+        assert message["code"] == "CONVERSION_ERROR" and "NaN" in message["message"]
