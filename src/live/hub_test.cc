@@ -367,7 +367,8 @@ TEST_F(HubTest, ResumeTellsTheSameOfRowsInFiles) {
     const Client root = db_.Connect("root", Role::kSystem);
     db_.Subscribe(root, "s", "SELECT * FROM app.notes WHERE " + where, wire::LiveOptions{.from = seen.value});
     std::string out;
-    for (const auto& row : Loaded(root).at("rows").as_array()) {
+    const object page = Loaded(root);
+    for (const auto& row : page.at("rows").as_array()) {
       out += "row " + Text(row.as_object(), "id") + ", ";
     }
     while (!out.ends_with(" 9, ")) {

@@ -273,10 +273,10 @@ Result<std::vector<ResultColumn>> ColumnsOf(PlanPtr select, Request& request, Se
   class ColumnSink final : public RowSink {
    public:
     void Begin(std::span<const ResultColumn> columns) override {
-      columns_.assign(columns.begin(), columns.end());
+      found.assign(columns.begin(), columns.end());
     }
     Status Row(std::span<const Value>) override { return {}; }
-    std::vector<ResultColumn> columns_;
+    std::vector<ResultColumn> found;
   };
   const PlanPtr outer = std::exchange(request.plan, std::move(select));
   auto sources = MakeSources(request, services);
@@ -289,7 +289,7 @@ Result<std::vector<ResultColumn>> ColumnsOf(PlanPtr select, Request& request, Se
   run.context = ContextOf(request, services);
   ColumnSink sink;
   KALAM_TRY(services.engine.Run(run, sink));
-  return sink.columns_;
+  return sink.found;
 }
 
 Result<Outcome> RunEngineWrite(Request& request, Services& services) {

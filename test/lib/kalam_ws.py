@@ -113,9 +113,14 @@ class RawSocket:
         headers = {k.strip().lower(): v.strip() for k, v in (line.split(":", 1) for line in lines)}
         return int(first.split(" ")[1]), headers
 
+    def _readable(self, seconds):
+        poll = select.poll()  # select() knows no descriptor above 1023
+        poll.register(self.socket, select.POLLIN)
+        return bool(poll.poll(seconds * 1000))
+
     def _fill(self, give_up):
         left = give_up - time.monotonic()
-        if left <= 0 or not select.select([self.socket], [], [], left)[0]:
+        if left <= 0 or not self._readable(left):
             raise TimeoutError("nothing came from the server")
         try:
             data = self.socket.recv(1 << 18)
@@ -160,7 +165,7 @@ class RawSocket:
         """True when nothing comes for so long."""
         if self.buffer:
             return False
-        return not select.select([self.socket], [], [], seconds)[0]
+        return not self._readable(seconds)
 
     def expect_close(self, seconds=WAIT_SECONDS):
         """Reads up to the close frame, answers it and waits until the server hangs up. Gives (code, reason)."""
