@@ -18,15 +18,15 @@ class LaterQueue {
   virtual void RunLater(std::function<void()> work) = 0;
 
   // Of the event loop that runs on the calling thread; nullptr = none does.
-  static LaterQueue* Current() { return current_; }
+  static LaterQueue* Current() { return current; }
 
  protected:
   // Around the loop.
-  void Enter() { current_ = this; }
-  static void Leave() { current_ = nullptr; }
+  void Enter() { current = this; }
+  static void Leave() { current = nullptr; }
 
  private:
-  static inline thread_local constinit LaterQueue* current_ = nullptr;
+  static inline thread_local constinit LaterQueue* current = nullptr;
 };
 
 }  // namespace kalam
