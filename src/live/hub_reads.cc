@@ -51,7 +51,9 @@ ReadRequest Hub::Impl::RequestFor(const Connection& connection, Subscription& su
   request.batch_num = subscription.next_batch_num;
   request.preload = subscription.preload;
   if (first && !resume) request.last_rows = subscription.options->last_rows;
-  if (!first) request.up_to = subscription.boundary;
+  // A page of a resume goes up to its own snapshot: a row may have left the result below the boundary and
+  // changed again since, which no later change tells.
+  if (!first && !resume) request.up_to = subscription.boundary;
   return request;
 }
 
@@ -114,7 +116,8 @@ void Hub::Impl::OnPage(Subscription& subscription, ReadResult result) {
   } else if (result.cut) {
     FallBehind(subscription, result.cursor);
   } else {
-    GoLive(subscription, subscription.boundary);
+    const bool resumed = subscription.options && subscription.options->from;
+    GoLive(subscription, resumed ? result.snapshot : subscription.boundary);
   }
 }
 

@@ -395,6 +395,31 @@ TEST_F(HubTest, ResumeTellsTheSameOfRowsInFiles) {
   EXPECT_EQ(resumed("id > 8 AND id < 10"), "row 9, ") << "the key decides: nothing can have left";
 }
 
+TEST_F(HubTest, AResumeTellsOfRowsThatLeftAndChangedBetweenItsPages) {
+  db_.Insert(1, "r", 1);
+  const Seq seen = db_.Insert(2, "r", 2);
+  for (int i = 3; i <= 5; ++i) db_.Insert(i, "r", i);
+  db_.Commit(db_.UpdateOp("notes", "", 1, "room", Value::Text("other")));
+  const Client root = db_.Connect("root", Role::kSystem);
+  wire::LiveOptions options{.from = seen.value};
+  options.batch_size = 1;
+  db_.Subscribe(root, "s", "SELECT * FROM app.notes WHERE room = 'r'", options);
+  const object first = Loaded(root);
+  ASSERT_TRUE(first.at("batch_control").at("has_more").as_bool());
+  // It does not match before, nor after: as a change it concerns nobody.
+  db_.Commit(db_.UpdateOp("notes", "", 1, "n", Value::Integer(TypeKind::kInt, 11)));
+  int64_t last = first.at("batch_control").at("last_seq_id").to_number<int64_t>();
+  for (bool more = true; more;) {
+    db_.hub->NextBatch(root.key, {"s", last});
+    const object page = Expect(root, "initial_data_batch");
+    more = page.at("batch_control").at("has_more").as_bool();
+    if (more) last = page.at("batch_control").at("last_seq_id").to_number<int64_t>();
+  }
+  const object change = Expect(root, "change");
+  EXPECT_EQ(Text(change, "change_type"), "delete");
+  EXPECT_EQ(Text(change.at("old_values").as_array()[0].as_object(), "id"), "1");
+}
+
 TEST_F(HubTest, RowsInFilesAreInPagesAndResumes) {
   std::vector<Seq> seqs;
   for (int i = 0; i < 20; ++i) seqs.push_back(db_.Insert(i, i % 2 == 0 ? "even" : "odd", i));

@@ -3,6 +3,7 @@
 // Each trial opens a subscription (afresh, or resumed where an earlier one stopped) while a writer commits
 // random operations, and then compares what the client knows with the store, and the changes that it got with
 // the committed history. KALAM_SEED and KALAM_TRIALS override seed and number of trials.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -233,13 +234,33 @@ class Race {
     return true;
   }
 
+  // With what happened to each row in this trial.
+  std::string Differences(const State& known, const State& expected) const {
+    std::string out;
+    const auto text = [](const State& rows, int64_t id) {
+      const auto it = rows.find(id);
+      return it == rows.end() ? "none" : fmt::format("({}, {})", it->second.room, it->second.n);
+    };
+    for (int64_t id = 0; id <= kMarker; ++id) {
+      if (text(known, id) == text(expected, id)) continue;
+      out += fmt::format("\n row {}: client {}, store {}; since:", id, text(known, id), text(expected, id));
+      for (const Committed& entry : history_) {
+        if (entry.id != id) continue;
+        out += entry.after ? fmt::format(" {}=({}, {})", entry.seq, entry.after->room, entry.after->n)
+                           : fmt::format(" {}=deleted", entry.seq);
+      }
+    }
+    return out;
+  }
+
   bool Compare(const Condition& condition, const Known& known, bool exact) {
     State expected;
     for (const auto& [id, row] : model_) {
       if (condition.holds(row)) expected[id] = row;
     }
     bool good = known.rows == expected;
-    EXPECT_TRUE(good) << "the client knows other rows than the store has:" << condition.where;
+    EXPECT_TRUE(good) << "the client knows other rows than the store has:" << condition.where
+                      << Differences(known.rows, expected) << (exact ? "" : " (resumed)");
     if (!exact) return good;
     // The changes are the end of the history, as far as it concerns the condition, without a gap.
     std::vector<int64_t> relevant;

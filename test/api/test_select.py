@@ -171,5 +171,4 @@ def test_the_plan_header_is_for_administrators(alice, shop):
 
 def test_views_and_views_of_the_engine(root, alice):
     for client in (root, alice):
-        client.fails("CREATE VIEW v AS SELECT 1")
         client.fails("CREATE OR REPLACE TEMP VIEW v AS SELECT 1")
