@@ -48,6 +48,22 @@ struct InOrder {
   std::vector<uint64_t> next;
 };
 
+// Milliseconds from the answer of an INSERT until the last socket has it; ascending.
+std::vector<double> LastServed(Bench& bench, LiveSockets& live, const std::string& table, uint64_t sockets,
+                               int changes, std::chrono::milliseconds pause, uint64_t& id) {
+  std::vector<double> out;
+  for (int i = 0; i < changes; ++i, ++id) {
+    bench.root().Sql(
+        fmt::format("INSERT INTO {} (id, v, name) VALUES ({}, {}, 'name-{}')", table, id, RowValue(id), id));
+    const int64_t committed = NowNanos();
+    live.WaitForChanges((id + 1) * sockets, kPatienceSeconds);
+    out.push_back(static_cast<double>(std::max<int64_t>(live.last_change_nanos() - committed, 0)) / 1e6);
+    std::this_thread::sleep_for(pause);
+  }
+  std::ranges::sort(out);
+  return out;
+}
+
 }  // namespace
 
 // From the answer of an INSERT to its delivery, at half the rate that the server can take.
@@ -129,17 +145,9 @@ void RunLiveFanout(Bench& bench) {
        .on_change = [&](int socket, std::string_view message) { return in_order(socket, message); }});
   live.Start();
   const auto all = static_cast<uint64_t>(sockets);
-  std::vector<double> last;
   uint64_t id = 0;
-  for (int i = 0; i < (bench.options().quick ? 5 : 50); ++i, ++id) {
-    bench.root().Sql(
-        fmt::format("INSERT INTO {} (id, v, name) VALUES ({}, {}, 'name-{}')", table, id, RowValue(id), id));
-    const int64_t committed = NowNanos();
-    live.WaitForChanges((id + 1) * all, kPatienceSeconds);
-    last.push_back(static_cast<double>(std::max<int64_t>(live.last_change_nanos() - committed, 0)) / 1e6);
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
-  std::ranges::sort(last);
+  const std::vector<double> last =
+      LastServed(bench, live, table, all, bench.options().quick ? 5 : 50, std::chrono::milliseconds(5), id);
   const double median = Median(last);
   bench.report().Add({.name = fmt::format("one change to {} sockets, last one", sockets),
                       .value = fmt::format("{:.1f} ms", median),
@@ -193,22 +201,6 @@ void RunLiveFanout(Bench& bench) {
 
 namespace {
 
-// Milliseconds from the answer of an INSERT until the last socket has it; ascending.
-std::vector<double> LastServed(Bench& bench, LiveSockets& live, const std::string& table, uint64_t sockets,
-                               int changes, uint64_t& id) {
-  std::vector<double> out;
-  for (int i = 0; i < changes; ++i, ++id) {
-    bench.root().Sql(
-        fmt::format("INSERT INTO {} (id, v, name) VALUES ({}, {}, 'name-{}')", table, id, RowValue(id), id));
-    const int64_t committed = NowNanos();
-    live.WaitForChanges((id + 1) * sockets, kPatienceSeconds);
-    out.push_back(static_cast<double>(std::max<int64_t>(live.last_change_nanos() - committed, 0)) / 1e6);
-    std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  std::ranges::sort(out);
-  return out;
-}
-
 double Percentile(const std::vector<double>& ascending, double part) {
   return ascending[static_cast<size_t>(part * static_cast<double>(ascending.size() - 1))];
 }
@@ -220,6 +212,7 @@ double Percentile(const std::vector<double>& ascending, double part) {
 void RunLiveSlow(Bench& bench) {
   const int sockets = bench.options().quick ? 50 : 999;
   const int changes = bench.options().quick ? 20 : 300;
+  constexpr auto kPause = std::chrono::milliseconds(2);
   const std::string columns = "id BIGINT PRIMARY KEY, v BIGINT NOT NULL, name TEXT NOT NULL";
   const std::string table = CreateSharedTable(bench, "live_slow", columns);
   const std::string bulk = CreateSharedTable(bench, "live_slow_bulk", columns);
@@ -233,8 +226,8 @@ void RunLiveSlow(Bench& bench) {
   live.Start();
   uint64_t id = 0;
   const auto all = static_cast<uint64_t>(sockets);
-  LastServed(bench, live, table, all, changes / 10, id);
-  const std::vector<double> before = LastServed(bench, live, table, all, changes, id);
+  LastServed(bench, live, table, all, changes / 10, kPause, id);
+  const std::vector<double> before = LastServed(bench, live, table, all, changes, kPause, id);
   // Never started, so it never reads.
   const LiveSockets slow({.port = bench.server().port(),
                           .token = bench.user().token(),
@@ -249,7 +242,7 @@ void RunLiveSlow(Bench& bench) {
     if (bench.root().Request("POST", "/v1/api/sql", body).status != 200) throw BenchError("INSERT failed");
     bulk_id += 1'000;
   }
-  const std::vector<double> beside = LastServed(bench, live, table, all, changes, id);
+  const std::vector<double> beside = LastServed(bench, live, table, all, changes, kPause, id);
   const double ratio = Percentile(beside, 0.99) / Percentile(before, 0.99);
   bench.report().Add(
       {.name = fmt::format("p99 of {} sockets beside one that never reads", sockets),

@@ -20,6 +20,32 @@ class Wrong(Exception):
     """The database is not what it must be."""
 
 
+def kill_under(run, workers, progress, wanted, pause_seconds_max, goes_on, who):
+    """Starts the workers, kills the server a random moment after `wanted` steps of progress(), and joins them.
+
+    `goes_on(worker)` false for one of them ends the wait early. `run` has rng, server and dying (set when the kill comes).
+    """
+    before = progress()
+    for worker in workers:
+        worker.start()
+    give_up = time.monotonic() + WAIT_SECONDS_MAX
+    while progress() - before < wanted and time.monotonic() < give_up and all(goes_on(w) for w in workers):
+        time.sleep(0.002)
+    time.sleep(run.rng.random() * pause_seconds_max)  # the moment of the kill is the random input of these tests
+    run.dying.set()
+    run.server.process.kill()
+    run.server.process.wait()
+    run.server.process = None
+    for worker in workers:
+        worker.join(WAIT_SECONDS_MAX)
+        if worker.is_alive():
+            raise Wrong(f"{worker} hangs after the kill")
+        if worker.problem:
+            raise Wrong(f"{type(worker).__name__} {worker.number}: {worker.problem}")
+    if progress() - before < wanted:
+        raise Wrong(f"the {who} made no progress")
+
+
 def run_mode(make_run, mode, options, seed):
     run = make_run(seed, mode, options)
     started = time.monotonic()

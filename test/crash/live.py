@@ -180,26 +180,8 @@ class Run:
     def one_cycle(self):
         self.cycle += 1
         self.dying = threading.Event()
-        before = self.written
         workers = [Writer(self, i) for i in range(WRITERS)] + [Mover(self, 0)] + [Subscriber(self, i) for i in range(len(CONDITIONS))]
-        for worker in workers:
-            worker.start()
-        give_up = time.monotonic() + WAIT_SECONDS_MAX
-        while self.written - before < WRITTEN_BEFORE_KILL and time.monotonic() < give_up and not any(w.problem for w in workers):
-            time.sleep(0.002)
-        time.sleep(self.rng.random() * 0.7)  # the moment of the kill is the random input of this test
-        self.dying.set()
-        self.server.process.kill()
-        self.server.process.wait()
-        self.server.process = None
-        for worker in workers:
-            worker.join(WAIT_SECONDS_MAX)
-            if worker.is_alive():
-                raise Wrong(f"{worker} hangs after the kill")
-            if worker.problem:
-                raise Wrong(f"{type(worker).__name__} {worker.number}: {worker.problem}")
-        if self.written - before < WRITTEN_BEFORE_KILL:
-            raise Wrong("the writers made no progress")
+        kill_cycles.kill_under(self, workers, lambda: self.written, WRITTEN_BEFORE_KILL, 0.7, lambda worker: not worker.problem, "writers")
         self.server.start()
         self.compare()
 

@@ -133,26 +133,8 @@ class Run:
     def one_cycle(self):
         self.cycle += 1
         self.dying = threading.Event()
-        before = len(self.inserted)
         workers = [Publisher(self, n) for n in range(PUBLISHERS)] + [Consumer(self, n) for n in range(CONSUMERS)]
-        for worker in workers:
-            worker.start()
-        give_up = time.monotonic() + WAIT_SECONDS_MAX
-        while len(self.inserted) - before < INSERTED_BEFORE_KILL and time.monotonic() < give_up and all(w.is_alive() for w in workers):
-            time.sleep(0.002)
-        time.sleep(self.rng.random() * 0.5)  # the moment of the kill is the random input of this test
-        self.dying.set()
-        self.server.process.kill()
-        self.server.process.wait()
-        self.server.process = None
-        for worker in workers:
-            worker.join(WAIT_SECONDS_MAX)
-            if worker.is_alive():
-                raise Wrong(f"{worker} hangs after the kill")
-            if worker.problem:
-                raise Wrong(f"{type(worker).__name__} {worker.number}: {worker.problem}")
-        if len(self.inserted) - before < INSERTED_BEFORE_KILL:
-            raise Wrong("the publishers made no progress")
+        kill_cycles.kill_under(self, workers, lambda: len(self.inserted), INSERTED_BEFORE_KILL, 0.5, threading.Thread.is_alive, "publishers")
         self.server.start()
         if self.canary and self.cycle == 2:
             self.inserted.add(1_000_000_007)
