@@ -140,6 +140,34 @@ TEST_F(UsersTest, UpdateStoresAndGrowsTheVersion) {
   EXPECT_EQ(users_->Find("alice")->updated_at_ms, before->updated_at_ms + 5);
 }
 
+TEST_F(UsersTest, ChangedRightsAreToldAndOtherChangesAreNot) {
+  Create("alice");
+  int told = 0;
+  ChangeListeners::Registration listening = users_->rights_changes().Add([&] { ++told; });
+  const auto change = [&](const std::function<void(User&)>& how) {
+    EXPECT_TRUE(users_->Update("alice", [&](User& user) -> Status {
+      how(user);
+      return {};
+    }));
+    return told;
+  };
+  const uint64_t version = users_->rights_version();
+  EXPECT_EQ(change([](User& user) { user.last_login_at_ms = 5; }), 0);
+  EXPECT_EQ(change([](User& user) { user.locked_until_ms = 5; }), 0) << "a lock stops logins, not tokens";
+  EXPECT_EQ(users_->rights_version(), version);
+  EXPECT_EQ(change([](User& user) { user.role = Role::kService; }), 1);
+  EXPECT_GT(users_->rights_version(), version);
+  EXPECT_TRUE(users_->Drop("alice"));
+  EXPECT_EQ(told, 2);
+  EXPECT_TRUE(users_->Anonymize("alice"));
+  EXPECT_EQ(told, 2);
+  EXPECT_TRUE(users_->Erase("alice"));
+  EXPECT_EQ(told, 3);
+  listening = {};
+  Create("bob");
+  EXPECT_EQ(told, 3);
+}
+
 TEST_F(UsersTest, RefusedUpdatesChangeNothing) {
   Create("alice");
   uint64_t version = users_->version();

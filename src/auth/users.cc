@@ -52,7 +52,15 @@ struct Users::Impl {
     }
     // After the map: who reads the new version also finds the new user.
     version.fetch_add(1, std::memory_order_release);
+    const bool same_rights = old != nullptr && old->role == next->role &&
+                             old->deleted_at_ms.has_value() == next->deleted_at_ms.has_value();
+    if (!same_rights) RightsChanged();
     return {};
+  }
+
+  void RightsChanged() {
+    rights_version.fetch_add(1, std::memory_order_release);
+    rights_changes.Tell();
   }
 
   Status Load() {
@@ -71,6 +79,8 @@ struct Users::Impl {
   mutable std::shared_mutex map_mu;
   UserMap users;
   std::atomic<uint64_t> version{1};
+  std::atomic<uint64_t> rights_version{1};
+  ChangeListeners rights_changes;
 };
 
 Users::Users(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -108,6 +118,10 @@ std::vector<UserPtr> Users::List() const {
 }
 
 uint64_t Users::version() const { return impl_->version.load(std::memory_order_acquire); }
+
+uint64_t Users::rights_version() const { return impl_->rights_version.load(std::memory_order_acquire); }
+
+ChangeListeners& Users::rights_changes() { return impl_->rights_changes; }
 
 Status Users::Create(User user, std::vector<hot::MetaOp> also) {
   KALAM_TRY(ValidateUserId(user.user_id));
@@ -156,6 +170,7 @@ Status Users::Erase(std::string_view user_id) {
     impl_->users.erase(impl_->users.find(user_id));
   }
   impl_->version.fetch_add(1, std::memory_order_release);
+  impl_->RightsChanged();
   return {};
 }
 

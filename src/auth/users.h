@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/change_listeners.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "hot/store.h"
@@ -56,6 +57,10 @@ class Users {
   std::vector<UserPtr> List() const;
   // Grows with every change of any user; a cached decision is valid while it stands.
   uint64_t version() const;
+  // Grows when a user's role changes or a user is dropped: logins and the like leave it as it is.
+  uint64_t rights_version() const;
+  // Told after each change of rights_version().
+  ChangeListeners& rights_changes();
 
   // Waits for durability. kAlreadyExists also for a soft-deleted id: "User 'x' already exists".
   // `also` is written in the same batch, here and below.

@@ -139,6 +139,7 @@ Status Catalog::CommitAndPublish(hot::Batch batch, CatalogSnapshot next) {
   next.version_ = published_.version() + 1;
   next.sorted_ = std::make_shared<CatalogSnapshot::Sorted>();
   published_.Set(std::make_shared<const CatalogSnapshot>(std::move(next)));
+  changes_.Tell();
   return {};
 }
 

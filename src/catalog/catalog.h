@@ -19,6 +19,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/change_listeners.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/ids.h"
@@ -124,6 +125,8 @@ class Catalog {
 
   SnapshotPtr Snapshot() const { return published_.Get(); }
   uint64_t version() const { return published_.version(); }
+  // Told after each change of the version.
+  ChangeListeners& changes() { return changes_; }
 
   // `Already exists: Namespace 'x' already exists`.
   // `also` is written in the same batch, here and below; not when nothing changes.
@@ -192,6 +195,7 @@ class Catalog {
   std::mutex write_mu_;     // serialises changes; held while a change commits
   uint32_t next_table_id_;  // guarded by write_mu_
   Published<CatalogSnapshot> published_;
+  ChangeListeners changes_;
 };
 
 // For statements that need a table: kInvalidOperation "'a.v' is a view: <advice>" when it is one.

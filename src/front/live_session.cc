@@ -44,7 +44,7 @@ void LiveSession::OnOpen() {
 
 void LiveSession::Refuse(std::string_view message, std::string_view reason) {
   socket_.SendText(wire::AuthErrorJson(message));
-  socket_.BeginClose(ws_close::kPolicy, reason, WebSocket::Waiting::kKeep);
+  socket_.BeginClose(ws_close::kPolicy, reason, WebSocket::Rest::kSend);
 }
 
 void LiveSession::Authenticate(std::string_view authorization, wire::LiveProtocol protocol) {
@@ -90,7 +90,7 @@ void LiveSession::OnText(std::string_view payload) {
   auto request = reader_.ReadJson(payload);
   if (request) return Run(std::move(*request));
   socket_.BeginClose(ws_close::kInternal, "Invalid message: " + request.error().message,
-                     WebSocket::Waiting::kKeep);
+                     WebSocket::Rest::kSend);
 }
 
 void LiveSession::OnBinary(std::string_view payload) {

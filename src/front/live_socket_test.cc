@@ -137,6 +137,12 @@ class LiveSocketTest : public ServerTest {
     EXPECT_THAT(client->Read(), StartsWith(R"({"type":"auth_success","user":"alice")"));
     return client;
   }
+  // When it returns, the loop has done everything that was asked of it before, as far as the socket took it.
+  void RoundTrip(WsClient& client) {
+    const std::string id = "trip" + std::to_string(++trips_);
+    client.SendText(R"({"type":"unsubscribe","subscription_id":")" + id + R"("})");
+    EXPECT_TRUE(backend_.WaitFor("unsubscribe " + id));
+  }
   static wire::LiveBodyPtr Numbered(int thread, int number, size_t padding = 0) {
     return std::make_shared<const wire::LiveBody>(
         R"({"id":)",
@@ -145,6 +151,7 @@ class LiveSocketTest : public ServerTest {
   }
 
   FakeBackend backend_;
+  int trips_ = 0;
   const wire::LiveIdPtr id_ = std::make_shared<const wire::LiveId>("s1");
 };
 
@@ -182,8 +189,8 @@ TEST_F(LiveSocketTest, MessagesOfOneThreadKeepTheirOrder) {
     ASSERT_EQ(number, next[static_cast<size_t>(thread)]++);
   }
   for (std::thread& sender : senders) sender.join();
-  // What was written counts no more; the last write may still be on its way out of the loop's hands.
-  for (int i = 0; i < 1'000 && outlet->waiting_bytes() != 0; ++i) std::this_thread::sleep_for(1ms);
+  // What was written counts no more.
+  RoundTrip(*client);
   EXPECT_EQ(outlet->waiting_bytes(), 0u);
 }
 
@@ -191,16 +198,14 @@ TEST_F(LiveSocketTest, AStalledClientIsWaitedForAndTold) {
   auto client = Connect();
   const OutletPtr outlet = backend_.WaitForOutlet();
   int sent = 0;
-  const auto stays_full = [&] {
-    for (int i = 0; i < 50 && outlet->waiting_bytes() > outlet->bytes_max(); ++i)
-      std::this_thread::sleep_for(1ms);
-    return outlet->waiting_bytes() > outlet->bytes_max();
-  };
-  // Until the socket's buffers are full, and the outbox behind them.
-  do {
+  // Until the socket's buffers are full, and the outbox behind them: the loop has tried to write more in
+  // vain.
+  for (int full = 0; full < 5;) {
     ASSERT_LT(sent, 100'000);
-    outlet->Send(Numbered(0, sent++, 30'000), id_);
-  } while (!stays_full());
+    if (full == 0) outlet->Send(Numbered(0, sent++, 30'000), id_);
+    RoundTrip(*client);
+    full = outlet->waiting_bytes() > outlet->bytes_max() ? full + 1 : 0;
+  }
   outlet->WantDrained();
   EXPECT_GT(outlet->waiting_bytes(), outlet->bytes_max() / 2);
   for (int i = 0; i < sent; ++i)
@@ -214,16 +219,28 @@ TEST_F(LiveSocketTest, AStalledClientIsWaitedForAndTold) {
 TEST_F(LiveSocketTest, CloseFromAnotherThread) {
   auto client = Connect();
   const OutletPtr outlet = backend_.WaitForOutlet();
-  outlet->Close(1013, "too slow; resume from 42");
+  outlet->Close(1013, "too slow; resume from 42", live::Outlet::Rest::kDrop);
   EXPECT_EQ(client->Read(), "close 1013 too slow; resume from 42");
   EXPECT_TRUE(backend_.WaitUntilEmpty());
   EXPECT_EQ(outlet->Send(Numbered(0, 0), id_), 0u);
   outlet->WantDrained();
-  outlet->Close(1000, "again");
+  outlet->Close(1000, "again", live::Outlet::Rest::kDrop);
   client.reset();
   server_->Stop();
   server_.reset();
   EXPECT_EQ(outlet->Send(Numbered(0, 0), id_), 0u) << "outlets outlive the server";
+}
+
+TEST_F(LiveSocketTest, CloseAfterWhatWaits) {
+  auto client = Connect();
+  const OutletPtr outlet = backend_.WaitForOutlet();
+  constexpr int kMessages = 300;
+  for (int i = 0; i < kMessages; ++i) outlet->Send(Numbered(0, i, 30'000), id_);
+  outlet->Close(1008, "The user was dropped", live::Outlet::Rest::kSend);
+  for (int i = 0; i < kMessages; ++i)
+    ASSERT_THAT(client->Read(), StartsWith(R"({"id":"s1",0,)" + std::to_string(i) + " "));
+  EXPECT_EQ(client->Read(), "close 1008 The user was dropped");
+  EXPECT_TRUE(backend_.WaitUntilEmpty());
 }
 
 TEST_F(LiveSocketTest, ClientsComeAndGoWhileOthersSendAndTheServerStops) {
@@ -235,7 +252,7 @@ TEST_F(LiveSocketTest, ClientsComeAndGoWhileOthersSendAndTheServerStops) {
         for (const auto& [key, outlet] : backend_.All()) {
           if (outlet->waiting_bytes() < outlet->bytes_max()) outlet->Send(Numbered(thread, i), id_);
           if (i % 97 == 0) outlet->WantDrained();
-          if (i % 1'009 == 1'008) outlet->Close(1013, "slow");
+          if (i % 1'009 == 1'008) outlet->Close(1013, "slow", live::Outlet::Rest::kDrop);
         }
       }
     });

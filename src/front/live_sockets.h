@@ -27,10 +27,10 @@ using WebSocketPtr = std::shared_ptr<WebSocket>;
 
 // What another thread asks of a socket.
 struct LiveMail {
-  enum class Kind : uint8_t { kFrame, kClose, kWantDrained };
+  enum class Kind : uint8_t { kFrame, kClose, kDropAndClose, kWantDrained };
 
   WebSocketPtr socket;
-  WsOutFrame frame;  // kFrame; kClose: the close frame
+  WsOutFrame frame;  // kFrame; kClose and kDropAndClose: the close frame
   Kind kind = Kind::kFrame;
 };
 

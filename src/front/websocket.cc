@@ -54,10 +54,10 @@ void WebSocket::WantDrained() {
   }
 }
 
-void WebSocket::Close(uint16_t code, std::string_view reason) {
+void WebSocket::Close(uint16_t code, std::string_view reason, Rest rest) {
   if (deaf_.load(std::memory_order_relaxed)) return;
   mailbox_->Push({shared_from_this(), MakeWsFrame(WsOutFrame::Kind::kClose, WsClosePayload(code, reason)),
-                  LiveMail::Kind::kClose});
+                  rest == Rest::kDrop ? LiveMail::Kind::kDropAndClose : LiveMail::Kind::kClose});
 }
 
 // --- Opening ---
@@ -123,7 +123,7 @@ void WebSocket::OnEvent(WsDecoder::Event event) {
   using Event = WsDecoder::Event;
   if (event == Event::kFault) {
     faulted_ = true;
-    return BeginClose(decoder_.close_code(), decoder_.fault(), Waiting::kDrop);
+    return BeginClose(decoder_.close_code(), decoder_.fault(), Rest::kDrop);
   }
   if (event == Event::kClose) return OnClientClose();
   if (state_ != State::kOpen) return;  // too late for anything else
@@ -162,8 +162,9 @@ bool WebSocket::Take(LiveMail& mail) {
       queue_.Push(std::move(mail.frame));
       break;
     case LiveMail::Kind::kClose:
+    case LiveMail::Kind::kDropAndClose:
       if (state_ != State::kOpen) return false;
-      DropWaiting();
+      if (mail.kind == LiveMail::Kind::kDropAndClose) DropWaiting();
       QueueClose(std::string(mail.frame.body->tail()));
       break;
     case LiveMail::Kind::kWantDrained:
@@ -235,6 +236,7 @@ void WebSocket::WaitWritable() {
 }
 
 void WebSocket::AfterFlush() {
+  WaitReadable();  // which was put off while too much waited
   if (want_drained_ && waiting_bytes() <= bytes_max_ / 2) {
     want_drained_ = false;
     session_.OnDrained();
@@ -275,9 +277,9 @@ void WebSocket::QueueClose(std::string payload) {
   session_.OnClosed();
 }
 
-void WebSocket::BeginClose(uint16_t code, std::string_view reason, Waiting waiting) {
+void WebSocket::BeginClose(uint16_t code, std::string_view reason, Rest rest) {
   if (state_ != State::kOpen) return;
-  if (waiting == Waiting::kDrop) DropWaiting();
+  if (rest == Rest::kDrop) DropWaiting();
   QueueClose(WsClosePayload(code, reason));
 }
 
@@ -309,7 +311,7 @@ void WebSocket::Destroy() {
 }
 
 void WebSocket::OnStop() {
-  BeginClose(ws_close::kGoingAway, "Server shutting down", Waiting::kDrop);
+  BeginClose(ws_close::kGoingAway, "Server shutting down", Rest::kDrop);
   if (state_ != State::kClosed) Flush();
 }
 
@@ -325,7 +327,7 @@ void WebSocket::OnTick(int64_t now_nanos, bool check_idle, bool give_up) {
     session_.OnAuthTimeout();
     Flush();
   } else if (check_idle && now_nanos - active_at_nanos_ > settings.client_timeout_secs * kNanosPerSecond) {
-    BeginClose(ws_close::kNormal, "Heartbeat timeout", Waiting::kDrop);
+    BeginClose(ws_close::kNormal, "Heartbeat timeout", Rest::kDrop);
     Flush();
   }
 }

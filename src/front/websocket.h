@@ -41,7 +41,7 @@ class WebSocket final : public live::Outlet, public std::enable_shared_from_this
   wire::LiveEncoding encoding() const override { return session_.encoding(); }
   int64_t last_active_micros() const override { return active_micros_.load(std::memory_order_relaxed); }
   void WantDrained() override;
-  void Close(uint16_t code, std::string_view reason) override;
+  void Close(uint16_t code, std::string_view reason, Rest rest) override;
 
   // From here on: on the loop's thread. The first five for LiveSockets.
   void Start(std::string unsent, std::string received);
@@ -54,9 +54,7 @@ class WebSocket final : public live::Outlet, public std::enable_shared_from_this
   // For the session.
   void SendText(std::string json);
   void SendError(std::string_view subscription_id, std::string_view code, std::string_view message);
-  // kKeep: what waits is written before the close frame.
-  enum class Waiting : uint8_t { kKeep, kDrop };
-  void BeginClose(uint16_t code, std::string_view reason, Waiting waiting);
+  void BeginClose(uint16_t code, std::string_view reason, Rest rest);
   void AllowMessages(uint64_t bytes_max) { decoder_.set_message_bytes_max(bytes_max); }
 
  private:

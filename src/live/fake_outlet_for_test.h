@@ -68,8 +68,10 @@ class FakeOutlet final : public Outlet {
     std::lock_guard lock(mu_);
     want_drained_ = true;
   }
-  void Close(uint16_t code, std::string_view reason) override {
+  void Close(uint16_t code, std::string_view reason, Rest rest) override {
     std::lock_guard lock(mu_);
+    if (closed_) return;
+    if (rest == Rest::kDrop) messages_.clear();
     closed_ = true;
     close_code_ = code;
     close_reason_ = reason;
@@ -251,7 +253,14 @@ class LiveDatabase {
 
   catalog::TablePtr Table(std::string_view name) const { return catalog->Snapshot()->FindTable("app", name); }
 
+  // Makes the user when there is none.
   Client Connect(const std::string& user, Role role, std::shared_ptr<FakeOutlet> outlet = nullptr) {
+    if (users->Find(user) == nullptr) {
+      auth::User made;
+      made.user_id = user;
+      made.role = role;
+      EXPECT_TRUE(users->Create(std::move(made)));
+    }
     if (outlet == nullptr) outlet = std::make_shared<FakeOutlet>();
     const std::string id = std::string(31, 'c') + std::to_string(connections_++ % 10);
     const ConnectionKey key =

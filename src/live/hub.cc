@@ -12,8 +12,6 @@
 namespace kalam::live {
 namespace {
 
-constexpr int64_t kCheckNanos = 250'000'000;
-
 size_t BytesOf(const hot::CommittedGroup& group) {
   size_t bytes = sizeof group;
   for (const hot::CommittedBatch& batch : group.batches) {
@@ -27,7 +25,7 @@ size_t BytesOf(const hot::CommittedGroup& group) {
 
 }  // namespace
 
-Hub::Impl::Impl(hot::Store& store, const catalog::Catalog& catalog, const auth::Users& users,
+Hub::Impl::Impl(hot::Store& store, catalog::Catalog& catalog, auth::Users& users,
                 const engine::Engine& engine, cold::ColdTier* cold, const Clock& clock, HubOptions options)
     : store_(store),
       catalog_(catalog),
@@ -42,6 +40,8 @@ Hub::Impl::Impl(hot::Store& store, const catalog::Catalog& catalog, const auth::
 void Hub::Impl::Start() {
   thread_ = std::thread([this] { Work(); });
   pthread_setname_np(thread_.native_handle(), "live");
+  catalog_changes_ = catalog_.changes().Add([this] { OnRightsChanged(); });
+  rights_changes_ = users_.rights_changes().Add([this] { OnRightsChanged(); });
 }
 
 void Hub::Impl::Stop() {
@@ -87,12 +87,23 @@ void Hub::Impl::OnCommitted(std::shared_ptr<const hot::CommittedGroup> group) {
   if (wake) wake_.notify_one();
 }
 
+void Hub::Impl::OnRightsChanged() {
+  bool wake = false;
+  {
+    std::lock_guard lock(mu_);
+    check_rights_ = true;
+    wake = std::exchange(sleeping_, false);
+  }
+  if (wake) wake_.notify_one();
+}
+
 void Hub::Impl::Work() {
   std::deque<Event> taken;
   for (;;) {
+    bool check_rights = false;
     {
       std::unique_lock lock(mu_);
-      while (queue_.empty() && !stopping_) {
+      while (queue_.empty() && !check_rights_ && !stopping_) {
         const int64_t deadline = NextDeadline();
         const int64_t now = clock_.MonotonicNanos();
         if (deadline <= now) break;
@@ -106,8 +117,11 @@ void Hub::Impl::Work() {
       }
       sleeping_ = false;
       if (stopping_) return;
+      check_rights = std::exchange(check_rights_, false);
       taken.swap(queue_);
     }
+    counters_.turns.fetch_add(1, std::memory_order_relaxed);
+    if (check_rights) CheckRights();
     size_t done = 0;
     for (Event& event : taken) {
       if (event.group != nullptr) {
@@ -126,33 +140,26 @@ void Hub::Impl::Work() {
       std::lock_guard lock(mu_);
       queued_bytes_ -= done;
     }
-    RunTimers();
+    RunTimers(clock_.MonotonicNanos());
   }
 }
 
 int64_t Hub::Impl::NextDeadline() const {
-  int64_t deadline = connections_.empty() ? INT64_MAX : next_check_nanos_;
-  if (!pushes_.empty()) deadline = std::min(deadline, pushes_.front().at_nanos);
+  int64_t deadline = INT64_MAX;
+  if (!pushes_.empty()) deadline = pushes_.front().at_nanos;
+  if (!full_checks_.empty()) deadline = std::min(deadline, full_checks_.begin()->first);
   return deadline;
 }
 
-void Hub::Impl::RunTimers() {
-  const int64_t now = clock_.MonotonicNanos();
-  PushPages(now);
-  if (connections_.empty() || now < next_check_nanos_) return;
-  next_check_nanos_ = now + kCheckNanos;
-  CheckRights();
-  for (const auto& [key, connection] : connections_) {
-    if (connection->full && now - connection->full_since_nanos > options_.lag_micros_max * 1000) {
-      CloseSlow(*connection);
-    }
-  }
+void Hub::Impl::RunTimers(int64_t now_nanos) {
+  PushPages(now_nanos);
+  CloseThoseFullTooLong(now_nanos);
 }
 
 // --- the public face
 
-Hub::Hub(hot::Store& store, const catalog::Catalog& catalog, const auth::Users& users,
-         const engine::Engine& engine, cold::ColdTier* cold, const Clock& clock, HubOptions options)
+Hub::Hub(hot::Store& store, catalog::Catalog& catalog, auth::Users& users, const engine::Engine& engine,
+         cold::ColdTier* cold, const Clock& clock, HubOptions options)
     : impl_(std::make_unique<Impl>(store, catalog, users, engine, cold, clock, options)) {
   impl_->Start();
 }
@@ -237,6 +244,7 @@ HubCounters Hub::Counters() const {
   out.resyncs = from.resyncs.load(std::memory_order_relaxed);
   out.closed_slow = from.closed_slow.load(std::memory_order_relaxed);
   out.errors = from.errors.load(std::memory_order_relaxed);
+  out.turns = from.turns.load(std::memory_order_relaxed);
   out.lag_micros = from.lag_micros.load(std::memory_order_relaxed);
   return out;
 }

@@ -76,14 +76,15 @@ struct HubCounters {
   uint64_t resyncs = 0;          // subscriptions caught up from the store
   uint64_t closed_slow = 0;
   uint64_t errors = 0;     // subscriptions refused or ended with an error
+  uint64_t turns = 0;      // that the hub's thread woke up to do something
   int64_t lag_micros = 0;  // from handing on to matching, of the last group
 };
 
 class Hub final : public hot::CommitObserver {
  public:
   // `cold` may be nullptr: hot rows only.
-  Hub(hot::Store& store, const catalog::Catalog& catalog, const auth::Users& users,
-      const engine::Engine& engine, cold::ColdTier* cold, const Clock& clock, HubOptions options);
+  Hub(hot::Store& store, catalog::Catalog& catalog, auth::Users& users, const engine::Engine& engine,
+      cold::ColdTier* cold, const Clock& clock, HubOptions options);
   ~Hub() override;
   Hub(const Hub&) = delete;
   Hub& operator=(const Hub&) = delete;

@@ -65,7 +65,7 @@ void Hub::Impl::AddToIndex(Subscription& subscription, const catalog::TablePtr& 
 }
 
 void Hub::Impl::CheckUsers() {
-  const uint64_t version = users_.version();
+  const uint64_t version = users_.rights_version();
   if (version == seen_users_) return;
   seen_users_ = version;
   for (const auto& [key, connection] : connections_) CheckPrincipal(*connection);
@@ -73,11 +73,12 @@ void Hub::Impl::CheckUsers() {
 
 void Hub::Impl::CheckPrincipal(Connection& connection) {
   const auth::UserPtr user = users_.Find(connection.principal->user_id);
-  if (user == nullptr || connection.closing) return;
-  const bool dropped = user->deleted_at_ms.has_value();
+  if (connection.closing) return;
+  // Connections are of users that there were, so one that is missing was dropped and erased.
+  const bool dropped = user == nullptr || user->deleted_at_ms.has_value();
   if (!dropped && user->role == connection.principal->role) return;
-  connection.principal =
-      std::make_shared<const Principal>(Principal{user->user_id, dropped ? Role::kAnonymous : user->role});
+  connection.principal = std::make_shared<const Principal>(
+      Principal{connection.principal->user_id, dropped ? Role::kAnonymous : user->role});
   std::vector<SubscriptionPtr> all;
   for (const auto& [id, subscription] : connection.subscriptions) all.push_back(subscription);
   for (const SubscriptionPtr& subscription : all) {
@@ -91,7 +92,7 @@ void Hub::Impl::CheckPrincipal(Connection& connection) {
   }
   if (!dropped) return;
   connection.closing = true;
-  connection.outlet->Close(1008, "The user was dropped");
+  connection.outlet->Close(1008, "The user was dropped", Outlet::Rest::kSend);
 }
 
 void Hub::Impl::EndAll(TableId table, std::string_view code, std::string_view message) {

@@ -11,6 +11,7 @@
 #include <deque>
 #include <functional>
 #include <future>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -42,18 +43,20 @@ struct AtomicCounters {
   std::atomic<uint64_t> resyncs{0};
   std::atomic<uint64_t> closed_slow{0};
   std::atomic<uint64_t> errors{0};
+  std::atomic<uint64_t> turns{0};
   std::atomic<int64_t> lag_micros{0};
 };
 
 struct Hub::Impl {
-  Impl(hot::Store& store, const catalog::Catalog& catalog, const auth::Users& users,
-       const engine::Engine& engine, cold::ColdTier* cold, const Clock& clock, HubOptions options);
+  Impl(hot::Store& store, catalog::Catalog& catalog, auth::Users& users, const engine::Engine& engine,
+       cold::ColdTier* cold, const Clock& clock, HubOptions options);
 
   // --- the queue (any thread)
   void Start();
   void Stop();
   bool Post(Call call);
   void OnCommitted(std::shared_ptr<const hot::CommittedGroup> group);
+  void OnRightsChanged();
   // Runs `ask` on the hub's thread and waits; `otherwise` when the hub has stopped.
   template <typename T, typename F>
   T Ask(T otherwise, F ask) {
@@ -70,7 +73,7 @@ struct Hub::Impl {
 
   // --- the thread
   void Work();
-  void RunTimers();
+  void RunTimers(int64_t now_nanos);
   int64_t NextDeadline() const;
 
   // --- connections and subscriptions (hub_subscriptions.cc)
@@ -125,10 +128,11 @@ struct Hub::Impl {
   // Queues a message; the connection is full when too much waits afterwards.
   void Send(Connection& connection, const wire::LiveIdPtr& id, const wire::LiveBodyPtr& body);
   void SendChange(Subscription& subscription, Seq seq, const wire::LiveBodyPtr& body);
+  void CloseThoseFullTooLong(int64_t now_nanos);
   void CloseSlow(Connection& connection);
 
   // --- rights and schemas (hub_access.cc)
-  // Both; before anything that depends on them. Two atomic reads when nothing changed.
+  // Both; before anything that depends on them, and whenever they change. Two atomic reads when nothing did.
   void CheckRights();
   void CheckCatalog();
   void CheckUsers();
@@ -141,8 +145,8 @@ struct Hub::Impl {
   friend class Hub;
 
   hot::Store& store_;
-  const catalog::Catalog& catalog_;
-  const auth::Users& users_;
+  catalog::Catalog& catalog_;
+  auth::Users& users_;
   const Clock& clock_;
   const HubOptions options_;
   Queries queries_;
@@ -160,10 +164,11 @@ struct Hub::Impl {
   };
   std::mutex mu_;
   std::condition_variable wake_;
-  std::deque<Event> queue_;  // guarded by mu_
-  size_t queued_bytes_ = 0;  // guarded by mu_; of groups
-  bool sleeping_ = false;    // guarded by mu_
-  bool stopping_ = false;    // guarded by mu_
+  std::deque<Event> queue_;    // guarded by mu_
+  size_t queued_bytes_ = 0;    // guarded by mu_; of groups
+  bool check_rights_ = false;  // guarded by mu_; they changed since they were looked at
+  bool sleeping_ = false;      // guarded by mu_
+  bool stopping_ = false;      // guarded by mu_
 
   // All below: the hub's thread.
   std::unordered_map<ConnectionKey, std::unique_ptr<Connection>> connections_;
@@ -173,7 +178,6 @@ struct Hub::Impl {
   int64_t now_micros_ = 0;
   uint64_t seen_catalog_ = 0;
   uint64_t seen_users_ = 0;
-  int64_t next_check_nanos_ = 0;
   struct Push {
     int64_t at_nanos = 0;
     ConnectionKey connection;
@@ -181,6 +185,8 @@ struct Hub::Impl {
     uint32_t batch_num = 0;
   };
   std::deque<Push> pushes_;  // ascending
+  // When to look whether a connection has been full for too long; each full one stands here once.
+  std::multimap<int64_t, ConnectionKey> full_checks_;  // by monotonic nanoseconds
   // Scratch of one change.
   struct Encoded {
     const Projection* projection = nullptr;
@@ -200,6 +206,9 @@ struct Hub::Impl {
 
   ReaderPool readers_;
   std::thread thread_;
+  // Last: ends first.
+  ChangeListeners::Registration catalog_changes_;
+  ChangeListeners::Registration rights_changes_;
 };
 
 }  // namespace kalam::live

@@ -194,6 +194,9 @@ void Hub::Impl::Send(Connection& connection, const wire::LiveIdPtr& id, const wi
   if (waiting <= connection.outlet->bytes_max() || connection.full) return;
   connection.full = true;
   connection.full_since_nanos = clock_.MonotonicNanos();
+  if (!std::exchange(connection.full_check, true)) {
+    full_checks_.emplace(connection.full_since_nanos + options_.lag_micros_max * 1000, connection.key);
+  }
   counters_.lagging.fetch_add(1, std::memory_order_relaxed);
   connection.outlet->WantDrained();
 }
@@ -206,6 +209,25 @@ void Hub::Impl::SendChange(Subscription& subscription, Seq seq, const wire::Live
   subscription.cursor = seq;
   ++subscription.changes;
   subscription.last_update_micros = now_micros_;
+}
+
+void Hub::Impl::CloseThoseFullTooLong(int64_t now_nanos) {
+  while (!full_checks_.empty() && full_checks_.begin()->first <= now_nanos) {
+    const ConnectionKey key = full_checks_.begin()->second;
+    full_checks_.erase(full_checks_.begin());
+    Connection* const connection = Find(key);
+    if (connection == nullptr) continue;
+    connection->full_check = false;
+    if (!connection->full) continue;
+    // It may have drained and filled again meanwhile.
+    const int64_t at_nanos = connection->full_since_nanos + options_.lag_micros_max * 1000;
+    if (at_nanos <= now_nanos) {
+      CloseSlow(*connection);
+    } else {
+      connection->full_check = true;
+      full_checks_.emplace(at_nanos, key);
+    }
+  }
 }
 
 void Hub::Impl::CloseSlow(Connection& connection) {
@@ -223,7 +245,8 @@ void Hub::Impl::CloseSlow(Connection& connection) {
   connection.closing = true;
   connection.full = false;
   connection.outlet->Close(
-      1013, fmt::format("Too slow: resume from the last _seq received, at least {}", cursor.value));
+      1013, fmt::format("Too slow: resume from the last _seq received, at least {}", cursor.value),
+      Outlet::Rest::kDrop);
 }
 
 }  // namespace kalam::live

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "hot/resume_horizon.h"
@@ -650,6 +652,34 @@ TEST_F(HubTest, ChangedRolesAndDroppedUsersAreNoticed) {
   ASSERT_TRUE(db_.users->Drop("gone"));
   ExpectError(gone, "s", "UNAUTHORIZED");
   EXPECT_EQ(gone.outlet->Closed().first, 1008);
+}
+
+// Nothing is committed to the table and no client asks for anything: the change of the right itself is the
+// event. Hidden polls would show as a hub that wakes with nothing to do.
+TEST_F(HubTest, IdleSocketsLearnOfLostRightsAndOtherwiseTheHubSleeps) {
+  const Client service = db_.Connect("svc", Role::kService);
+  const Client gone = db_.Connect("gone", Role::kService);
+  const Client erased = db_.Connect("erased", Role::kUser);  // without a subscription
+  for (const Client* client : {&service, &gone}) {
+    db_.Subscribe(*client, "s", "SELECT * FROM app.notes");
+    Loaded(*client);
+  }
+  ASSERT_TRUE(db_.users->Drop("erased"));
+  ASSERT_TRUE(db_.users->Erase("erased"));
+  EXPECT_EQ(erased.outlet->Closed().first, 1008);
+  ASSERT_TRUE(db_.users->Drop("gone"));
+  ExpectError(gone, "s", "UNAUTHORIZED");
+  EXPECT_EQ(gone.outlet->Closed().first, 1008);
+  ASSERT_TRUE(db_.catalog->AlterTable("app", "notes", [](catalog::Table& table) -> Result<bool> {
+    table.access_level = AccessLevel::kDba;
+    return true;
+  }));
+  ExpectError(service, "s", "UNAUTHORIZED");
+
+  db_.hub->List();  // everything before is done
+  const uint64_t turns = db_.hub->Counters().turns;
+  std::this_thread::sleep_for(std::chrono::milliseconds(600));
+  EXPECT_LE(db_.hub->Counters().turns, turns + 1) << "the turn of List() may end after it answered";
 }
 
 TEST_F(HubTest, ConditionThatFailsForARowEndsWithAnError) {

@@ -26,8 +26,10 @@ class Outlet {
   // Asks for one Hub::OnDrained(connection) as soon as at most half of bytes_max() waits; at once when that
   // is so already, but not on the caller's stack.
   virtual void WantDrained() = 0;
-  // Drops what waits, but for a message that is half written, sends a close frame and closes.
-  virtual void Close(uint16_t code, std::string_view reason) = 0;
+  // Sends a close frame and closes. What waits leaves before it, or is dropped but for a message that is half
+  // written.
+  enum class Rest : uint8_t { kSend, kDrop };
+  virtual void Close(uint16_t code, std::string_view reason, Rest rest) = 0;
 };
 
 }  // namespace kalam::live

@@ -77,8 +77,9 @@ struct Connection {
   // More than the outlet's limit waits: nothing is queued until it has drained.
   bool full = false;
   int64_t full_since_nanos = 0;
-  Seq flushed;       // changes up to it had left when the last one was queued
-  size_t reads = 0;  // that run now
+  bool full_check = false;  // the hub has noted to look at it
+  Seq flushed;              // changes up to it had left when the last one was queued
+  size_t reads = 0;         // that run now
   bool closing = false;
 };
 
