@@ -80,6 +80,7 @@ void Hub::Impl::CheckPrincipal(Connection& connection) {
   connection.principal = std::make_shared<const Principal>(
       Principal{connection.principal->user_id, dropped ? Role::kAnonymous : user->role});
   std::vector<SubscriptionPtr> all;
+  all.reserve(connection.subscriptions.size());
   for (const auto& [id, subscription] : connection.subscriptions) all.push_back(subscription);
   for (const SubscriptionPtr& subscription : all) {
     if (dropped) {
