@@ -2,6 +2,9 @@
 #include <fmt/format.h>
 #include <sys/resource.h>
 
+#include <chrono>
+#include <thread>
+
 #include "cases.h"
 
 namespace kalam::bench {
@@ -51,6 +54,14 @@ void Bench::KillAndRestart() {
   server_ = std::make_unique<ServerProcess>(
       ServerOptions{.binary = options_.server, .folder = folder_->path(), .durability = durability_});
   Connect();
+}
+
+void Bench::WaitForJobs() {
+  const auto give_up = std::chrono::steady_clock::now() + std::chrono::minutes(2);
+  while (root_->Sql("SELECT COUNT(*) FROM system.jobs WHERE finished_at IS NULL")[0][0] != "0") {
+    if (std::chrono::steady_clock::now() > give_up) throw BenchError("a job does not end");
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  }
 }
 
 std::string Bench::CreateTable(std::string_view name) {

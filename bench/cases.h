@@ -43,6 +43,9 @@ class Bench {
   // Kills the server with SIGKILL and starts it anew on the same data; sessions stay valid.
   void KillAndRestart();
 
+  // Waits until no job runs or waits: a case measures its own work, not what the one before it left behind.
+  void WaitForJobs();
+
   // Creates USER table bench.<name> (id BIGINT PRIMARY KEY, v BIGINT, name TEXT); returns its full name.
   std::string CreateTable(std::string_view name);
 

@@ -185,6 +185,9 @@ void RunHalfCold(Bench& bench) {
   FillTable(bench, table, 0, rows / 2);
   Flush(bench, table);
   FillTable(bench, table, rows / 2, rows);
+  const double start = SecondsNow();
+  bench.user().Sql(GroupBy(table));
+  const double first = (SecondsNow() - start) * 1000;
   const double mixed = MillisOf(bench, GroupBy(table));
   const double cold = [&] {
     Flush(bench, table);
@@ -199,7 +202,8 @@ void RunHalfCold(Bench& bench) {
        .floor = "3.00x",
        .goal = "1.50x",
        .verdict = Judge(ratio, 3, 1.5, Better::kLower),
-       .note = fmt::format("{:.1f} ms; all cold {:.1f} ms, plain DuckDB {:.1f} ms", mixed, cold, plain),
+       .note = fmt::format("{:.1f} ms, first query {:.1f} ms; all cold {:.1f} ms, plain DuckDB {:.1f} ms",
+                           mixed, first, cold, plain),
        .numbers = {{"p50_ms", mixed}, {"all_cold_ms", cold}, {"plain_ms", plain}}});
 }
 

@@ -57,6 +57,7 @@ void RunGroup(const BenchOptions& options, Report& report, const std::string& du
     fmt::print(stderr, "{} ({})\n", row.name, durability);
     try {
       if (bench == nullptr) bench = std::make_unique<Bench>(options, report, durability);
+      bench->WaitForJobs();
       row.run(*bench);
     } catch (const std::exception& error) {
       report.AddFailure(row.name, error.what());

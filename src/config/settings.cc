@@ -73,6 +73,13 @@ constexpr auto kSettingRows = std::to_array<SettingRow>({
      .description = "Rows kept in memory by the hot tier before they go to a file.",
      .min = kMiB,
      .max = 16 * kGiB},
+    {.name = "storage.column_cache_bytes",
+     .field = KALAM_FIELD(storage.column_cache_bytes),
+     .description =
+         "Columns of fresh rows that queries over many of them keep in memory from one query to the "
+         "next. One table, or one user's part of it, takes at most half. 0: none are kept.",
+     .min = 0,
+     .max = kTiB},
     {.name = "storage.background_jobs_max",
      .field = KALAM_FIELD(storage.background_jobs_max),
      .description = "Threads that write and merge files of the hot tier.",

@@ -38,6 +38,7 @@ struct Settings {
     } remote_timeouts;
     int64_t block_cache_bytes = 32 << 20;
     int64_t write_buffer_bytes = 32 << 20;
+    int64_t column_cache_bytes = 128 << 20;
     int64_t background_jobs_max = 2;
     int64_t open_files_max = 512;
     int64_t free_bytes_min = 64 << 20;

@@ -19,6 +19,8 @@
 
 namespace kalam::engine {
 
+class RowBlock;
+
 // Where a scan puts its rows: a batch of at most capacity() rows, one column per requested column, in request
 // order. One thread at a time.
 class BatchWriter {
@@ -27,6 +29,10 @@ class BatchWriter {
   virtual size_t capacity() const = 0;
   // Sets one cell. The kind of `value` must be the column's kind or NULL; text is copied.
   virtual void Set(size_t column, size_t row, const Value& value) = 0;
+  // The batch, which is empty, becomes the rows of `block` but for those at the positions `without`
+  // (ascending). columns[i]: position in the block of column i of the batch, whose type it has.
+  virtual void SetBlock(const RowBlock& block, std::span<const size_t> columns,
+                        std::span<const uint16_t> without) = 0;
 };
 
 // `column op value`, implied by the query for every row it needs. A source may use it to skip rows; the

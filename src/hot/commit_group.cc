@@ -207,6 +207,7 @@ Status CommitGroup::Purge(const RowOp& op, CommitResult& result) {
   KALAM_ASSIGN(Image * image, Find(op, Seq(), Need::kNone));
   if (image->value.empty() || !RowDeleted(image->value) || image->seq != op.seen) return {};
   KALAM_TRY(Replace(*image, std::string(), Seq()));
+  traceless_.insert(TableOf(op.key));
   // Whoever saw the tombstone must look again.
   recent_.Note(image->key, seqs_.Next(wall_millis_));
   ++result.applied;
@@ -223,7 +224,10 @@ Status CommitGroup::Move(const RowOp& op, Seq read_at, CommitResult& result) {
   KALAM_TRY(Replace(*image, std::string(), image->seq, op.to, history));
   // Not noted in recent_: who writes without a look relies on the version alone, and never in a table with
   // cold rows; moves out of `rows` give each key once.
-  if (image->stored_seq != Seq()) ++moved_out_[TableOf(image->key)];
+  if (image->stored_seq != Seq()) {
+    ++moved_out_[TableOf(image->key)];
+    traceless_.insert(TableOf(image->key));
+  }
   ++result.applied;
   return {};
 }
@@ -441,6 +445,7 @@ void CommitGroup::DropHotRows(const std::string& prefix) {
     image.changed = static_cast<bool>(image.stored_cold);
   }
   dropped_hot_rows_.push_back(prefix);
+  traceless_.insert(TableOf(prefix));
   // The drop takes a sequence of its own, so that a writer's read_at tells whether it read before or after
   // it.
   recent_.Forget(seqs_.Next(wall_millis_));

@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "base/error.h"
@@ -76,6 +77,8 @@ class CommitGroup {
   bool durable() const { return durable_; }
   // Rows that moved out of `rows`, by table.
   const std::unordered_map<TableId, uint64_t>& moved_out() const { return moved_out_; }
+  // Tables that lose entries of `rows` which by_seq loses without a trace.
+  const std::unordered_set<TableId>& traceless() const { return traceless_; }
   // Adds the number of changed rows to each table's.
   void CountWrites(std::unordered_map<TableId, uint64_t>& counts) const;
   // What the accepted batches did, for observers; nullptr when it is of no interest to any. Call once, after
@@ -160,6 +163,7 @@ class CommitGroup {
   std::vector<uint64_t> dropped_segments_;
   std::unordered_map<uint64_t, SegmentMarks> marks_;
   std::unordered_map<TableId, uint64_t> moved_out_;
+  std::unordered_set<TableId> traceless_;
   std::vector<ColdPlace> batch_marks_;      // of the batch being added, in order
   std::vector<Undo> undo_;                  // of the batch being added
   std::vector<Change> changes_;             // of the batch being added

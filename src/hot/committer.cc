@@ -254,6 +254,11 @@ Status Committer::Write(const CommitGroup& group) {
   options.sync = durability_ == Durability::kSync && group.durable();
   const uint64_t end = database_.db->GetLatestSequenceNumber() + static_cast<uint64_t>(write_->Count());
   positions_.Expect(end, seqs_.last());
+  if (!group.traceless().empty()) {
+    // Before the write: who sees it must know.
+    std::lock_guard lock(writes_mu_);
+    for (const TableId table : group.traceless()) traceless_[table] = end;
+  }
   const int64_t start = clock_.MonotonicNanos();
   const rocksdb::Status status = database_.db->Write(options, write_.get());
   if (write_->GetDataSize() > kWriteBytesKept) write_ = std::make_unique<rocksdb::WriteBatch>();

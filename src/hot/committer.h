@@ -76,6 +76,12 @@ class Committer {
     const auto it = writes_.find(table);
     return it == writes_.end() ? 0 : it->second;
   }
+  // See Store::TracelessChange.
+  uint64_t TracelessChange(TableId table) const {
+    std::lock_guard lock(writes_mu_);
+    const auto it = traceless_.find(table);
+    return it == traceless_.end() ? 0 : it->second;
+  }
   ColdTables& cold_tables() { return cold_tables_; }
   const ColdTables& cold_tables() const { return cold_tables_; }
   Seq last_seq() const { return Seq(last_seq_.load(std::memory_order_acquire)); }
@@ -138,7 +144,8 @@ class Committer {
 
   std::atomic<int64_t> last_seq_;
   mutable std::mutex writes_mu_;
-  std::unordered_map<TableId, uint64_t> writes_;  // guarded by writes_mu_
+  std::unordered_map<TableId, uint64_t> writes_;     // guarded by writes_mu_
+  std::unordered_map<TableId, uint64_t> traceless_;  // guarded by writes_mu_
   mutable std::mutex sync_mu_;
   std::vector<int64_t> sync_micros_;  // guarded by sync_mu_; a ring
   size_t sync_next_ = 0;              // guarded by sync_mu_

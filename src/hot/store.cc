@@ -330,6 +330,8 @@ Snapshot Store::TakeSnapshot() const {
   return snapshot;
 }
 
+uint64_t Snapshot::position() const { return snapshot_->GetSequenceNumber(); }
+
 Result<bool> Store::Get(Space space, std::string_view key, PinnedBytes& out, const Snapshot* snapshot) const {
   rocksdb::ReadOptions read;
   if (snapshot != nullptr) read.snapshot = snapshot->snapshot_;
@@ -466,6 +468,7 @@ void Store::SetSchemaVersion(TableId table, uint32_t version) {
 void Store::AddColdTable(TableId table) { impl_->committer->cold_tables().Add(table); }
 bool Store::HasColdRows(TableId table) const { return impl_->committer->cold_tables().Has(table); }
 uint64_t Store::WritesOf(TableId table) const { return impl_->committer->WritesOf(table); }
+uint64_t Store::TracelessChange(TableId table) const { return impl_->committer->TracelessChange(table); }
 Seq Store::last_seq() const { return impl_->committer->last_seq(); }
 Durability Store::durability() const { return impl_->options.durability; }
 int64_t Store::sync_micros() const { return impl_->committer->sync_micros(); }

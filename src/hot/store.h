@@ -79,6 +79,8 @@ class Snapshot {
 
   // Exact: every change with a _seq up to it is in the snapshot, every later one is not.
   Seq seq() const { return seq_; }
+  // Grows with every commit; the same = the same state.
+  uint64_t position() const;
 
  private:
   friend class Store;
@@ -166,6 +168,11 @@ class Store {
   bool HasColdRows(TableId table) const;
   // Rows of the table that commits have changed since the start: grows whenever one does.
   uint64_t WritesOf(TableId table) const;
+
+  // Snapshot::position() from which on the table's part of `rows` has changed only in ways that by_seq tells:
+  // no row has moved to the cold tier, no tombstone was purged, nothing was dropped. 0 = since the start. For
+  // a snapshot that is at hand.
+  uint64_t TracelessChange(TableId table) const;
 
   // At least the _seq of every row that a read can find now, and below that of every later commit. Right
   // after Open it is the ceiling of the last run, up to a second ahead of the clock.

@@ -177,7 +177,8 @@ void ConnectColdJobs(jobs::JobServices& services, cold::ColdTier& cold) {
 
 }  // namespace
 
-Instance::Instance(const config::Settings& settings) : settings_(settings) {}
+Instance::Instance(const config::Settings& settings)
+    : settings_(settings), column_cache_(static_cast<size_t>(settings.storage.column_cache_bytes)) {}
 
 Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& settings, rocksdb::Env* env) {
   std::error_code error;
@@ -224,9 +225,10 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
   KALAM_TRY(jobs::SweepRestores(*i.store_));
   KALAM_ASSIGN(i.jobs_, jobs::Scheduler::Open(*i.store_, i.clock_, i.random_, SchedulerOptionsOf(settings),
                                               i.executors_));
-  i.services_ = std::make_unique<sql::Services>(sql::Services{
-      i.settings_, i.clock_, i.random_, *i.store_, *i.catalog_, *i.users_, *i.storages_, *i.engine_,
-      *i.snowflake_, *i.jobs_, *i.topics_, i.transactions_, *i.audit_, i.metrics_, *i.cold_, i.facts_});
+  i.services_ = std::make_unique<sql::Services>(
+      sql::Services{i.settings_, i.clock_, i.random_, *i.store_, *i.catalog_, *i.users_, *i.storages_,
+                    *i.engine_, *i.snowflake_, *i.jobs_, *i.topics_, i.transactions_, *i.audit_, i.metrics_,
+                    *i.cold_, i.facts_, i.column_cache_});
   i.hub_ = std::make_unique<live::Hub>(*i.store_, *i.catalog_, *i.users_, *i.engine_, i.cold_.get(), i.clock_,
                                        HubOptionsOf(i.settings_));
   i.hub_feed_.Attach(*i.hub_);
@@ -255,6 +257,10 @@ void Instance::AddMetrics() {
                           [this] { return static_cast<double>(catalog_->Snapshot()->Namespaces().size()); });
   metrics_.AddGaugeReader("kalam_tables", "Tables of all namespaces.",
                           [this] { return static_cast<double>(catalog_->Snapshot()->Tables().size()); });
+  metrics_.AddGaugeReader("kalam_column_cache_bytes", "Memory that columns of fresh rows take.",
+                          [this] { return static_cast<double>(column_cache_.bytes()); });
+  metrics_.AddGaugeReader("kalam_column_cache_hits", "Scans that found columns of fresh rows in memory.",
+                          [this] { return static_cast<double>(column_cache_.hits()); });
   metrics_.AddGaugeReader("kalam_users", "Accounts, dropped ones too.",
                           [this] { return static_cast<double>(users_->List().size()); });
   metrics_.AddGaugeReader("kalam_transactions_open", "Explicit transactions between BEGIN and COMMIT.",

@@ -29,6 +29,7 @@
 #include "sql/executor.h"
 #include "sql/services.h"
 #include "system/server_facts.h"
+#include "tables/column_cache.h"
 #include "tables/snowflake.h"
 #include "tables/transaction_list.h"
 #include "topics/topics.h"
@@ -102,6 +103,7 @@ class Instance {
   std::unique_ptr<jobs::Scheduler> jobs_;
   tables::TransactionList transactions_;
   system::ServerFacts facts_;
+  tables::ColumnCache column_cache_;
   std::unique_ptr<sql::Services> services_;
   std::unique_ptr<sql::Executor> executor_;
   bool stopped_ = false;

@@ -20,6 +20,7 @@
 #include "observe/metrics.h"
 #include "system/server_facts.h"
 #include "system/system_table.h"
+#include "tables/column_cache.h"
 #include "tables/read_view.h"
 #include "tables/snowflake.h"
 #include "tables/transaction_list.h"
@@ -47,6 +48,7 @@ struct Services {
   observe::Metrics& metrics;
   cold::ColdTier& cold;
   const system::ServerFacts& server;
+  tables::ColumnCache& column_cache;
   live::Hub* live = nullptr;  // nullptr: nothing can subscribe
 };
 
@@ -55,6 +57,7 @@ inline tables::ReadView NewestView(const Services& services) {
   tables::ReadView view;
   view.store = &services.store;
   view.cold = &services.cold;
+  view.column_cache = &services.column_cache;
   return view;
 }
 

@@ -18,6 +18,8 @@
 
 namespace kalam::tables {
 
+class ColumnCache;
+
 // Rows of a key range in key order, forwards or backwards, each key once. Deleted rows are among them.
 //   for (; cursor.Valid(); cursor.Next()) use(cursor.key(), cursor.value()); KALAM_TRY(cursor.status());
 class RowCursor {
@@ -66,6 +68,7 @@ struct ReadView {
   const Overlay* overlay = nullptr;                         // of a transaction; nullptr = none
   cold::ColdTier* cold = nullptr;                           // nullptr = hot rows only
   cold::PinPtr pin = nullptr;                               // older than the snapshot; set when that is
+  ColumnCache* column_cache = nullptr;                      // nullptr = scans read every row
 
   // Stored bytes of a key, live or tombstone; nullopt when there is no entry. They are valid until the next
   // use of `buffer` and until the transaction writes. Reads a file when the row is cold: not on I/O threads,

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "tables/cached_scan.h"
+#include "tables/column_cache.h"
 #include "tables/key_range.h"
 #include "tables/table_scope.h"
 
@@ -17,6 +19,8 @@ using engine::ScanBound;
 constexpr size_t kPartBytesMin = 512u << 10;
 // Of a narrow row with its key, compressed.
 constexpr uint64_t kRowBytesGuess = 40;
+// Fewer are read anew by each query: it takes a fraction of a millisecond.
+constexpr uint64_t kCachedRowsMin = 2048;
 
 CompareOp ToCompareOp(ScanBound::Op op) {
   switch (op) {
@@ -130,6 +134,13 @@ Result<std::unique_ptr<engine::SourceScan>> RowSource::Scan(const engine::ScanRe
 Result<std::vector<std::unique_ptr<engine::SourceScan>>> RowSource::ScanParts(
     const engine::ScanRequest& request, size_t parts_max) const {
   const KeyRange range = RangeOf(request);
+  if (MayUseCache()) {
+    const uint64_t rows = EstimatedRows().value_or(0);
+    if (rows >= kCachedRowsMin) {
+      KALAM_ASSIGN(auto parts, CachedScanParts({view_, table_, prefix_, range, request, parts_max, rows}));
+      if (!parts.empty()) return parts;
+    }
+  }
   std::vector<std::string> cuts;
   // Where the order of the scan is the order of the answer, a second thread would only wait.
   if (!range.empty() && !range.point() && parts_max > 1 && !SortedBy()) {
@@ -143,6 +154,11 @@ Result<std::vector<std::unique_ptr<engine::SourceScan>>> RowSource::ScanParts(
   }
   parts.push_back(ScanRange(request, begin, range.empty() ? begin : range.end()));
   return parts;
+}
+
+bool RowSource::MayUseCache() const {
+  return view_.column_cache != nullptr && view_.column_cache->enabled() && !include_deleted_ &&
+         table_->type != TableType::kStream && (view_.overlay == nullptr || view_.overlay->empty());
 }
 
 std::optional<uint64_t> RowSource::EstimatedRows() const {

@@ -43,6 +43,7 @@ class RowSource final : public engine::Source {
   RowSource(ReadView view, catalog::TablePtr table, std::string_view user_id, bool include_deleted,
             int64_t now_ms);
   Status FindFiles();
+  bool MayUseCache() const;
   // The part of the scope that the bounds leave over.
   KeyRange RangeOf(const engine::ScanRequest& request) const;
   std::unique_ptr<engine::SourceScan> ScanRange(const engine::ScanRequest& request, std::string_view begin,
