@@ -1,5 +1,8 @@
 #include "engine/lexer_guard.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -20,7 +23,8 @@ bool IsWord(char c) {
 
 class Walk {
  public:
-  explicit Walk(std::string_view sql) : sql_(sql), looks_max_(kLooksPerByteMax * (sql.size() + 1'024)) {}
+  Walk(std::string_view sql, size_t joined_terms_max)
+      : sql_(sql), joined_max_(joined_terms_max), looks_max_(kLooksPerByteMax * (sql.size() + 1'024)) {}
 
   Status Check() {
     while (at_ < sql_.size()) {
@@ -35,6 +39,8 @@ class Walk {
         at_ = EndOf(sql_.find('"', at_ + 1), 1);
       } else if (c == '$') {
         SkipDollar();
+      } else if (IsWord(c)) {
+        KALAM_TRY(SkipWord());
       } else if (IsOperator(c)) {
         KALAM_TRY(SkipOperators());
       } else {
@@ -99,6 +105,20 @@ class Walk {
     ++at_;
   }
 
+  Status SkipWord() {
+    const size_t begin = at_;
+    while (at_ < sql_.size() && IsWord(sql_[at_])) ++at_;
+    const std::string_view word = sql_.substr(begin, at_ - begin);
+    const auto is = [&](std::string_view lower) {
+      return std::ranges::equal(word, lower, {}, [](char c) { return static_cast<char>(c | 0x20); });
+    };
+    if ((!is("and") && !is("or")) || ++joined_ < joined_max_) return {};
+    return Fail(ErrorCode::kInvalidSql,
+                fmt::format("More than {} terms are joined by AND and OR; write column IN (...) instead of "
+                            "many comparisons joined by OR",
+                            joined_max_));
+  }
+
   // $tag$ text $tag$; a parameter or a lone dollar otherwise.
   void SkipDollar() {
     const bool inside_word = at_ > 0 && IsWord(sql_[at_ - 1]);
@@ -114,6 +134,8 @@ class Walk {
   }
 
   const std::string_view sql_;
+  const size_t joined_max_;
+  size_t joined_ = 0;
   const uint64_t looks_max_;
   size_t at_ = 0;
   size_t run_end_ = 0;
@@ -122,6 +144,8 @@ class Walk {
 
 }  // namespace
 
-Status CheckLexerCost(std::string_view sql) { return Walk(sql).Check(); }
+Status CheckLexerCost(std::string_view sql, size_t joined_terms_max) {
+  return Walk(sql, joined_terms_max).Check();
+}
 
 }  // namespace kalam::engine

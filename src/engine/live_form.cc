@@ -87,14 +87,60 @@ std::optional<LiveTerm> ComparisonTerm(const duckdb::ComparisonExpression& compa
   return LiveTerm{*column, *op, std::move(*constant)};
 }
 
-// False when a part of the condition is more than a comparison with a constant.
-bool AddTerms(const ParsedExpression& expression, std::vector<LiveTerm>& out) {
+// Adds to `out` what lets rows through: `column = constant`, `column IN (constants)`, and several of them
+// joined by OR, all of one column. The engine compares the members of a list as one common type, so the
+// constants must be of one kind.
+bool AddChoices(const ParsedExpression& expression, LiveChoice& out) {
+  const auto add = [&](const std::string& column, OwnedValue constant) {
+    if (out.constants.empty()) out.column = column;
+    if (column != out.column) return false;
+    if (!out.constants.empty() && out.constants[0].view().kind != constant.view().kind) return false;
+    out.constants.push_back(std::move(constant));
+    return true;
+  };
   switch (expression.GetExpressionClass()) {
     case ExpressionClass::CONJUNCTION: {
-      if (expression.GetExpressionType() != ExpressionType::CONJUNCTION_AND) return false;
+      if (expression.GetExpressionType() != ExpressionType::CONJUNCTION_OR) return false;
+      const auto& children = expression.Cast<duckdb::ConjunctionExpression>().children;
+      return std::ranges::all_of(children, [&](const auto& child) { return AddChoices(*child, out); });
+    }
+    case ExpressionClass::COMPARISON: {
+      auto term = ComparisonTerm(expression.Cast<duckdb::ComparisonExpression>());
+      return term && term->op == CompareOp::kEqual && add(term->column, std::move(term->constant));
+    }
+    case ExpressionClass::OPERATOR: {
+      if (expression.GetExpressionType() != ExpressionType::COMPARE_IN) return false;
+      const auto& children = expression.Cast<duckdb::OperatorExpression>().children;
+      const auto column = ColumnName(*children[0]);
+      if (!column) return false;
+      return std::all_of(children.begin() + 1, children.end(), [&](const auto& child) {
+        auto constant = Constant(*child);
+        return constant && add(*column, std::move(*constant));
+      });
+    }
+    default:
+      return false;
+  }
+}
+
+bool AddChoice(const ParsedExpression& expression, LiveForm& out) {
+  LiveChoice choice;
+  if (!AddChoices(expression, choice)) return false;
+  out.choices.push_back(std::move(choice));
+  return true;
+}
+
+// False when a part of the condition is more than a comparison with constants.
+bool AddTerms(const ParsedExpression& expression, LiveForm& form) {
+  std::vector<LiveTerm>& out = form.terms;
+  switch (expression.GetExpressionClass()) {
+    case ExpressionClass::CONJUNCTION: {
+      if (expression.GetExpressionType() != ExpressionType::CONJUNCTION_AND) {
+        return AddChoice(expression, form);
+      }
       bool all = true;
       for (const auto& child : expression.Cast<duckdb::ConjunctionExpression>().children) {
-        if (!AddTerms(*child, out)) all = false;
+        if (!AddTerms(*child, form)) all = false;
       }
       return all;
     }
@@ -118,6 +164,7 @@ bool AddTerms(const ParsedExpression& expression, std::vector<LiveTerm>& out) {
     }
     case ExpressionClass::OPERATOR: {
       const ExpressionType type = expression.GetExpressionType();
+      if (type == ExpressionType::COMPARE_IN) return AddChoice(expression, form);
       const bool is_null = type == ExpressionType::OPERATOR_IS_NULL;
       if (!is_null && type != ExpressionType::OPERATOR_IS_NOT_NULL) return false;
       const auto column = ColumnName(*expression.Cast<duckdb::OperatorExpression>().children[0]);
@@ -128,6 +175,13 @@ bool AddTerms(const ParsedExpression& expression, std::vector<LiveTerm>& out) {
     default:
       return false;
   }
+}
+
+size_t CountNodes(const ParsedExpression& expression) {
+  size_t count = 1;
+  duckdb::ParsedExpressionIterator::EnumerateChildren(
+      expression, [&](const ParsedExpression& child) { count += CountNodes(child); });
+  return count;
 }
 
 // CURRENT_USER() and CURRENT_ROLE() became hidden parameters when the statement was parsed.
@@ -223,7 +277,8 @@ Result<LiveForm> ReadLiveForm(const ParsedStatement& statement, const Principal&
   auto where = node->where_clause->Copy();
   NameCaller(where, principal, form.names_caller);
   form.has_where = true;
-  form.complete = AddTerms(*where, form.terms);
+  form.nodes = CountNodes(*where);
+  form.complete = AddTerms(*where, form);
   form.condition = where->ToString();
   return form;
 }

@@ -5,6 +5,7 @@
 // business.
 #pragma once
 
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -24,6 +25,12 @@ struct LiveTerm {
   OwnedValue constant;  // BIGINT, TEXT or BOOLEAN as written; unused for IS [NOT] NULL
 };
 
+// `column IN (constants)`, or the same written as comparisons joined by OR; another such part.
+struct LiveChoice {
+  std::string column;                 // lower case
+  std::vector<OwnedValue> constants;  // as above
+};
+
 struct LiveForm {
   struct Item {
     std::string column;  // lower case; empty = *
@@ -33,7 +40,9 @@ struct LiveForm {
   std::vector<Item> items;
   bool has_where = false;
   std::vector<LiveTerm> terms;
-  bool complete = false;  // the WHERE is nothing but `terms`
+  std::vector<LiveChoice> choices;
+  bool complete = false;  // the WHERE is nothing but `terms` and `choices`
+  size_t nodes = 0;       // operators, functions, columns and constants in the WHERE
   // Equal for statements of one table with the same condition, whatever their spelling: the normalised WHERE,
   // with the caller's name in place of CURRENT_USER().
   std::string condition;

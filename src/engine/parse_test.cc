@@ -64,6 +64,14 @@ TEST_F(ParseTest, RunsOfOperatorCharactersAreRefusedBeforeTheLexerSeesThem) {
   }
 }
 
+TEST_F(ParseTest, TooManyJoinedTermsAreRefusedBeforeTheParserSeesThem) {
+  const std::string terms =
+      "SELECT 1 WHERE 1 = 1" + Times(" Or 1 = 2", 10'000) + Times("\nAND(2 = 1)", 9'999);
+  EXPECT_TRUE(engine_->Parse(terms));
+  EXPECT_THAT(Bad(terms + " OR 1 = 3"), HasSubstr("More than 20000 terms are joined by AND and OR"));
+  EXPECT_TRUE(engine_->Parse("SELECT '" + Times(" or ", 30'000) + "' AS orand, 1 AS \"and or\""));
+}
+
 TEST_F(ParseTest, RulersInTextAndCommentsAreFine) {
   const std::string ruler = Times("-", 200) + Times("=", 200) + Times("*", 200);
   for (const std::string& sql : {

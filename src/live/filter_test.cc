@@ -41,7 +41,14 @@ class Conditions {
   std::string Text() { return Of({"'a'", "'b'", "'ab'", "''", "'A'", "NULL", "'it''s'", "CURRENT_USER()"}); }
 
   std::string Leaf() {
-    switch (Pick(12)) {
+    switch (Pick(15)) {
+      case 12:
+        return "room" + Of({" IN ", " NOT IN "}) + "(" + Text() + ", " + Text() + ", " + Text() + ")";
+      case 13:
+        return "(room = " + Text() + " OR room = " + Text() + " OR room IN (" + Text() + ", " + Text() + "))";
+      case 14:
+        return "(id = " + Number() + " OR " + Of({"id", "n"}) + " IN (" + Number() + ") OR " + Number() +
+               " = id)";
       case 0:
         return Of({"n", "id"}) + " " + Op() + " " + Number();
       case 1:

@@ -83,6 +83,7 @@ struct Hub::Impl {
   void Disconnect(ConnectionKey key);
   void Subscribe(ConnectionKey key, wire::LiveSubscribe request);
   bool CheckLimits(Connection& connection, const wire::LiveIdPtr& id);
+  void CompileNext(Connection& connection);
   void OnCompiled(ConnectionKey key, const SubscriptionPtr& subscription, OrRefusal<QueryPtr> compiled);
   void Unsubscribe(ConnectionKey key, std::string_view id);
   // Takes it out of everything; nothing is sent.

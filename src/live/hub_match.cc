@@ -73,7 +73,7 @@ void Hub::Impl::MatchChange(TableWatch& watch, const hot::Change& change) {
   if (!change.after.empty() && !hot::RowDeleted(change.after) && !open(change.after, after)) return OnLost();
   // Rows of a stream that are past their time end silently.
   if (!after && before && before->seq() < ExpiredBelow(*watch.table, now_micros_)) return;
-  Index::Candidates(*scope->second, before ? &*before : nullptr, after ? &*after : nullptr, candidates_);
+  index_.Candidates(*scope->second, before ? &*before : nullptr, after ? &*after : nullptr, candidates_);
   encoded_.clear();
   for (FilterGroup* const group : candidates_) {
     Judge(*group, change, before ? &*before : nullptr, after ? &*after : nullptr);

@@ -103,8 +103,19 @@ void Hub::Impl::Subscribe(ConnectionKey key, wire::LiveSubscribe request) {
   connection->subscriptions.emplace(request.id, subscription);
   ++per_user_[connection->principal->user_id];
   counters_.subscriptions.fetch_add(1, std::memory_order_relaxed);
-  readers_.Post([this, key, subscription, sql = subscription->sql, principal = connection->principal] {
-    auto compiled = queries_.Compile(sql, *principal);
+  connection->uncompiled.push_back(std::move(subscription));
+  CompileNext(*connection);
+}
+
+void Hub::Impl::CompileNext(Connection& connection) {
+  auto& waiting = connection.uncompiled;
+  while (!waiting.empty() && waiting.front()->ended->load(std::memory_order_relaxed)) waiting.pop_front();
+  if (connection.compiling || waiting.empty()) return;
+  connection.compiling = true;
+  const SubscriptionPtr subscription = std::move(waiting.front());
+  waiting.pop_front();
+  readers_.Post([this, key = connection.key, subscription, principal = connection.principal] {
+    auto compiled = queries_.Compile(subscription->sql, *principal);
     Post([this, key, subscription, compiled = std::move(compiled)]() mutable {
       OnCompiled(key, subscription, std::move(compiled));
     });
@@ -114,6 +125,10 @@ void Hub::Impl::Subscribe(ConnectionKey key, wire::LiveSubscribe request) {
 void Hub::Impl::OnCompiled(ConnectionKey key, const SubscriptionPtr& subscription,
                            OrRefusal<QueryPtr> compiled) {
   CheckRights();
+  if (Connection* const connection = Find(key)) {
+    connection->compiling = false;
+    CompileNext(*connection);
+  }
   if (subscription->ended->load(std::memory_order_relaxed)) return;
   // Compiled again when the table or the caller's role has changed since. The index must be of that version.
   catalog::TablePtr fresh;

@@ -9,50 +9,12 @@
 #include <vector>
 
 #include "hot/resume_horizon.h"
-#include "live/fake_outlet_for_test.h"
+#include "live/hub_for_test.h"
 
 namespace kalam::live {
 namespace {
 
 using testing::HasSubstr;
-
-std::string Text(const object& o, std::string_view key) {
-  const auto* value = o.if_contains(key);
-  return value == nullptr ? "" : std::string(value->as_string());
-}
-std::string TypeOf(const std::optional<object>& message) { return message ? Text(*message, "type") : "none"; }
-std::string SeqText(Seq seq) { return std::to_string(seq.value); }
-
-class HubTest : public testing::Test {
- protected:
-  object Expect(const Client& client, std::string_view type) {
-    auto message = client.outlet->Next();
-    EXPECT_EQ(TypeOf(message), type) << (message ? boost::json::serialize(*message) : "");
-    return message ? *message : object();
-  }
-  object ExpectChange(const Client& client, std::string_view kind) {
-    object message = Expect(client, "change");
-    EXPECT_EQ(Text(message, "change_type"), kind) << boost::json::serialize(message);
-    return message;
-  }
-  void ExpectError(const Client& client, std::string_view id, std::string_view code) {
-    const object message = Expect(client, "error");
-    EXPECT_EQ(Text(message, "subscription_id"), id);
-    EXPECT_EQ(Text(message, "code"), code) << boost::json::serialize(message);
-  }
-  // Ack and the only page.
-  object Loaded(const Client& client) {
-    Expect(client, "subscription_ack");
-    return Expect(client, "initial_data_batch");
-  }
-  // Everything that was sent before has been seen when this returns; nothing may be left.
-  void ExpectQuiet(const Client& client) {
-    db_.hub->List();
-    EXPECT_TRUE(client.outlet->empty());
-  }
-
-  LiveDatabase db_;
-};
 
 TEST_F(HubTest, EmptyTableAcksAndSendsAnEmptyPage) {
   const Client root = db_.Connect("root", Role::kSystem);
@@ -690,90 +652,6 @@ TEST_F(HubTest, ConditionThatFailsForARowEndsWithAnError) {
   ExpectChange(root, "insert");
   db_.Insert(2, "r", 1, "five");
   ExpectError(root, "s", "SUBSCRIPTION_FAILED");
-}
-
-TEST(HubLimitsTest, SubscriptionsPerUserAndConnection) {
-  HubOptions options;
-  options.subscriptions_per_user_max = 3;
-  options.subscriptions_per_connection_max = 2;
-  LiveDatabase db(options);
-  const Client a = db.Connect("ann", Role::kUser);
-  const Client b = db.Connect("ann", Role::kUser);
-  const auto subscribe = [&](const Client& client, const std::string& id) {
-    db.Subscribe(client, id, "SELECT * FROM app.mine", std::nullopt);
-    return *client.outlet->Next();
-  };
-  EXPECT_EQ(Text(subscribe(a, "1"), "type"), "subscription_ack");
-  EXPECT_EQ(Text(subscribe(a, "2"), "type"), "subscription_ack");
-  object refused = subscribe(a, "3");
-  EXPECT_EQ(Text(refused, "code"), "UNSUPPORTED");
-  EXPECT_EQ(Text(refused, "message"), "Maximum subscriptions (2) per connection exceeded");
-  EXPECT_EQ(Text(subscribe(a, "2"), "type"), "subscription_ack");  // a replacement is no third one
-  EXPECT_EQ(Text(subscribe(b, "1"), "type"), "subscription_ack");
-  refused = subscribe(b, "2");
-  EXPECT_EQ(Text(refused, "code"), "SUBSCRIPTION_LIMIT_EXCEEDED");
-  db.hub->Disconnect(a.key);
-  EXPECT_EQ(Text(subscribe(b, "2"), "type"), "subscription_ack");
-  EXPECT_EQ(db.hub->Counters().connections, 1U);
-}
-
-TEST(HubSlowTest, SlowConsumerIsCaughtUpFromTheStoreAndMemoryStaysBounded) {
-  LiveDatabase db;
-  const Client slow = db.Connect("root", Role::kSystem, std::make_shared<FakeOutlet>(4'096));
-  const Client fast = db.Connect("root", Role::kSystem);
-  for (const Client* client : {&slow, &fast}) {
-    db.Subscribe(*client, "s", "SELECT * FROM app.notes");
-    EXPECT_EQ(TypeOf(client->outlet->Next()), "subscription_ack");
-    EXPECT_EQ(TypeOf(client->outlet->Next()), "initial_data_batch");
-  }
-  constexpr int kRows = 2'000;
-  for (int i = 1; i <= kRows; ++i) db.Insert(i, "r", 1, std::string(100, 'x'));
-  for (int i = 1; i <= kRows; ++i) ASSERT_EQ(TypeOf(fast.outlet->Next()), "change");
-  EXPECT_LT(slow.outlet->most_waiting(), 5'000U);
-  for (int i = 1; i <= kRows; ++i) {
-    const auto message = slow.outlet->Next();
-    ASSERT_EQ(TypeOf(message), "change") << i;
-    // First versions: the store knows that they are inserts.
-    ASSERT_EQ(Text(*message, "change_type"), "insert");
-    ASSERT_EQ(Text(message->at("rows").as_array()[0].as_object(), "id"), std::to_string(i));
-  }
-  EXPECT_LT(slow.outlet->most_waiting(), 300'000U);
-  EXPECT_GE(db.hub->Counters().lagging, 1U);
-  EXPECT_GE(db.hub->Counters().resyncs, 1U);
-}
-
-TEST(HubSlowTest, ConsumerThatNeverReadsIsClosedWithACursor) {
-  HubOptions options;
-  options.lag_micros_max = 200'000;
-  LiveDatabase db(options);
-  const Client slow = db.Connect("root", Role::kSystem, std::make_shared<FakeOutlet>(2'000));
-  db.Subscribe(slow, "s", "SELECT * FROM app.notes");
-  EXPECT_EQ(TypeOf(slow.outlet->Next()), "subscription_ack");
-  EXPECT_EQ(TypeOf(slow.outlet->Next()), "initial_data_batch");
-  for (int i = 1; i <= 100; ++i) db.Insert(i);
-  const auto [code, reason] = slow.outlet->Closed();
-  EXPECT_EQ(code, 1013);
-  EXPECT_THAT(reason, HasSubstr("resume from the last _seq received"));
-  EXPECT_LE(reason.size(), 123U);
-  EXPECT_TRUE(db.hub->List().empty());
-  EXPECT_EQ(db.hub->Counters().closed_slow, 1U);
-}
-
-TEST(HubQueueTest, ChangesBeyondTheQueueAreReadFromTheStore) {
-  HubOptions options;
-  options.queue_bytes_max = 1;  // every group that meets a waiting one is dropped
-  LiveDatabase db(options);
-  const Client root = db.Connect("root", Role::kSystem);
-  db.Subscribe(root, "s", "SELECT * FROM app.notes");
-  EXPECT_EQ(TypeOf(root.outlet->Next()), "subscription_ack");
-  EXPECT_EQ(TypeOf(root.outlet->Next()), "initial_data_batch");
-  constexpr int kRows = 3'000;
-  for (int i = 1; i <= kRows; ++i) db.Insert(i);
-  for (int i = 1; i <= kRows; ++i) {
-    const auto message = root.outlet->Next();
-    ASSERT_EQ(TypeOf(message), "change") << i;
-    ASSERT_EQ(Text(message->at("rows").as_array()[0].as_object(), "id"), std::to_string(i));
-  }
 }
 
 }  // namespace

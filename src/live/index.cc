@@ -28,7 +28,7 @@ FilterGroup& Index::FilterOf(ScopeGroup& scope, const std::shared_ptr<const Filt
       scope.equalities.push_back({equality->ordinal, {}});
       index = scope.equalities.end() - 1;
     }
-    index->by_value[equality->key].push_back(slot.get());
+    for (const std::string& key : equality->keys) index->by_value[key].push_back(slot.get());
   } else {
     scope.scanned.push_back(slot.get());
   }
@@ -69,9 +69,11 @@ void Index::RemoveFilter(FilterGroup& group) {
   ScopeGroup& scope = *group.parent;
   if (const auto& equality = group.filter->equality()) {
     const auto index = std::ranges::find(scope.equalities, equality->ordinal, &EqualityIndex::ordinal);
-    const auto entry = index->by_value.find(equality->key);
-    std::erase(entry->second, &group);
-    if (entry->second.empty()) index->by_value.erase(entry);
+    for (const std::string& key : equality->keys) {
+      const auto entry = index->by_value.find(key);
+      std::erase(entry->second, &group);
+      if (entry->second.empty()) index->by_value.erase(entry);
+    }
     if (index->by_value.empty()) scope.equalities.erase(index);
   } else {
     std::erase(scope.scanned, &group);
@@ -103,8 +105,8 @@ void Index::Candidates(const ScopeGroup& scope, const hot::RowView* before, cons
                        std::vector<FilterGroup*>& out) {
   out.assign(scope.scanned.begin(), scope.scanned.end());
   std::string value;
+  ++questions_;
   for (const EqualityIndex& index : scope.equalities) {
-    const std::vector<FilterGroup*>* seen = nullptr;
     for (const hot::RowView* row : {before, after}) {
       if (row == nullptr) continue;
       const Value cell = row->Get(index.ordinal);
@@ -112,9 +114,11 @@ void Index::Candidates(const ScopeGroup& scope, const hot::RowView* before, cons
       value.clear();
       AppendHashKey(cell, value);
       const auto found = index.by_value.find(std::string_view(value));
-      if (found == index.by_value.end() || &found->second == seen) continue;
-      seen = &found->second;
-      out.insert(out.end(), found->second.begin(), found->second.end());
+      if (found == index.by_value.end()) continue;
+      // Both rows may lead to the same filter.
+      for (FilterGroup* const group : found->second) {
+        if (std::exchange(group->asked, questions_) != questions_) out.push_back(group);
+      }
     }
   }
 }

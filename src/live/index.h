@@ -1,7 +1,8 @@
 // Index: which subscriptions a changed row may concern, so that a change costs what it matches.
 //
 // table -> scope (one user's rows, or all of a shared table) -> filter -> projection -> subscriptions.
-// Filters with `column = constant` are found by the row's value; the others are looked at one by one. A
+// Filters with `column = constant` or a short `column IN (..)` are found by the row's value; the others are
+// looked at one by one. A
 // filter is decided once per change, however many subscriptions have it, and a change is encoded once per
 // projection and encoding. Threads: the hub's only.
 #pragma once
@@ -22,10 +23,6 @@
 
 namespace kalam::live {
 
-struct TextHash {
-  using is_transparent = void;
-  size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
-};
 template <typename T>
 using ByText = std::unordered_map<std::string, T, TextHash, std::equal_to<>>;
 
@@ -43,6 +40,7 @@ struct FilterGroup {
   ScopeGroup* parent = nullptr;
   std::shared_ptr<const Filter> filter;
   std::vector<std::unique_ptr<ProjectionGroup>> projections;
+  uint64_t asked = 0;  // the last question of Candidates() that found it
 };
 
 struct EqualityIndex {
@@ -77,14 +75,15 @@ class Index {
   static TableWatch& WatchOf(const Subscription& subscription);
 
   // Filters of the scope that may match a row version; each once, `out` is cleared. Either row may be absent.
-  static void Candidates(const ScopeGroup& scope, const hot::RowView* before, const hot::RowView* after,
-                         std::vector<FilterGroup*>& out);
+  void Candidates(const ScopeGroup& scope, const hot::RowView* before, const hot::RowView* after,
+                  std::vector<FilterGroup*>& out);
 
  private:
   static FilterGroup& FilterOf(ScopeGroup& scope, const std::shared_ptr<const Filter>& filter);
   static void RemoveFilter(FilterGroup& group);
 
   std::unordered_map<TableId, std::unique_ptr<TableWatch>> tables_;
+  uint64_t questions_ = 0;
 };
 
 }  // namespace kalam::live

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "auth/allow.h"
+#include "engine/lexer_guard.h"
 #include "live/codes.h"
 #include "tables/table_scope.h"
 
@@ -48,29 +49,66 @@ std::optional<OwnedValue> ColumnConstant(const Value& raw, const Column& column,
   return OwnedValue(*cast);
 }
 
-struct Conditions {
-  std::vector<tables::OwnedCondition> all;
-  bool complete = true;  // nothing of the terms was left to the engine
-};
+std::optional<Choice> ToChoice(const engine::LiveChoice& written, const TableSchema& schema,
+                               const engine::Engine& engine) {
+  const auto ordinal = schema.Find(written.column);
+  if (!ordinal) return std::nullopt;
+  Choice out;
+  out.ordinal = *ordinal;
+  out.keys.reserve(written.constants.size());
+  for (const OwnedValue& written_constant : written.constants) {
+    const auto constant = ColumnConstant(written_constant.view(), schema.columns[*ordinal], engine);
+    if (!constant) return std::nullopt;
+    AppendHashKey(constant->view(), out.keys.emplace_back());
+  }
+  std::ranges::sort(out.keys);
+  const auto doubles = std::ranges::unique(out.keys);
+  out.keys.erase(doubles.begin(), doubles.end());
+  return out;
+}
 
-Conditions ToConditions(const std::vector<engine::LiveTerm>& terms, const TableSchema& schema,
-                        const engine::Engine& engine) {
-  Conditions out;
-  for (const engine::LiveTerm& term : terms) {
+// False when something of the terms is left to the engine: _seq, an unknown column, another type.
+bool ToTerms(const engine::LiveForm& form, const TableSchema& schema, const engine::Engine& engine,
+             Filter::Terms& out) {
+  bool complete = true;
+  for (const engine::LiveTerm& term : form.terms) {
     const auto ordinal = schema.Find(term.column);
     if (ordinal && IsNullTest(term.op)) {
-      out.all.push_back({*ordinal, term.op, OwnedValue()});
+      out.conditions.push_back({*ordinal, term.op, OwnedValue()});
       continue;
     }
     std::optional<OwnedValue> constant;
     if (ordinal) constant = ColumnConstant(term.constant.view(), schema.columns[*ordinal], engine);
     if (constant) {
-      out.all.push_back({*ordinal, term.op, std::move(*constant)});
+      out.conditions.push_back({*ordinal, term.op, std::move(*constant)});
     } else {
-      out.complete = false;  // _seq, an unknown column, another type
+      complete = false;
     }
   }
-  return out;
+  for (const engine::LiveChoice& written : form.choices) {
+    if (auto choice = ToChoice(written, schema, engine)) {
+      out.choices.push_back(std::move(*choice));
+    } else {
+      complete = false;
+    }
+  }
+  return complete;
+}
+
+// What a condition may cost: nodes of it are evaluated for every change of the table on the one thread that
+// serves all subscriptions (about 0.2 us each).
+constexpr size_t kQueryBytesMax = 128u << 10;
+constexpr size_t kJoinedTermsMax = 5'000;
+constexpr size_t kEvaluatedNodesMax = 5'000;
+
+Status CheckSize(std::string_view sql) {
+  if (sql.size() > kQueryBytesMax) {
+    return Fail(ErrorCode::kInvalidSql,
+                fmt::format("The subscription's query has {} bytes, the maximum is {}; use a condition over "
+                            "fewer constants, or several subscriptions",
+                            sql.size(), kQueryBytesMax));
+  }
+  return engine::CheckLexerCost(sql, kJoinedTermsMax);
 }
 
 std::string WithPrefix(std::string_view prefix, const std::string& message) {
@@ -113,16 +151,28 @@ void AppendHashKey(const Value& value, std::string& out) {
   }
 }
 
-Filter::Filter(std::string key, std::vector<tables::OwnedCondition> conditions, const TableSchema& schema,
+bool Choice::Has(const hot::RowView& row) const {
+  const Value cell = row.Get(ordinal);
+  if (cell.is_null) return false;
+  thread_local std::string key;
+  key.clear();
+  AppendHashKey(cell, key);
+  return std::ranges::binary_search(keys, key);
+}
+
+Filter::Filter(std::string key, Terms terms, const TableSchema& schema,
                std::shared_ptr<const engine::BoundPredicate> predicate)
-    : key_(std::move(key)), conditions_(std::move(conditions)), predicate_(std::move(predicate)) {
+    : key_(std::move(key)), terms_(std::move(terms)), predicate_(std::move(predicate)) {
   // The primary key never changes, so it needs no bit.
   const auto bit_of = [&](size_t ordinal) {
     const Column& column = schema.columns[ordinal];
     return column.primary_key ? uint16_t{0} : hot::HistoryBit(column.id);
   };
-  for (const tables::OwnedCondition& condition : conditions_) {
+  for (const tables::OwnedCondition& condition : terms_.conditions) {
     columns_ |= condition_bits_.emplace_back(bit_of(condition.ordinal));
+  }
+  for (const Choice& choice : terms_.choices) {
+    columns_ |= choice_bits_.emplace_back(bit_of(choice.ordinal));
   }
   if (predicate_ != nullptr) {
     for (const size_t ordinal : predicate_->columns()) {
@@ -133,12 +183,22 @@ Filter::Filter(std::string key, std::vector<tables::OwnedCondition> conditions, 
       }
     }
   }
-  for (const tables::OwnedCondition& condition : conditions_) {
+  for (const tables::OwnedCondition& condition : terms_.conditions) {
     if (condition.op != CompareOp::kEqual) continue;
-    equality_ = Equality{condition.ordinal, {}};
-    AppendHashKey(condition.constant.view(), equality_->key);
-    break;
+    equality_ = Choice{condition.ordinal, {{}}};
+    AppendHashKey(condition.constant.view(), equality_->keys[0]);
+    return;
   }
+  for (const Choice& choice : terms_.choices) {
+    if (choice.keys.size() > kIndexedValuesMax) continue;
+    equality_ = choice;
+    return;
+  }
+}
+
+bool Filter::TermsHold(const hot::RowView& row) const {
+  return tables::Matches(terms_.conditions, row) &&
+         std::ranges::all_of(terms_.choices, [&](const Choice& choice) { return choice.Has(row); });
 }
 
 bool Filter::MayHaveMatched(const hot::RowView& row) const {
@@ -147,11 +207,14 @@ bool Filter::MayHaveMatched(const hot::RowView& row) const {
   if (!reads_seq_ && !may_differ(columns_)) return false;
   if (history.first) return false;
   // A term over a column that never changed decided as it does now.
-  for (size_t i = 0; i < conditions_.size(); ++i) {
+  for (size_t i = 0; i < terms_.conditions.size(); ++i) {
     if (may_differ(condition_bits_[i])) continue;
-    const tables::OwnedCondition& term = conditions_[i];
+    const tables::OwnedCondition& term = terms_.conditions[i];
     const tables::Condition fixed{term.ordinal, term.op, term.constant.view()};
     if (!tables::Matches(std::span(&fixed, 1), row)) return false;
+  }
+  for (size_t i = 0; i < terms_.choices.size(); ++i) {
+    if (!may_differ(choice_bits_[i]) && !terms_.choices[i].Has(row)) return false;
   }
   return true;
 }
@@ -159,12 +222,12 @@ bool Filter::MayHaveMatched(const hot::RowView& row) const {
 Status Filter::Match(std::span<const hot::RowView> rows, const TableSchema& schema, int64_t now_micros,
                      std::vector<uint8_t>& out) const {
   out.assign(rows.size(), 1);
-  // Conditions first: they are cheap, and rows that they exclude cannot make the predicate fail... which the
+  // Terms first: they are cheap, and rows that they exclude cannot make the predicate fail... which the
   // engine does not promise either way, since it may reorder the terms of a conjunction.
   std::vector<hot::RowView> left;
   std::vector<size_t> positions;
   for (size_t i = 0; i < rows.size(); ++i) {
-    out[i] = tables::Matches(conditions_, rows[i]) ? 1 : 0;
+    out[i] = TermsHold(rows[i]) ? 1 : 0;
     if (out[i] == 0 || predicate_ == nullptr) continue;
     left.push_back(rows[i]);
     positions.push_back(i);
@@ -203,6 +266,7 @@ std::optional<Refusal> RefuseAccess(const Principal& principal, const catalog::T
 
 OrRefusal<QueryPtr> Queries::Compile(const std::string& sql, const Principal& principal) {
   const auto refuse = [](Error error) { return std::unexpected(ToRefusal(std::move(error))); };
+  if (const Status size = CheckSize(sql); !size) return refuse(size.error());
   const auto parsed = engine_.Parse(sql);
   if (!parsed) return refuse(parsed.error());
   const auto form = engine::ReadLiveForm(**parsed, principal);
@@ -243,17 +307,26 @@ Result<QueryPtr> Queries::Make(const engine::LiveForm& form, const engine::Parse
   auto query = std::make_shared<Query>();
   query->table = table;
   KALAM_ASSIGN(query->projection, Projection::Make(*table, form.items));
-  Conditions conditions = ToConditions(form.terms, schema, engine_);
+  Filter::Terms terms;
+  const bool decided = ToTerms(form, schema, engine_, terms);
   std::shared_ptr<const engine::BoundPredicate> predicate;
-  if (form.has_where && !(form.complete && conditions.complete)) {
+  if (form.has_where && !(form.complete && decided)) {
+    if (form.nodes > kEvaluatedNodesMax) {
+      return Fail(
+          ErrorCode::kInvalidSql,
+          fmt::format("The condition of the subscription has {} operators, columns and constants, the "
+                      "maximum is {}; only column IN (constants) and plain comparisons joined by AND "
+                      "may be longer",
+                      form.nodes, kEvaluatedNodesMax));
+    }
     std::vector<ResultColumn> columns;
     for (size_t i = 0; i < schema.columns.size() + 2; ++i) {
       columns.push_back(tables::ResultColumnOf(schema, i));
     }
     KALAM_ASSIGN(predicate, engine_.BindPredicate(parsed, columns, principal));
   }
-  query->filter = std::make_shared<Filter>(form.condition, std::move(conditions.all), table->schema(),
-                                           std::move(predicate));
+  query->filter =
+      std::make_shared<Filter>(form.condition, std::move(terms), table->schema(), std::move(predicate));
   return query;
 }
 

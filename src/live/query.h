@@ -37,28 +37,44 @@ struct Refusal {
 template <typename T>
 using OrRefusal = std::expected<T, Refusal>;
 
+struct TextHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view s) const { return std::hash<std::string_view>{}(s); }
+};
+
 // Bytes that are equal for two values of one column exactly when `=` is true for them; for comparable types.
 void AppendHashKey(const Value& value, std::string& out);
 
+// A column has one of several values.
+struct Choice {
+  size_t ordinal = 0;
+  std::vector<std::string> keys;  // AppendHashKey; ascending, without doubles
+  bool Has(const hot::RowView& row) const;
+};
+
 class Filter {
  public:
-  // The whole condition, as the engine decides it. `key`: equal conditions have equal keys.
-  Filter(std::string key, std::vector<tables::OwnedCondition> conditions, const TableSchema& schema,
+  struct Terms {
+    std::vector<tables::OwnedCondition> conditions;
+    std::vector<Choice> choices;
+  };
+  // The whole condition, as the engine decides it, and terms of it that all hold for every match. `key`:
+  // equal conditions have equal keys.
+  Filter(std::string key, Terms terms, const TableSchema& schema,
          std::shared_ptr<const engine::BoundPredicate> predicate);
 
   const std::string& key() const { return key_; }
-  bool matches_all() const { return conditions_.empty() && predicate_ == nullptr; }
+  bool matches_all() const {
+    return terms_.conditions.empty() && terms_.choices.empty() && predicate_ == nullptr;
+  }
   // Can an earlier version of the row, which does not match now, have matched?
   bool MayHaveMatched(const hot::RowView& row) const;
 
-  // `column = constant`, one of the terms: every match has this value.
-  struct Equality {
-    size_t ordinal = 0;
-    std::string key;  // AppendHashKey of the constant
-  };
-  const std::optional<Equality>& equality() const { return equality_; }
   // Terms, all of which hold for every match.
-  std::span<const tables::OwnedCondition> conditions() const { return conditions_; }
+  std::span<const tables::OwnedCondition> conditions() const { return terms_.conditions; }
+  // One of the terms by whose few values the filter is found: every match has one of them.
+  static constexpr size_t kIndexedValuesMax = 64;
+  const std::optional<Choice>& equality() const { return equality_; }
 
   // Sets out[i] to 1 when row i matches. kExecution when the condition fails for a row.
   Status Match(std::span<const hot::RowView> rows, const TableSchema& schema, int64_t now_micros,
@@ -66,12 +82,15 @@ class Filter {
 
  private:
   const std::string key_;
-  const std::vector<tables::OwnedCondition> conditions_;
-  const std::shared_ptr<const engine::BoundPredicate> predicate_;  // nullptr: the conditions say it all
+  bool TermsHold(const hot::RowView& row) const;
+
+  const Terms terms_;
+  const std::shared_ptr<const engine::BoundPredicate> predicate_;  // nullptr: the terms say it all
   std::vector<uint16_t> condition_bits_;  // hot::HistoryBit of the column of each condition
-  uint16_t columns_ = 0;                  // bits of all columns that it looks at
+  std::vector<uint16_t> choice_bits_;
+  uint16_t columns_ = 0;  // bits of all columns that it looks at
   bool reads_seq_ = false;
-  std::optional<Equality> equality_;
+  std::optional<Choice> equality_;
 };
 
 struct Query {

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -80,6 +81,10 @@ struct Connection {
   bool full_check = false;  // the hub has noted to look at it
   Seq flushed;              // changes up to it had left when the last one was queued
   size_t reads = 0;         // that run now
+  // Queries to be compiled, one after the other: however many a client sends, others get their turn between
+  // them.
+  std::deque<SubscriptionPtr> uncompiled;
+  bool compiling = false;
   bool closing = false;
 };
 

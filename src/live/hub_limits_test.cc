@@ -1,0 +1,157 @@
+// What one client may ask for, and what becomes of clients that do not keep up.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+
+#include "live/hub_for_test.h"
+
+namespace kalam::live {
+namespace {
+
+using testing::HasSubstr;
+
+// `column IN (constants)`, and the same written with OR, is found by the values of the row: by the old one,
+// by the new one, or both, which is one message.
+TEST_F(HubTest, ListsOfValuesAreFoundByTheRow) {
+  const Client root = db_.Connect("root", Role::kSystem);
+  for (const char* condition :
+       {"room IN ('a', 'b')", "room = 'a' OR room IN ('b', 'b')", "room IN ('a', 'b') AND n IN (1, 2, 3)"}) {
+    SCOPED_TRACE(condition);
+    db_.Subscribe(root, "s", std::string("SELECT * FROM app.notes WHERE ") + condition, std::nullopt);
+    ASSERT_EQ(TypeOf(root.outlet->Next()), "subscription_ack");
+    const auto set_room = [&](const char* room) {
+      db_.Commit(db_.UpdateOp("notes", "", 1, "room", Value::Text(room)));
+    };
+    db_.Insert(1, "a");
+    ExpectChange(root, "insert");
+    set_room("b");
+    ExpectChange(root, "update");
+    set_room("c");
+    ExpectChange(root, "delete");
+    set_room("d");
+    set_room("b");
+    ExpectChange(root, "update");
+    db_.Commit(db_.DeleteOp("notes", "", 1));
+    ExpectChange(root, "delete");
+    ExpectQuiet(root);
+  }
+  db_.hub->Unsubscribe(root.key, "s");
+  EXPECT_TRUE(db_.hub->List().empty());
+}
+
+// What one client asks for costs the others little, or is refused with the limit and the way out.
+TEST_F(HubTest, ConditionsHaveALimit) {
+  const Client root = db_.Connect("root", Role::kSystem);
+  const auto joined = [](std::string_view term, std::string_view by, int count) {
+    std::string out = "SELECT * FROM app.notes WHERE ";
+    for (int i = 0; i < count; ++i)
+      out += fmt::format("{}{}", i > 0 ? by : "", fmt::format(fmt::runtime(term), i));
+    return out;
+  };
+  const auto refused = [&](const std::string& sql, std::string_view why) {
+    db_.Subscribe(root, "s", sql);
+    const object error = ExpectError(root, "s", "INVALID_SQL");
+    EXPECT_THAT(Text(error, "message"), HasSubstr(std::string(why)));
+    EXPECT_LT(Text(error, "message").size(), 400U);
+  };
+  refused(joined("id={}", " OR ", 5'001),
+          "More than 5000 terms are joined by AND and OR; write column IN (...)");
+  refused(joined("id={}", " OR ", 20'000), "the maximum is 131072");
+  refused(joined("n+1={}", " OR ", 1'100), "operators, columns and constants, the maximum is 5000");
+  db_.Insert(7);
+  for (const std::string& sql : {joined("id={}", " OR ", 5'000), joined("id<>{}", " AND ", 7),
+                                 joined("{},", "", 15'000).insert(30, "id IN (") + "1)"}) {
+    db_.Subscribe(root, "s", sql);
+    EXPECT_EQ(Loaded(root).at("rows").as_array().size(), 1U) << sql.substr(0, 100);
+  }
+}
+
+TEST(HubLimitsTest, SubscriptionsPerUserAndConnection) {
+  HubOptions options;
+  options.subscriptions_per_user_max = 3;
+  options.subscriptions_per_connection_max = 2;
+  LiveDatabase db(options);
+  const Client a = db.Connect("ann", Role::kUser);
+  const Client b = db.Connect("ann", Role::kUser);
+  const auto subscribe = [&](const Client& client, const std::string& id) {
+    db.Subscribe(client, id, "SELECT * FROM app.mine", std::nullopt);
+    return *client.outlet->Next();
+  };
+  EXPECT_EQ(Text(subscribe(a, "1"), "type"), "subscription_ack");
+  EXPECT_EQ(Text(subscribe(a, "2"), "type"), "subscription_ack");
+  object refused = subscribe(a, "3");
+  EXPECT_EQ(Text(refused, "code"), "UNSUPPORTED");
+  EXPECT_EQ(Text(refused, "message"), "Maximum subscriptions (2) per connection exceeded");
+  EXPECT_EQ(Text(subscribe(a, "2"), "type"), "subscription_ack");  // a replacement is no third one
+  EXPECT_EQ(Text(subscribe(b, "1"), "type"), "subscription_ack");
+  refused = subscribe(b, "2");
+  EXPECT_EQ(Text(refused, "code"), "SUBSCRIPTION_LIMIT_EXCEEDED");
+  db.hub->Disconnect(a.key);
+  EXPECT_EQ(Text(subscribe(b, "2"), "type"), "subscription_ack");
+  EXPECT_EQ(db.hub->Counters().connections, 1U);
+}
+
+TEST(HubSlowTest, SlowConsumerIsCaughtUpFromTheStoreAndMemoryStaysBounded) {
+  LiveDatabase db;
+  const Client slow = db.Connect("root", Role::kSystem, std::make_shared<FakeOutlet>(4'096));
+  const Client fast = db.Connect("root", Role::kSystem);
+  for (const Client* client : {&slow, &fast}) {
+    db.Subscribe(*client, "s", "SELECT * FROM app.notes");
+    EXPECT_EQ(TypeOf(client->outlet->Next()), "subscription_ack");
+    EXPECT_EQ(TypeOf(client->outlet->Next()), "initial_data_batch");
+  }
+  constexpr int kRows = 2'000;
+  for (int i = 1; i <= kRows; ++i) db.Insert(i, "r", 1, std::string(100, 'x'));
+  for (int i = 1; i <= kRows; ++i) ASSERT_EQ(TypeOf(fast.outlet->Next()), "change");
+  EXPECT_LT(slow.outlet->most_waiting(), 5'000U);
+  for (int i = 1; i <= kRows; ++i) {
+    const auto message = slow.outlet->Next();
+    ASSERT_EQ(TypeOf(message), "change") << i;
+    // First versions: the store knows that they are inserts.
+    ASSERT_EQ(Text(*message, "change_type"), "insert");
+    ASSERT_EQ(Text(message->at("rows").as_array()[0].as_object(), "id"), std::to_string(i));
+  }
+  EXPECT_LT(slow.outlet->most_waiting(), 300'000U);
+  EXPECT_GE(db.hub->Counters().lagging, 1U);
+  EXPECT_GE(db.hub->Counters().resyncs, 1U);
+}
+
+TEST(HubSlowTest, ConsumerThatNeverReadsIsClosedWithACursor) {
+  HubOptions options;
+  options.lag_micros_max = 200'000;
+  LiveDatabase db(options);
+  const Client slow = db.Connect("root", Role::kSystem, std::make_shared<FakeOutlet>(2'000));
+  db.Subscribe(slow, "s", "SELECT * FROM app.notes");
+  EXPECT_EQ(TypeOf(slow.outlet->Next()), "subscription_ack");
+  EXPECT_EQ(TypeOf(slow.outlet->Next()), "initial_data_batch");
+  for (int i = 1; i <= 100; ++i) db.Insert(i);
+  const auto [code, reason] = slow.outlet->Closed();
+  EXPECT_EQ(code, 1013);
+  EXPECT_THAT(reason, HasSubstr("resume from the last _seq received"));
+  EXPECT_LE(reason.size(), 123U);
+  EXPECT_TRUE(db.hub->List().empty());
+  EXPECT_EQ(db.hub->Counters().closed_slow, 1U);
+}
+
+TEST(HubQueueTest, ChangesBeyondTheQueueAreReadFromTheStore) {
+  HubOptions options;
+  options.queue_bytes_max = 1;  // every group that meets a waiting one is dropped
+  LiveDatabase db(options);
+  const Client root = db.Connect("root", Role::kSystem);
+  db.Subscribe(root, "s", "SELECT * FROM app.notes");
+  EXPECT_EQ(TypeOf(root.outlet->Next()), "subscription_ack");
+  EXPECT_EQ(TypeOf(root.outlet->Next()), "initial_data_batch");
+  constexpr int kRows = 3'000;
+  for (int i = 1; i <= kRows; ++i) db.Insert(i);
+  for (int i = 1; i <= kRows; ++i) {
+    const auto message = root.outlet->Next();
+    ASSERT_EQ(TypeOf(message), "change") << i;
+    ASSERT_EQ(Text(message->at("rows").as_array()[0].as_object(), "id"), std::to_string(i));
+  }
+}
+
+}  // namespace
+}  // namespace kalam::live
