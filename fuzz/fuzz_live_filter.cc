@@ -1,5 +1,6 @@
 // Any bytes as a subscription's SELECT: compiling answers with a query or a refusal that says something, and
 // a query decides every row of a table without harm.
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstdlib>
@@ -100,7 +101,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (!equality) continue;
     std::string key;
     live::AppendHashKey(rows[i].Get(equality->ordinal), key);
-    Check(key == equality->key);
+    Check(std::ranges::binary_search(equality->keys, key));
   }
   return 0;
 }

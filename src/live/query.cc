@@ -320,6 +320,7 @@ Result<QueryPtr> Queries::Make(const engine::LiveForm& form, const engine::Parse
                       form.nodes, kEvaluatedNodesMax));
     }
     std::vector<ResultColumn> columns;
+    columns.reserve(schema.columns.size() + 2);
     for (size_t i = 0; i < schema.columns.size() + 2; ++i) {
       columns.push_back(tables::ResultColumnOf(schema, i));
     }

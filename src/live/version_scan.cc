@@ -38,12 +38,14 @@ VersionScan::VersionScan(const hot::Store& store, const catalog::Table& table, s
       expired_(ExpiredBelow(table, now_micros)),
       histories_(histories),
       cold_(std::move(cold)) {
-  if (stream_ && after < expired_) after = after_ = Seq(expired_.value - 1);
-  if (up_to <= after) return;
+  if (stream_ && after < expired_) after_ = Seq(expired_.value - 1);
+}
+
+void VersionScan::OpenCursor() {
   const auto space = stream_ ? hot::Space::kRows : hot::Space::kBySeq;
   const std::string end =
-      up_to.value == INT64_MAX ? hot::PrefixEnd(prefix_) : SeqKey(prefix_, Seq(up_to.value + 1));
-  cursor_ = store.Scan(space, SeqKey(prefix_, Seq(after.value + 1)), end, direction, &snapshot_);
+      up_to_.value == INT64_MAX ? hot::PrefixEnd(prefix_) : SeqKey(prefix_, Seq(up_to_.value + 1));
+  cursor_ = store_.Scan(space, SeqKey(prefix_, Seq(after_.value + 1)), end, direction_, &snapshot_);
 }
 
 Result<bool> VersionScan::Preload(const tables::KeyRange& range) {
@@ -115,7 +117,8 @@ Result<std::span<const hot::RowView>> VersionScan::Next() {
     }
     return std::span<const hot::RowView>(rows_);
   }
-  if (cursor_ == nullptr) return std::span<const hot::RowView>();
+  if (up_to_ <= after_) return std::span<const hot::RowView>();
+  if (cursor_ == nullptr) OpenCursor();
   while (count_ < kBatchRows) {
     std::optional<Seq> hot_seq;
     if (cursor_->Valid()) {

@@ -42,6 +42,7 @@ class VersionScan {
   static constexpr size_t kPreloadBytes = 4u << 20;
 
  private:
+  void OpenCursor();
   // Appends the row under the cursor to the batch.
   Status TakeHot();
   Status TakeCold();
@@ -56,6 +57,8 @@ class VersionScan {
   const Seq up_to_;
   const hot::Direction direction_;
   Seq expired_;  // STREAM: rows below are expired
+  // Made by the first Next: only to find the first entry, it passes all that were deleted since the last
+  // compaction.
   std::unique_ptr<hot::Cursor> cursor_;
   const bool histories_;
   const std::unique_ptr<ColdVersions> cold_;  // nullptr: the scope has no cold rows
