@@ -272,3 +272,16 @@ def test_explain_does_not_run_a_write(root, ns):
     for sql in (f"EXPLAIN INSERT INTO {ns}.t VALUES (1)", f"EXPLAIN ANALYZE INSERT INTO {ns}.t VALUES (2)", f"EXPLAIN ANALYZE DELETE FROM {ns}.t WHERE true"):
         root.sql(sql)
     assert root.rows(f"SELECT * FROM {ns}.t") == []
+
+
+def test_show_stats_counts_what_the_caller_has(root, alice, ns):
+    root.run(f"CREATE USER TABLE {ns}.mine (id INT PRIMARY KEY, v TEXT); CREATE SHARED TABLE {ns}.ours (id INT PRIMARY KEY) WITH (ACCESS_LEVEL = 'public')")
+    root.run(f"INSERT INTO {ns}.mine VALUES (1, 'a'), (2, 'b'), (3, 'c'); DELETE FROM {ns}.mine WHERE id = 3; INSERT INTO {ns}.ours VALUES (1), (2), (3); ALTER TABLE {ns}.ours ADD COLUMN n INT")
+    alice.run(f"INSERT INTO {ns}.mine VALUES (9, 'hers')")
+    names = ["table_name", "namespace", "schema_version", "logical_rows", "flushed_segments", "active_streams"]
+    wanted = {(root, "mine"): ["mine", ns, "1", "2", "0", "0"], (alice, "mine"): ["mine", ns, "1", "1", "0", "0"], (alice, "ours"): ["ours", ns, "2", "3", "0", "0"]}
+    for (client, table), values in wanted.items():
+        reply = client.run(f"SHOW STATS FOR TABLE {ns}.{table}")
+        assert reply.row_count == 1 and reply.columns == names + ["memory_bytes"]
+        assert [reply.dicts[0][name] for name in names] == values
+        assert int(reply.dicts[0]["memory_bytes"]) > 0

@@ -134,6 +134,40 @@ def test_only_admins_back_up_and_see_jobs(server, alice, service, tmp_path):
             client.fails(sql, status=403)
 
 
+def test_kill_job_ends_a_job_that_goes_on_in_rounds(make_server):
+    """Three of thirty rows, then a pause of ten minutes: the job cannot end by itself before it is killed."""
+    server = make_server({"stream": {"eviction_interval_seconds": 1, "eviction_batch_size": 3}, "jobs": {"round_delay_ms": 600_000}})
+    root = server.root()
+    root.run("CREATE NAMESPACE app; CREATE STREAM TABLE app.s (id INT) WITH (TTL_SECONDS = 1)")
+    root.run("INSERT INTO app.s VALUES " + ", ".join(f"({i})" for i in range(30)))
+    until = time.monotonic() + SECONDS_MAX
+    jobs = []
+    while not jobs and time.monotonic() < until:
+        jobs = root.run("SELECT * FROM system.jobs WHERE job_type = 'stream_eviction' AND status = 'retrying'").dicts
+        time.sleep(0.02)
+    killed = jobs[0]["job_id"]
+    reply = root.run(f"KILL JOB '{killed}'")
+    assert reply.result["message"] == f"Job {killed} killed: cancelled" and reply.affected == 1
+    job = end_of(root, killed)
+    assert job["status"] == "cancelled", job
+    root.fails(f"KILL JOB '{killed}'", contains="Cannot cancel job in status Cancelled")
+    root.fails("KILL JOB 'SE-000000000000'", contains="Job SE-000000000000 not found")
+
+
+def test_users_kill_their_own_jobs_only(app):
+    server, root = app
+    root.run("CREATE SHARED TABLE app.t (id INT PRIMARY KEY); CREATE USER sam WITH PASSWORD 'Sams-pass-12' ROLE service; CREATE USER bob WITH PASSWORD 'Bob-pass-123' ROLE user")
+    sam, bob = server.client("sam", "Sams-pass-12"), server.client("bob", "Bob-pass-123")
+    root.run("INSERT INTO app.t VALUES (1)")
+    for owner, other, sql in ((sam, bob, "FLUSH TABLE app.t"), (bob, sam, "EXPORT USER DATA")):
+        job = job_id_of(message_of(owner, sql))
+        # Who does not own it learns nothing, not even whether there is such a job.
+        assert other.fails(f"KILL JOB '{job}'", status=403).message == other.fails("KILL JOB 'FL-000000000000'", status=403).message
+        reply = owner.sql(f"KILL JOB '{job}'")
+        assert reply.status != 403 and (reply.ok or "Cannot cancel job" in reply.message), reply.text
+        end_of(root, job)
+
+
 def test_export_of_own_data(app):
     import io
     import json

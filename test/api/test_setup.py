@@ -1,7 +1,12 @@
 """Root bootstrap, the setup flow, the loopback rules (http-api 1.3, 3.2, 3.8, 3.9)."""
+import json
+import pathlib
+import re
+import subprocess
+
 import pytest
 
-from kalam_server import Client
+from kalam_server import SOURCE_ROOT, Client
 
 SETUP = "/v1/api/auth/setup"
 STATUS = "/v1/api/auth/status"
@@ -134,3 +139,16 @@ def test_concurrent_setup_makes_one_administrator(fresh):
     winners = [n for n in range(8) if fresh.client().login("root", f"Root-pass-{n}").status == 200]
     assert len(winners) == 1
     assert fresh.client().login(f"admin_{winners[0]}", "Ada-pass-12").status == 200
+
+
+def test_the_first_steps_of_the_readme_run_as_written(fresh):
+    text = (pathlib.Path(SOURCE_ROOT) / "README.md").read_text()
+    script = re.search(r"^## First steps\n+```sh\n(.*?)^```", text, re.M | re.S).group(1)
+    assert script.count("http://127.0.0.1:8080") == 1
+    done = subprocess.run(["bash", "-eu", "-c", script.replace("http://127.0.0.1:8080", fresh.url)], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert "Server setup complete" in done.stdout
+    # The answer of the setup ends without a line break.
+    answers = [json.loads(line[line.index('{"status"'):]) for line in done.stdout.splitlines() if '"results"' in line]
+    assert [answer["status"] for answer in answers] == ["success"] * 4, done.stdout
+    assert [row[1] for row in answers[-1]["results"][0]["rows"]] == ["hello"]

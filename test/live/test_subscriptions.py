@@ -195,7 +195,15 @@ def test_kill_live_query(live, table):
     assert not live.client("bob").sql(f"KILL LIVE QUERY '{row['live_id']}'").ok
     assert live.client().run(f"KILL LIVE QUERY '{row['live_id']}'").ok
     assert ws.expect("error", "victim")["code"] == "SUBSCRIPTION_KILLED"
+    assert live_rows(live, "victim") == []
     assert not live.client().sql(f"KILL LIVE QUERY '{row['live_id']}'").ok
+    # Its owner may, too.
+    ws.subscribe("own", f"SELECT * FROM {table}", {})
+    ws.snapshot("own")
+    [row] = live_rows(live, "own")
+    assert live.client("bob").sql(f"KILL LIVE QUERY '{row['live_id']}'").status == 403
+    assert live.client("alice").run(f"KILL LIVE QUERY '{row['live_id']}'").result["message"] == f"Live query killed: {row['live_id']}"
+    assert ws.expect("error", "own")["code"] == "SUBSCRIPTION_KILLED" and live_rows(live, "own") == []
 
 
 def test_ddl_while_subscribed(live, table):
