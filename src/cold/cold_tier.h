@@ -189,6 +189,8 @@ class ColdTier {
   Status Retire(std::vector<SegmentPtr> segments, std::vector<std::string> dropped_prefixes);
   // Writes manifest.json beside the files. Best effort: the records are the truth.
   void PublishManifest(const TableShape& shape, const std::string& prefix);
+  // Those of the table that a crash or a storage that did not answer has left behind.
+  void PublishDueManifests(const TableShape& shape);
 
   hot::Store& store_;
   const engine::Engine& engine_;

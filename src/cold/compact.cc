@@ -65,6 +65,7 @@ Result<CompactReport> ColdTier::Compact(const TableWork& work) {
     KALAM_TRY(CompactScope(work, shape, std::move(inputs), report));
     PublishManifest(shape, prefix);
   }
+  PublishDueManifests(shape);
   KALAM_ASSIGN(const auto after, ReadSegments(store_, hot::SharedPrefix(shape.id)));
   for (const SegmentPtr& segment : after) {
     if (segment->status != SegmentStatus::kLive) continue;

@@ -66,6 +66,7 @@ Result<FlushReport> ColdTier::Flush(const TableWork& work) {
     }
     if (report.files > files) PublishManifest(shape, *scope);
   }
+  PublishDueManifests(shape);
   if (!report.failures.empty() && report.files == 0) return Fail(std::move(last));
   return report;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "base/fault_point.h"
 #include "cold/cold_tier.h"
 #include "hot/key_codec.h"
 #include "observe/log.h"
@@ -103,6 +104,20 @@ std::string ManifestJson(const TableShape& shape, std::string_view user_id,
   return boost::json::serialize(manifest);
 }
 
+hot::MetaOp ManifestDue(std::string_view prefix) {
+  return {fmt::format("{}{}", kManifestDueKeys, prefix), std::string("1")};
+}
+
+void ColdTier::PublishDueManifests(const TableShape& shape) {
+  const std::string begin = fmt::format("{}{}", kManifestDueKeys, hot::SharedPrefix(shape.id));
+  std::vector<std::string> prefixes;
+  auto cursor = store_.Scan(hot::Space::kMeta, begin, hot::PrefixEnd(begin));
+  for (; cursor->Valid(); cursor->Next()) {
+    prefixes.emplace_back(cursor->key().substr(kManifestDueKeys.size()));
+  }
+  for (const std::string& prefix : prefixes) PublishManifest(shape, prefix);
+}
+
 void ColdTier::PublishManifest(const TableShape& shape, const std::string& prefix) {
   const auto publish = [&]() -> Status {
     const std::string record_key = fmt::format("{}{}", kManifestKeys, prefix);
@@ -123,6 +138,7 @@ void ColdTier::PublishManifest(const TableShape& shape, const std::string& prefi
       const std::string path = (*newest)->path.substr(0, (*newest)->path.rfind('/')) + "/manifest.json";
       KALAM_ASSIGN(const ObjectStorePtr store, storages_.StoreOf((*newest)->storage_id));
       const auto info = store->Put(path, ManifestJson(shape, UserOf(shape, prefix), segments, record));
+      CrashPoint({"manifest.put"});
       if (info) {
         record.etag = info->etag;
       } else {
@@ -132,6 +148,7 @@ void ColdTier::PublishManifest(const TableShape& shape, const std::string& prefi
     record.published = put.has_value();
     hot::Batch batch;
     batch.meta.push_back({record_key, EncodeManifest(record)});
+    if (put) batch.meta.push_back({ManifestDue(prefix).key, std::nullopt});
     KALAM_TRY(store_.Commit(std::move(batch)).status);
     return put;
   };

@@ -15,6 +15,12 @@ namespace kalam::cold {
 
 // Key of a scope's manifest record: kManifestKeys + prefix.
 inline constexpr std::string_view kManifestKeys = "cold/manifest/";
+// kManifestDueKeys + prefix: the scope's segments have changed, or are about to, since manifest.json was
+// written.
+inline constexpr std::string_view kManifestDueKeys = "cold/manifest_due/";
+
+// Goes with the commit that changes segments of the scope.
+hot::MetaOp ManifestDue(std::string_view prefix);
 
 struct ManifestRecord {
   uint64_t version = 0;  // one more with each change

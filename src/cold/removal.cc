@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "base/fault_point.h"
 #include "cold/cold_tier.h"
 #include "hot/key_codec.h"
 #include "observe/log.h"
@@ -28,11 +29,13 @@ Status ColdTier::Retire(std::vector<SegmentPtr> segments, std::vector<std::strin
       Segment changed = *segments[begin];
       changed.status = SegmentStatus::kRemoved;
       batch.meta.push_back({SegmentKey(changed), EncodeSegment(changed)});
+      batch.meta.push_back(ManifestDue(changed.prefix));
       removed.push_back(std::make_shared<const Segment>(std::move(changed)));
     }
     // With the last records: until then rows that are still listed can still be read.
     if (end == segments.size()) batch.dropped_cold_rows = std::exchange(dropped_prefixes, {});
     KALAM_TRY(store_.Commit(std::move(batch)).status);
+    CrashPoint({"removal.retired"});
     const uint64_t moment = pins_.Advance();
     std::lock_guard lock(mu_);
     for (SegmentPtr& segment : removed) garbage_.push_back({moment, std::move(segment)});
@@ -91,10 +94,12 @@ Result<RemovalReport> ColdTier::Remove(const std::string& prefix) {
     KALAM_TRY(store->Delete(folder + "/manifest.json"));
   }
   hot::Batch batch;
-  std::string begin = fmt::format("{}{}", kManifestKeys, prefix);
-  auto cursor = store_.Scan(hot::Space::kMeta, begin, hot::PrefixEnd(begin));
-  for (; cursor->Valid(); cursor->Next()) batch.meta.push_back({std::string(cursor->key()), std::nullopt});
-  KALAM_TRY(cursor->status());
+  for (const std::string_view keys : {kManifestKeys, kManifestDueKeys}) {
+    const std::string begin = fmt::format("{}{}", keys, prefix);
+    auto cursor = store_.Scan(hot::Space::kMeta, begin, hot::PrefixEnd(begin));
+    for (; cursor->Valid(); cursor->Next()) batch.meta.push_back({std::string(cursor->key()), std::nullopt});
+    KALAM_TRY(cursor->status());
+  }
   if (!batch.meta.empty()) KALAM_TRY(store_.Commit(std::move(batch)).status);
   return report;
 }

@@ -4,6 +4,7 @@
 #include <future>
 #include <utility>
 
+#include "base/fault_point.h"
 #include "cold/block_checksums.h"
 #include "cold/cold_tier.h"
 #include "cold/sources.h"
@@ -57,9 +58,11 @@ Result<std::shared_ptr<Segment>> ColdTier::BeginSegment(const TableWork& work, c
     batch.meta.push_back({std::string(kNextSegmentKey), fmt::format("{}", next_segment_)});
     segment->path = fmt::format("{}/batch-{}.parquet", folder.folder, segment->id);
     batch.meta.push_back({SegmentKey(*segment), EncodeSegment(*segment)});
+    batch.meta.push_back(ManifestDue(prefix));
     // Under the lock, so that the stored number never goes back.
     KALAM_TRY(store_.Commit(std::move(batch)).status);
   }
+  CrashPoint({"segment.recorded"});
   return segment;
 }
 
@@ -86,8 +89,10 @@ Status ColdTier::WriteFile(const TableShape& shape, Segment& segment, ObjectStor
   write.row_group_rows = options_.row_group_rows;
   if (!sorted) write.order_by = schema.columns[*schema.primary_key()].name;
   KALAM_TRY(writer_.Write(write));
+  CrashPoint({"segment.written"});
   KALAM_ASSIGN(const BlockChecksums checksums, ChecksumFile(write.path));
   KALAM_ASSIGN(const ObjectInfo info, store.PutFile(segment.path, write.path, LocalFile::kConsume));
+  CrashPoint({"segment.put"});
   segment.bytes = info.size;
   KALAM_TRY(ReadStatistics(shape, segment));
   if (segment.rows > hot::kColdRowsMax) return Fail(ErrorCode::kLimitExceeded, "a segment has too many rows");
@@ -95,7 +100,9 @@ Status ColdTier::WriteFile(const TableShape& shape, Segment& segment, ObjectStor
   hot::Batch batch;
   batch.meta.push_back({SegmentKey(segment), EncodeSegment(segment)});
   batch.meta.push_back({BlockChecksumKey(segment.id), EncodeBlockChecksums(checksums)});
-  return store_.Commit(std::move(batch)).status;
+  KALAM_TRY(store_.Commit(std::move(batch)).status);
+  CrashPoint({"segment.live"});
+  return {};
 }
 
 // Reads what the file really holds and moves exactly that, so a row never leaves its old place for a file
@@ -163,6 +170,7 @@ class ColdTier::MoveSink final : public RowSink {
     if (!on_its_way_.valid()) return {};
     hot::CommitResult result = on_its_way_.get();
     KALAM_TRY(std::move(result.status));
+    CrashPoint({"segment.chunk"});
     moved += static_cast<uint64_t>(result.applied);
     if (work_.moved) work_.moved(static_cast<uint64_t>(result.applied));
     return {};
@@ -204,17 +212,21 @@ Result<uint64_t> ColdTier::MoveRows(const TableWork& work, const TableShape& sha
   }
   if (!stopped) KALAM_TRY(sink.Commit());
   KALAM_TRY(sink.Finish());
+  CrashPoint({"segment.moved"});
   return sink.moved;
 }
 
 Status ColdTier::Abandon(const Segment& segment, ObjectStore& store) {
   KALAM_TRY(store.Delete(segment.path));
+  CrashPoint({"removal.file"});
   engine_.ForgetFile(engine::FileName(segment.storage_id, segment.path));
   hot::Batch batch;
   batch.meta.push_back({SegmentKey(segment), std::nullopt});
   batch.meta.push_back({BlockChecksumKey(segment.id), std::nullopt});
   batch.dropped_segments.push_back(segment.id);
-  return store_.Commit(std::move(batch)).status;
+  KALAM_TRY(store_.Commit(std::move(batch)).status);
+  CrashPoint({"removal.record"});
+  return {};
 }
 
 void ColdTier::Discard(const SegmentPtr& segment, ObjectStore& store) {

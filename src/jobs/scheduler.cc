@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/fault_point.h"
 #include "hot/key_codec.h"
 #include "jobs/board.h"
 #include "jobs/planner_thread.h"
@@ -138,7 +139,9 @@ Status Scheduler::Impl::Save(Job job, std::string lane, std::vector<hot::MetaOp>
     batch.meta.push_back({CheckpointKey(job.id), std::nullopt});
     KALAM_TRY(Trim(batch.meta, forgotten));
   }
+  CrashPoint({"job.deciding", JobTypeName(job.type), JobStatusName(job.status)});
   KALAM_TRY(store.Commit(std::move(batch)).status);
+  CrashPoint({"job.stored", JobTypeName(job.type), JobStatusName(job.status)});
   auto shown = std::make_shared<const Job>(std::move(job));
   {
     std::lock_guard lock(mu);

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "base/fault_point.h"
 #include "catalog/record.h"
 #include "cold/cold_tier.h"
 #include "hot/key_codec.h"
@@ -59,9 +60,11 @@ class TableDump {
     KALAM_TRY(writer_->Finish());
     BackupFile file{name_, writer_->rows(), writer_->bytes(), writer_->sha256()};
     KALAM_TRY(target_.store->PutFile(target_.Path(name_), writer_->path(), cold::LocalFile::kConsume, {}));
+    CrashPoint({"backup.file"});
     writer_.reset();
     files_.push_back(std::move(file));
     KALAM_TRY(ReadVerified(target_, files_.back(), {}));
+    CrashPoint({"backup.verified"});
     round_.SetProgress({rows_total_, std::nullopt, "rows"});
     return {};
   }
@@ -135,6 +138,7 @@ class BackupExecutor final : public Executor {
     if (tables.empty() && !scope.ns.empty() && (manifest.namespaces.empty() || !scope.table.empty())) {
       return Fail(ErrorCode::kNotFound, fmt::format("{} does not exist", scope.Title()));
     }
+    CrashPoint({"backup.definitions"});
     int64_t rows_total = 0;
     for (size_t i = 0; i < tables.size(); ++i) {
       TableDump dump(target, fmt::format("tables/{}/{}", tables[i].ns, tables[i].name), round, rows_total);
@@ -146,7 +150,9 @@ class BackupExecutor final : public Executor {
     }
     if (round.should_stop()) return Fail(Stopped());
     const std::string text = EncodeManifest(manifest);
+    CrashPoint({"backup.files"});
     KALAM_TRY(target.store->Put(target.Path(kManifestName), text, {}));
+    CrashPoint({"backup.manifest"});
     KALAM_ASSIGN(const std::string back, target.store->Get(target.Path(kManifestName), text.size()));
     if (back != text) return Fail(ErrorCode::kCorruption, "The manifest was not stored as it was written");
     return {};

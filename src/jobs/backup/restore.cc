@@ -9,6 +9,7 @@
 #include <charconv>
 #include <utility>
 
+#include "base/fault_point.h"
 #include "catalog/record.h"
 #include "hot/key_codec.h"
 #include "hot/row_codec.h"
@@ -79,6 +80,7 @@ class Stage {
                   fmt::format("The backup of table {} holds a key twice", table_.full_name()));
     }
     KALAM_TRY(std::move(result.status));
+    CrashPoint({"restore.rows"});
     round_.SetProgress({rows_, std::nullopt, "rows"});
     return {};
   }
@@ -126,10 +128,12 @@ class RestoreExecutor final : public Executor {
         KALAM_TRY(ReadVerified(target, file, {}));
       }
     }
+    CrashPoint({"restore.verified"});
     std::vector<TableId> staged;
     int64_t rows = 0;
     Status restored = StageAll(target, round, incoming, staged, rows);
     if (restored) {
+      CrashPoint({"restore.staged"});
       round.metrics().Set("rows_restored", rows);
       round.metrics().Set("tables_restored", static_cast<int64_t>(incoming.size()));
       round.metrics().Set("restore_path", path);
@@ -137,7 +141,9 @@ class RestoreExecutor final : public Executor {
       restored = MakeVisible(manifest, scope, std::move(incoming), overwrite, round);
     }
     if (!restored) {
+      CrashPoint({"restore.failed"});
       KALAM_TRY(Unstage(services_.store, staged));
+      CrashPoint({"restore.unstaged"});
       if (restored.error().code == ErrorCode::kCancelled) return RoundOutcome::Interrupted();
       return Fail(std::move(restored).error());
     }
@@ -227,6 +233,7 @@ class RestoreExecutor final : public Executor {
         return hot::MetaOp{StagingKey(id), std::string("1")};
       }));
       staged.push_back(item.table.id);
+      CrashPoint({"restore.reserved"});
       const int64_t rows_before = rows;
       Stage stage(services_.store, item.table, round, rows);
       for (const BackupFile& file : item.backup->files) {
@@ -273,6 +280,7 @@ class RestoreExecutor final : public Executor {
     KALAM_ASSIGN(
         const std::vector<catalog::TablePtr> replaced,
         services_.catalog.ImportTables(std::move(tables), std::move(namespaces), overwrite, std::move(also)));
+    CrashPoint({"restore.visible"});
     round.Checkpointed(std::string(kVisible));
     // The restore has happened; what cannot be cleaned up now is only space.
     for (const catalog::TablePtr& table : replaced) {
@@ -282,6 +290,7 @@ class RestoreExecutor final : public Executor {
         observe::LogWarn("[{}] WARN - No cleanup job for the replaced table {}: {}", round.job().id,
                          table->full_name(), created.error().message);
       }
+      CrashPoint({"restore.cleanup"});
     }
     return {};
   }
@@ -306,6 +315,7 @@ Status SweepRestores(hot::Store& store) {
     staged.push_back(TableId(id));
   }
   KALAM_TRY(cursor->status());
+  CrashPoint({"restore.sweep"});
   return Unstage(store, staged);
 }
 
