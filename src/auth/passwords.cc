@@ -3,10 +3,6 @@
 #include <crypt.h>
 #include <fmt/format.h>
 #include <openssl/crypto.h>
-#include <pthread.h>
-#include <sched.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -15,6 +11,8 @@
 #include <deque>
 #include <mutex>
 #include <thread>
+
+#include "base/background.h"
 
 namespace kalam::auth {
 namespace {
@@ -51,13 +49,6 @@ std::string Crypt(std::string_view password, const std::string& setting) {
 }
 
 bool IsBcrypt(std::string_view hash) { return hash.size() == 60 && hash.starts_with("$2"); }
-
-// Logins must never take processor time from requests.
-void LowerPriority() {
-  sched_param parameters{};
-  (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &parameters);
-  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10);
-}
 
 }  // namespace
 
@@ -111,7 +102,7 @@ struct HashingThread::Impl {
   explicit Impl(size_t max) : queue_max(max), thread([this] { Run(); }) {}
 
   void Run() {
-    LowerPriority();
+    LowerThreadPriority();  // logins must never take processor time from requests
     std::unique_lock lock(mu);
     while (true) {
       changed.wait(lock, [&] { return stopped || !queue.empty(); });

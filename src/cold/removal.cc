@@ -84,15 +84,16 @@ Result<RemovalReport> ColdTier::Remove(const std::string& prefix) {
     report.files += 1;
     live.push_back(segment);
   }
+  // While records of files still say that the storage is in use. Nobody reads manifest.json.
+  for (const auto& [storage, folder] : folders) {
+    KALAM_ASSIGN(const ObjectStorePtr store, storages_.StoreOf(storage));
+    KALAM_TRY(store->Delete(folder + "/manifest.json"));
+  }
   if (!live.empty()) KALAM_TRY(Retire(std::move(live), {prefix}));
   KALAM_TRY(CollectGarbage());
   KALAM_ASSIGN(const auto left, ReadSegments(store_, prefix));
   report.done = left.empty();
   if (!report.done) return report;
-  for (const auto& [storage, folder] : folders) {
-    KALAM_ASSIGN(const ObjectStorePtr store, storages_.StoreOf(storage));
-    KALAM_TRY(store->Delete(folder + "/manifest.json"));
-  }
   hot::Batch batch;
   for (const std::string_view keys : {kManifestKeys, kManifestDueKeys}) {
     const std::string begin = fmt::format("{}{}", keys, prefix);

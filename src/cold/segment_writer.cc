@@ -4,6 +4,7 @@
 #include <future>
 #include <utility>
 
+#include "base/background.h"
 #include "base/fault_point.h"
 #include "cold/block_checksums.h"
 #include "cold/cold_tier.h"
@@ -88,9 +89,12 @@ Status ColdTier::WriteFile(const TableShape& shape, Segment& segment, ObjectStor
   write.columns = FileColumnsOf(schema);
   write.row_group_rows = options_.row_group_rows;
   if (!sorted) write.order_by = schema.columns[*schema.primary_key()].name;
-  KALAM_TRY(writer_.Write(write));
-  CrashPoint({"segment.written"});
-  KALAM_ASSIGN(const BlockChecksums checksums, ChecksumFile(write.path));
+  // The long part: point reads beside it must not wait for its time slices.
+  KALAM_ASSIGN(const BlockChecksums checksums, RunInBackground([&]() -> Result<BlockChecksums> {
+                 KALAM_TRY(writer_.Write(write));
+                 CrashPoint({"segment.written"});
+                 return ChecksumFile(write.path);
+               }));
   KALAM_ASSIGN(const ObjectInfo info, store.PutFile(segment.path, write.path, LocalFile::kConsume));
   CrashPoint({"segment.put"});
   segment.bytes = info.size;
@@ -202,9 +206,11 @@ Result<uint64_t> ColdTier::MoveRows(const TableWork& work, const TableShape& sha
   file.visible_rows = file.rows;
   files.push_back(std::move(file));
   MoveSink sink(store_, work, segment, options_, from_hot, read_at, histories);
-  const auto run = Run(fmt::format("SELECT {}, _seq, {} FROM t",
-                                   Quoted(schema.columns[*schema.primary_key()].name), kRowNumberColumn),
-                       std::make_shared<FileRows>(schema, std::move(files), true), {}, sink);
+  const auto run = RunInBackground([&] {
+    return Run(fmt::format("SELECT {}, _seq, {} FROM t", Quoted(schema.columns[*schema.primary_key()].name),
+                           kRowNumberColumn),
+               std::make_shared<FileRows>(schema, std::move(files), true), {}, sink);
+  });
   stopped = sink.stopped;
   if (!run && !stopped) {
     (void)sink.Finish();

@@ -375,11 +375,13 @@ TEST_F(ExecutorsTest, FlushPolicyDecides) {
 // Fixed batches with pauses would fall behind for ever; long jobs take larger ones.
 TEST(RoundSize, GrowsWithTheBacklog) {
   EXPECT_EQ(RoundSize(10'000, 0), 10'000);
-  EXPECT_EQ(RoundSize(10'000, 11), 10'000);
-  EXPECT_EQ(RoundSize(10'000, 12), 20'000);
-  EXPECT_EQ(RoundSize(10'000, 13), 40'000);
+  EXPECT_EQ(RoundSize(10'000, 4), 10'000);
+  EXPECT_EQ(RoundSize(10'000, 5), 20'000);
+  EXPECT_EQ(RoundSize(10'000, 6), 40'000);
   EXPECT_EQ(RoundSize(10'000, 1'000), 1'000'000);
   EXPECT_EQ(RoundSize(5'000'000, 50), 5'000'000);
+  EXPECT_EQ(RoundPause(5'000, 4), 5'000);
+  EXPECT_EQ(RoundPause(5'000, 5), 1'000);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 namespace kalam::jobs {
 namespace {
 
-constexpr int64_t kGarbageIntervalMs = 30'000;
+constexpr int64_t kGarbageIntervalMs = 10'000;
 
 }  // namespace
 

@@ -1,7 +1,6 @@
 #include "jobs/scheduler.h"
 
 #include <fmt/format.h>
-#include <time.h>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +12,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "base/background.h"
 #include "base/fault_point.h"
 #include "hot/key_codec.h"
 #include "jobs/board.h"
@@ -55,11 +55,7 @@ bool Fails(RestartRule rule, bool has_checkpoint) {
   return rule == RestartRule::kFail || (rule == RestartRule::kResumeFromCheckpoint && !has_checkpoint);
 }
 
-int64_t ThreadCpuMicros() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return time.tv_sec * 1'000'000 + time.tv_nsec / 1'000;
-}
+int64_t CpuMicros() { return ThreadCpuMicros() + BackgroundCpuMicros(); }
 
 int64_t Backoff(int64_t base_ms, int64_t retry) {
   int64_t delay = base_ms;
@@ -314,7 +310,7 @@ void Scheduler::Impl::RunClaimed(const JobPtr& claimed) {
     // Cancelled between Begin and here.
     if (!board.Find(job->id)->job->cancelled_by.empty()) round.Cancel();
   }
-  const int64_t cpu_before = ThreadCpuMicros();
+  const int64_t cpu_before = CpuMicros();
   const Executor* executor = ExecutorOf(job->type);
   Result<RoundOutcome> outcome =
       Fail(ErrorCode::kUnsupported, fmt::format("This server has no {} jobs", JobTypeName(job->type)));
@@ -331,7 +327,7 @@ void Scheduler::Impl::RunClaimed(const JobPtr& claimed) {
     std::lock_guard lock(mu);
     rounds.erase(job->id);
   }
-  Finish(job->id, round, std::move(outcome), ThreadCpuMicros() - cpu_before);
+  Finish(job->id, round, std::move(outcome), CpuMicros() - cpu_before);
 }
 
 void Scheduler::Impl::NextAfterError(Job& next, const Error& error, int64_t now_ms) const {

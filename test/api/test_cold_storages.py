@@ -162,3 +162,26 @@ def test_a_store_that_fails_gives_named_errors_and_never_wrong_rows(cold):
     assert root.value("SELECT body FROM app.faulty WHERE id = 1000") == "hot", "hot rows need no store"
     s3.clear_faults()
     assert int(root.value("SELECT COUNT(*) FROM app.faulty WHERE body LIKE '%o%'")) == 501
+
+
+def test_a_storage_is_not_dropped_before_the_cleanup_of_a_dropped_table(cold, unique):
+    """The cleanup job cannot delete while the store refuses; until it can, the storage stays and DROP names the job."""
+    root, s3, name = cold["server"].root(), cold["s3"], unique("leaving")
+    keys = json.dumps({"access_key_id": s3.access_key, "secret_access_key": s3.secret_key})
+    config = json.dumps({"endpoint": s3.endpoint, "allow_http": True})
+    root.run(f"CREATE STORAGE {name} TYPE 's3' BUCKET '{s3.bucket}/{name}' CREDENTIALS '{keys}' CONFIG '{config}'")
+    table = f"app.{unique('t')}"
+    root.run(f"CREATE SHARED TABLE {table} (id INT PRIMARY KEY) WITH (STORAGE_ID = '{name}'); INSERT INTO {table} VALUES (1), (2)")
+    flush(root, table)
+    root.fails(f"DROP STORAGE {name}", contains="1 table(s) still using it")
+    s3.fault("status", method="DELETE", contains=name, status=403, code="AccessDenied", times=100_000)
+    job = root.run(f"DROP TABLE {table}").result["message"].split("Cleanup job: ")[1].split()[0].rstrip(".")
+    answer = root.fails(f"DROP STORAGE {name}", contains="file(s) are left in it")
+    assert job in answer.message or "wait for their cleanup job" in answer.message, answer
+    s3.clear_faults()
+    end = time.monotonic() + JOB_SECONDS_MAX
+    while not (dropped := root.sql(f"DROP STORAGE {name}")).ok:
+        assert "left in it" in dropped.message, dropped
+        assert time.monotonic() < end, "nobody cleans up"
+        time.sleep(0.05)
+    assert not [key for key in s3.objects() if key.startswith(f"{name}/") and not key.endswith("/")], "no file of ours is left"
