@@ -16,7 +16,9 @@ thread_local int64_t background_micros = 0;
 void LowerThreadPriority() {
   sched_param parameters{};
   (void)pthread_setschedparam(pthread_self(), SCHED_BATCH, &parameters);
-  (void)setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), kNice);
+  // Of the thread alone, and relative: the whole server may have been started with another priority.
+  const auto self = static_cast<id_t>(gettid());
+  (void)setpriority(PRIO_PROCESS, self, getpriority(PRIO_PROCESS, self) + kNice);
 }
 
 int64_t BackgroundCpuMicros() { return background_micros; }
