@@ -486,11 +486,12 @@ std::string Show(const Operand& operand, std::string_view sql) {
 }
 
 std::string Show(const std::vector<Comparison>& where, std::string_view sql) {
-  static constexpr const char* kOps[] = {"=", "<>", "<", "<=", ">", ">=", "null", "notnull"};
+  static constexpr const char* kOps[] = {"=", "<>", "<", "<=", ">", ">=", "null", "notnull", "in"};
   std::string out;
   for (const Comparison& c : where) {
     out += fmt::format("{}{} {}", out.empty() ? "" : " & ", c.column, kOps[static_cast<int>(c.op)]);
     if (c.op < CompareOp::kIsNull) out += " " + Show(c.operand, sql);
+    for (const Operand& operand : c.list) out += " " + Show(operand, sql);
   }
   return out;
 }
@@ -553,6 +554,8 @@ TEST_F(SimpleFormTest, Filters) {
             "*: [a = int:1 & b <> str:'x' & c < dec:2.5 & d <= int:7]");
   EXPECT_EQ(Form("SELECT * FROM t WHERE a BETWEEN $1 AND 5"), "*: [a >= $1 & a <= int:5]");
   EXPECT_EQ(Form("SELECT * FROM t WHERE a IS NULL AND b IS NOT NULL"), "*: [a null & b notnull]");
+  EXPECT_EQ(Form("SELECT * FROM t WHERE a IN (1, $2, -3) AND b = 'x'"),
+            "*: [a in int:1 $2 int:-3 & b = str:'x']");
   EXPECT_EQ(Form("SELECT * FROM t WHERE a = -5 AND b = - 1e3 AND c = true AND d = FALSE AND e = NULL"),
             "*: [a = int:-5 & b = dec:-1e3 & c = bool:true & d = bool:FALSE & e = null:NULL]");
   EXPECT_EQ(Form("SELECT * FROM t WHERE a = 9223372036854775807 AND b = 9223372036854775808"),
@@ -568,7 +571,10 @@ TEST_F(SimpleFormTest, WhatIsNotExactlyExpressibleIsNotSimple) {
                           "SELECT a FROM t, u",
                           "SELECT DISTINCT a FROM t",
                           "SELECT a FROM t WHERE a = 1 OR b = 2",
-                          "SELECT a FROM t WHERE a IN (1)",
+                          "SELECT a FROM t WHERE a IN (1, b)",
+                          "SELECT a FROM t WHERE a NOT IN (1, 2)",
+                          "SELECT a FROM t WHERE a IN (SELECT 1)",
+                          "SELECT a FROM t WHERE (a, b) IN ((1, 2))",
                           "SELECT a FROM t WHERE a LIKE 'x'",
                           "SELECT a FROM t WHERE a = b",
                           "SELECT a FROM t WHERE 1 = 1",
@@ -642,7 +648,7 @@ TEST_F(SimpleFormTest, UpdatesAndDeletes) {
   EXPECT_EQ(Form("UPDATE t SET a = 1 + a WHERE id = 5"), "none");
   EXPECT_EQ(Form("UPDATE t SET a = b WHERE id = 5"), "none");
   EXPECT_EQ(Form("UPDATE t SET a = a * 2 WHERE id = 5"), "none");
-  EXPECT_EQ(Form("UPDATE t SET a = 1 WHERE id IN (5)"), "none");
+  EXPECT_EQ(Form("UPDATE t SET a = 1 WHERE id IN (5, $1)"), "a=int:1 [id in int:5 $1]");
   EXPECT_EQ(Form("DELETE FROM t WHERE id = 'x' AND n > 3"), "[id = str:'x' & n > int:3]");
   EXPECT_EQ(Form("DELETE FROM t WHERE id = 'x' OR n > 3"), "none");
 }

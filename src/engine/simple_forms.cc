@@ -22,6 +22,8 @@ using duckdb::ExpressionType;
 using duckdb::ParsedExpression;
 using duckdb::StringUtil;
 
+constexpr size_t kListMax = 256;
+
 bool IsDigit(char c) { return c >= '0' && c <= '9'; }
 bool IsSpace(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 bool IsWordChar(char c) {
@@ -271,7 +273,30 @@ bool AddComparison(const duckdb::ComparisonExpression& comparison, const Table& 
   const std::optional<std::string> column = table.Column(*left);
   const std::optional<Operand> operand = ToValueOperand(*right, sql);
   if (!op || !column || !operand) return false;
-  out.push_back({*column, *op, *operand});
+  out.push_back({*column, *op, *operand, {}});
+  return true;
+}
+
+// `column IN (operand, ...)`. More operands than kListMax are the engine's, which hashes them.
+bool AddList(const duckdb::OperatorExpression& in, const Table& table, std::string_view sql,
+             std::vector<Comparison>& out) {
+  const std::optional<std::string> column = table.Column(*in.children[0]);
+  if (!column || in.children.size() - 1 > kListMax) return false;
+  Comparison comparison{*column, CompareOp::kIn, {}, {}};
+  for (size_t i = 1; i < in.children.size(); ++i) {
+    const std::optional<Operand> operand = ToValueOperand(*in.children[i], sql);
+    if (!operand) return false;
+    comparison.list.push_back(*operand);
+  }
+  out.push_back(std::move(comparison));
+  return true;
+}
+
+bool AddNullTest(const duckdb::OperatorExpression& test, const Table& table, std::vector<Comparison>& out) {
+  const std::optional<std::string> column = table.Column(*test.children[0]);
+  if (!column) return false;
+  const bool is_null = test.GetExpressionType() == ExpressionType::OPERATOR_IS_NULL;
+  out.push_back({*column, is_null ? CompareOp::kIsNull : CompareOp::kIsNotNull, {}, {}});
   return true;
 }
 
@@ -297,21 +322,21 @@ bool AddFilter(const ParsedExpression& expression, const Table& table, std::stri
       const std::optional<Operand> lower = ToValueOperand(*between.lower, sql);
       const std::optional<Operand> upper = ToValueOperand(*between.upper, sql);
       if (!column || !lower || !upper) return false;
-      out.push_back({*column, CompareOp::kGreaterEqual, *lower});
-      out.push_back({*column, CompareOp::kLessEqual, *upper});
+      out.push_back({*column, CompareOp::kGreaterEqual, *lower, {}});
+      out.push_back({*column, CompareOp::kLessEqual, *upper, {}});
       return true;
     }
     case ExpressionClass::OPERATOR: {
-      const ExpressionType type = expression.GetExpressionType();
-      if (type != ExpressionType::OPERATOR_IS_NULL && type != ExpressionType::OPERATOR_IS_NOT_NULL)
-        return false;
-      const std::optional<std::string> column =
-          table.Column(*expression.Cast<duckdb::OperatorExpression>().children[0]);
-      if (!column) return false;
-      out.push_back({*column,
-                     type == ExpressionType::OPERATOR_IS_NULL ? CompareOp::kIsNull : CompareOp::kIsNotNull,
-                     {}});
-      return true;
+      const auto& call = expression.Cast<duckdb::OperatorExpression>();
+      switch (expression.GetExpressionType()) {
+        case ExpressionType::OPERATOR_IS_NULL:
+        case ExpressionType::OPERATOR_IS_NOT_NULL:
+          return AddNullTest(call, table, out);
+        case ExpressionType::COMPARE_IN:
+          return AddList(call, table, sql, out);
+        default:
+          return false;
+      }
     }
     default:
       return false;

@@ -49,13 +49,15 @@ enum class CompareOp : uint8_t {
   kGreater,
   kGreaterEqual,
   kIsNull,
-  kIsNotNull
+  kIsNotNull,
+  kIn  // one of a list
 };
 
 struct Comparison {
   std::string column;  // lower case
   CompareOp op = CompareOp::kEqual;
-  Operand operand;  // unused for IS [NOT] NULL
+  Operand operand;            // unused for IS [NOT] NULL and IN
+  std::vector<Operand> list;  // of IN
 };
 
 // SELECT <plain columns or *> FROM <one table, no alias use> [WHERE c op v AND ...] [ORDER BY c [ASC|DESC]]

@@ -95,6 +95,27 @@ std::optional<Value> FunctionValue(Operand::Function function, const BindContext
   return std::nullopt;
 }
 
+// The constants of an IN, ascending, each once. False when the engine must decide: it looks for a type that
+// all of them share.
+bool BindList(const PlannedComparison& comparison, const Column& column, const BindContext& context,
+              std::vector<Value>& out) {
+  std::optional<TypeKind> kind;
+  out.reserve(comparison.list.size());
+  for (const OperandRef& ref : comparison.list) {
+    const std::optional<Value> raw = RawValue(ref, context);
+    if (!raw || (kind && raw->kind != *kind)) return false;
+    kind = raw->kind;
+    const auto constant = ComparisonConstant(ref, column, context);
+    if (!constant) return false;
+    out.push_back(*constant);
+  }
+  std::ranges::sort(out, [](const Value& a, const Value& b) { return tables::Compare(a, b) < 0; });
+  const auto same =
+      std::ranges::unique(out, [](const Value& a, const Value& b) { return tables::Compare(a, b) == 0; });
+  out.erase(same.begin(), same.end());
+  return true;
+}
+
 bool InRange(TypeKind kind, int64_t n) {
   switch (kind) {
     case TypeKind::kSmallInt:
@@ -154,6 +175,11 @@ std::optional<std::vector<tables::Condition>> BindWhere(const std::vector<Planne
     condition.op = comparison.op;
     if (comparison.op == engine::CompareOp::kIsNull || comparison.op == engine::CompareOp::kIsNotNull)
       continue;
+    if (comparison.op == engine::CompareOp::kIn) {
+      if (!BindList(comparison, schema.columns[comparison.ordinal], context, condition.list))
+        return std::nullopt;
+      continue;
+    }
     const auto constant = ComparisonConstant(comparison.value, schema.columns[comparison.ordinal], context);
     if (!constant) return std::nullopt;
     condition.constant = *constant;

@@ -39,8 +39,18 @@ class BoundSelect {
   Result<int64_t> Run(wire::SqlResponse& response, int64_t deadline_nanos, bool& capped);
 
  private:
+  // Where a run stands.
+  struct Progress {
+    int64_t matched = 0;
+    int64_t rows = 0;  // given
+    bool capped = false;
+  };
+
   Result<int64_t> RunPoint(std::string_view key, wire::SqlResponse& response);
-  Result<int64_t> RunScan(wire::SqlResponse& response, int64_t deadline_nanos, bool& capped);
+  Status RunKeys(wire::SqlResponse& response, Progress& progress);
+  Status RunScan(wire::SqlResponse& response, int64_t deadline_nanos, Progress& progress);
+  // Looks at one row; false when no more are wanted.
+  Result<bool> Take(std::string_view stored, wire::SqlResponse& response, Progress& progress);
 
   const catalog::Table& table_;
   const DirectSelect& select_;
@@ -48,7 +58,10 @@ class BoundSelect {
   DirectCost cost_ = DirectCost::kEngine;
   std::vector<tables::Condition> conditions_;
   std::optional<tables::KeyRange> range_;
-  std::optional<tables::RowCursor> cursor_;  // of a scan
+  std::optional<std::vector<std::string>> keys_;  // of an IN
+  tables::ReadView view_;                         // of keys_, with a snapshot
+  std::optional<tables::RowCursor> cursor_;       // of a scan
+  std::vector<Value> cells_;
   std::optional<int64_t> limit_;
   std::optional<int64_t> row_cap_;
   int64_t offset_ = 0;

@@ -65,13 +65,6 @@ Result<Prepared> PrepareInsert(const Plan& plan, const BindContext& context) {
   return Prepared(std::move(write));
 }
 
-std::vector<tables::OwnedCondition> Own(const std::vector<tables::Condition>& conditions) {
-  std::vector<tables::OwnedCondition> owned;
-  owned.reserve(conditions.size());
-  for (const tables::Condition& c : conditions) owned.push_back({c.ordinal, c.op, OwnedValue(c.constant)});
-  return owned;
-}
-
 // One operation per row that matches now. The transform looks at the row again when it is committed, so a row
 // that another writer changes in between is judged by its newest version. Rows that start to match in between
 // are not part of this statement. False = the engine must run it (a key comparison that has no key form).
@@ -85,7 +78,10 @@ Result<bool> AddChanges(const catalog::Table& table, hot::RowOpKind kind,
   for (const tables::Condition& condition : conditions) {
     if (condition.ordinal == key && condition.op != engine::CompareOp::kIsNull &&
         condition.op != engine::CompareOp::kIsNotNull) {
-      if (!range.Narrow(condition.op, condition.constant)) return false;
+      const Status narrowed = condition.op == engine::CompareOp::kIn
+                                  ? range.NarrowToList(condition.list)
+                                  : range.Narrow(condition.op, condition.constant);
+      if (!narrowed) return false;
     }
   }
   if (range.empty()) return true;
@@ -96,8 +92,8 @@ Result<bool> AddChanges(const catalog::Table& table, hot::RowOpKind kind,
     op.key = row_key;
     op.transform = transform;
   };
-  if (range.point()) {
-    add(*range.point());
+  if (const auto keys = range.keys()) {
+    for (const std::string& one : *keys) add(one);
     return true;
   }
   auto cursor = context.view.Scan(range.begin(), range.end());
@@ -138,7 +134,7 @@ Result<Prepared> PrepareUpdate(const Plan& plan, const BindContext& context, int
   }
   PreparedWrite write = StartWrite(plan, OutcomeKind::kUpdated);
   const auto change =
-      std::make_shared<tables::UpdateChange>(plan.target, std::move(assignments), Own(*conditions));
+      std::make_shared<tables::UpdateChange>(plan.target, std::move(assignments), *conditions);
   KALAM_ASSIGN(const bool direct, AddChanges(*plan.target, hot::RowOpKind::kUpdate, *conditions, change,
                                              context, deadline_nanos, write.batch));
   return direct ? Prepared(std::move(write)) : Prepared();
@@ -152,18 +148,19 @@ Result<Prepared> PrepareDelete(const Plan& plan, const BindContext& context, int
   // Rows of STREAM tables never change, so they need no second look, and leave without a tombstone.
   const bool stream = plan.target->type == TableType::kStream;
   const auto kind = stream ? hot::RowOpKind::kErase : hot::RowOpKind::kDelete;
-  const auto change =
-      stream ? nullptr : std::make_shared<tables::DeleteChange>(plan.target, Own(*conditions));
+  const auto change = stream ? nullptr : std::make_shared<tables::DeleteChange>(plan.target, *conditions);
   KALAM_ASSIGN(const bool direct,
                AddChanges(*plan.target, kind, *conditions, change, context, deadline_nanos, write.batch));
   return direct ? Prepared(std::move(write)) : Prepared();
 }
 
-bool ComparesKeyForEquality(const std::vector<PlannedComparison>& where, const catalog::Table& table) {
+// So many rows at most are named by their keys that nothing needs to be looked for.
+bool NamesKeys(const std::vector<PlannedComparison>& where, const catalog::Table& table) {
   const auto key = tables::KeyOrdinal(table);
   if (!key) return false;
   for (const PlannedComparison& comparison : where) {
-    if (comparison.ordinal == key && comparison.op == engine::CompareOp::kEqual) return true;
+    if (comparison.ordinal != key) continue;
+    if (comparison.op == engine::CompareOp::kEqual || comparison.op == engine::CompareOp::kIn) return true;
   }
   return false;
 }
@@ -175,10 +172,10 @@ DirectCost CostOfWrite(const Plan& plan) {
     return insert->rows.size() <= kInlineInsertRowsMax ? DirectCost::kShort : DirectCost::kScan;
   }
   if (const auto* update = std::get_if<DirectUpdate>(&plan.direct)) {
-    return ComparesKeyForEquality(update->where, *plan.target) ? DirectCost::kShort : DirectCost::kScan;
+    return NamesKeys(update->where, *plan.target) ? DirectCost::kShort : DirectCost::kScan;
   }
   if (const auto* del = std::get_if<DirectDelete>(&plan.direct)) {
-    return ComparesKeyForEquality(del->where, *plan.target) ? DirectCost::kShort : DirectCost::kScan;
+    return NamesKeys(del->where, *plan.target) ? DirectCost::kShort : DirectCost::kScan;
   }
   return DirectCost::kEngine;
 }

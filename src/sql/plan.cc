@@ -71,9 +71,12 @@ bool PlanWhere(const TableSchema& schema, const std::vector<engine::Comparison>&
     planned.op = comparison.op;
     const bool null_test =
         comparison.op == engine::CompareOp::kIsNull || comparison.op == engine::CompareOp::kIsNotNull;
-    if (!null_test) {
-      if (!tables::IsComparable(schema.columns[*ordinal].type.kind)) return false;
-      if (comparison.operand.kind == Operand::Kind::kDefault) return false;
+    if (!null_test && !tables::IsComparable(schema.columns[*ordinal].type.kind)) return false;
+    if (comparison.op == engine::CompareOp::kIn) {
+      for (const Operand& operand : comparison.list) {
+        if (!literals.Resolve(operand, planned.list.emplace_back())) return false;
+      }
+    } else if (!null_test) {
       if (!literals.Resolve(comparison.operand, planned.value)) return false;
     }
     out.push_back(std::move(planned));

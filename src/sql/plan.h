@@ -34,7 +34,8 @@ struct OperandRef {
 struct PlannedComparison {
   size_t ordinal = 0;
   engine::CompareOp op = engine::CompareOp::kEqual;
-  OperandRef value;
+  OperandRef value;              // unused for IS [NOT] NULL and IN
+  std::vector<OperandRef> list;  // of IN
 };
 
 struct DirectSelect {

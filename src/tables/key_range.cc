@@ -1,5 +1,7 @@
 #include "tables/key_range.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "hot/key_codec.h"
@@ -50,10 +52,37 @@ Status KeyRange::Narrow(CompareOp op, const Value& value) {
     case CompareOp::kNotEqual:
     case CompareOp::kIsNull:
     case CompareOp::kIsNotNull:
+    case CompareOp::kIn:
       break;
   }
   if (empty()) point_.reset();
   return {};
+}
+
+Status KeyRange::NarrowToList(std::span<const Value> values) {
+  std::vector<std::string> keys;
+  keys.reserve(values.size());
+  for (const Value& value : values) {
+    keys.push_back(prefix_);
+    KALAM_TRY(hot::AppendPrimaryKey(value, keys.back()));
+  }
+  std::ranges::sort(keys);
+  if (list_) {
+    std::vector<std::string> both;
+    std::ranges::set_intersection(*list_, keys, std::back_inserter(both));
+    keys = std::move(both);
+  }
+  list_ = std::move(keys);
+  return {};
+}
+
+std::optional<std::vector<std::string>> KeyRange::keys() const {
+  if (!list_) return point_ ? std::optional(std::vector{*point_}) : std::nullopt;
+  std::vector<std::string> keys;
+  for (const std::string& key : *list_) {
+    if (key >= begin_ && (end_.empty() || key < end_)) keys.push_back(key);
+  }
+  return keys;
 }
 
 }  // namespace kalam::tables

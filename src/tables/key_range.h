@@ -2,8 +2,10 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "base/ids.h"
@@ -23,6 +25,9 @@ class KeyRange {
   // meaning (<>, IS NULL) are ignored.
   Status Narrow(engine::CompareOp op, const Value& value);
 
+  // Narrows by `primary key IN (values)`; as in Narrow.
+  Status NarrowToList(std::span<const Value> values);
+
   // Leaves over the rows of a STREAM table, whose keys end with their _seq, from `first` on.
   void NarrowToSeq(Seq first);
 
@@ -31,6 +36,8 @@ class KeyRange {
   bool empty() const { return !end_.empty() && begin_ >= end_; }
   // The single key that can match, or nullopt.
   const std::optional<std::string>& point() const { return point_; }
+  // The only keys that can match, ascending, when NarrowToList said so or there is a point.
+  std::optional<std::vector<std::string>> keys() const;
   size_t prefix_size() const { return prefix_.size(); }
 
  private:
@@ -38,6 +45,7 @@ class KeyRange {
   std::string begin_;
   std::string end_;
   std::optional<std::string> point_;
+  std::optional<std::vector<std::string>> list_;  // ascending; some may be out of the range
 };
 
 }  // namespace kalam::tables

@@ -1,5 +1,7 @@
 #include "tables/predicate.h"
 
+#include <algorithm>
+
 namespace kalam::tables {
 
 using engine::CompareOp;
@@ -35,41 +37,36 @@ int Compare(const Value& a, const Value& b) {
   return a.integer < b.integer ? -1 : (a.integer > b.integer ? 1 : 0);
 }
 
-bool Matches(std::span<const Condition> conditions, const hot::RowView& row) {
-  for (const Condition& condition : conditions) {
-    const Value value = row.Get(condition.ordinal);
-    if (condition.op == CompareOp::kIsNull || condition.op == CompareOp::kIsNotNull) {
-      if (value.is_null != (condition.op == CompareOp::kIsNull)) return false;
-      continue;
-    }
-    if (value.is_null) return false;
-    const int order = Compare(value, condition.constant);
-    bool holds = false;
-    switch (condition.op) {
-      case CompareOp::kEqual:
-        holds = order == 0;
-        break;
-      case CompareOp::kNotEqual:
-        holds = order != 0;
-        break;
-      case CompareOp::kLess:
-        holds = order < 0;
-        break;
-      case CompareOp::kLessEqual:
-        holds = order <= 0;
-        break;
-      case CompareOp::kGreater:
-        holds = order > 0;
-        break;
-      case CompareOp::kGreaterEqual:
-        holds = order >= 0;
-        break;
-      default:
-        break;
-    }
-    if (!holds) return false;
+bool Holds(const Value& value, CompareOp op, const Value& constant) {
+  const int order = Compare(value, constant);
+  switch (op) {
+    case CompareOp::kEqual:
+      return order == 0;
+    case CompareOp::kNotEqual:
+      return order != 0;
+    case CompareOp::kLess:
+      return order < 0;
+    case CompareOp::kLessEqual:
+      return order <= 0;
+    case CompareOp::kGreater:
+      return order > 0;
+    case CompareOp::kGreaterEqual:
+      return order >= 0;
+    default:
+      return false;
   }
-  return true;
+}
+
+bool Matches(std::span<const Condition> conditions, const hot::RowView& row) {
+  return std::ranges::all_of(conditions, [&](const Condition& condition) {
+    const Value value = row.Get(condition.ordinal);
+    if (condition.op == CompareOp::kIsNull) return value.is_null;
+    if (condition.op == CompareOp::kIsNotNull) return !value.is_null;
+    if (value.is_null) return false;
+    if (condition.op != CompareOp::kIn) return Holds(value, condition.op, condition.constant);
+    return std::ranges::binary_search(condition.list, value,
+                                      [](const Value& a, const Value& b) { return Compare(a, b) < 0; });
+  });
 }
 
 }  // namespace kalam::tables

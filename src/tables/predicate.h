@@ -19,8 +19,10 @@ namespace kalam::tables {
 struct Condition {
   size_t ordinal = 0;  // in the table's schema (not a system column)
   engine::CompareOp op = engine::CompareOp::kEqual;
-  Value
-      constant;  // of the column's type, not NULL; unused for IS [NOT] NULL. The owner keeps its bytes alive
+  // Of the column's type, not NULL; unused for IS [NOT] NULL and IN. The owner keeps the bytes of values
+  // alive.
+  Value constant;
+  std::vector<Value> list;  // of IN: as `constant`, ascending, each once
 };
 
 // True when columns of this type may be compared with constants of the same type here.
@@ -28,6 +30,9 @@ bool IsComparable(TypeKind kind);
 
 // -1, 0, 1. Both values have the same comparable kind and are not NULL.
 int Compare(const Value& a, const Value& b);
+
+// `value` is not NULL; `op` compares with one constant.
+bool Holds(const Value& value, engine::CompareOp op, const Value& constant);
 
 // SQL's three-valued AND, with NULL counted as "no match".
 bool Matches(std::span<const Condition> conditions, const hot::RowView& row);

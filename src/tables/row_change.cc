@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -29,16 +30,30 @@ IntegerRange RangeOf(TypeKind kind) {
 }  // namespace
 
 bool Matches(const std::vector<OwnedCondition>& conditions, const hot::RowView& row) {
-  for (const OwnedCondition& condition : conditions) {
-    const Condition one{condition.ordinal, condition.op, condition.constant.view()};
-    if (!Matches(std::span<const Condition>(&one, 1), row)) return false;
+  return std::ranges::all_of(conditions, [&](const OwnedCondition& condition) {
+    const Condition one{condition.ordinal, condition.op, condition.constant.view(), {}};
+    return Matches(std::span(&one, 1), row);
+  });
+}
+
+OwnedConditions::OwnedConditions(std::span<const Condition> conditions)
+    : conditions_(conditions.begin(), conditions.end()) {
+  size_t count = 0;
+  for (const Condition& condition : conditions_) count += 1 + condition.list.size();
+  constants_.reserve(count);  // they stay where they are
+  const auto own = [this](Value& value) { value = constants_.emplace_back(value).view(); };
+  for (Condition& condition : conditions_) {
+    if (condition.op == engine::CompareOp::kIn) {
+      for (Value& value : condition.list) own(value);
+    } else {
+      own(condition.constant);
+    }
   }
-  return true;
 }
 
 UpdateChange::UpdateChange(catalog::TablePtr table, std::vector<Assignment> assignments,
-                           std::vector<OwnedCondition> where)
-    : table_(std::move(table)), assignments_(std::move(assignments)), where_(std::move(where)) {}
+                           std::span<const Condition> where)
+    : table_(std::move(table)), assignments_(std::move(assignments)), where_(where) {}
 
 Result<Value> UpdateChange::NewValue(const Assignment& assignment, const hot::RowView& row) const {
   const Column& column = table_->schema().columns[assignment.ordinal];
@@ -72,7 +87,7 @@ Result<hot::RowTransform::Effect> UpdateChange::Apply(std::optional<std::string_
                                                       std::string& next) const {
   if (!current) return Effect::kUnchanged;
   KALAM_ASSIGN(const hot::RowView row, table_->codec->Open(*current));
-  if (row.deleted() || !Matches(where_, row)) return Effect::kUnchanged;
+  if (row.deleted() || !Matches(where_.view(), row)) return Effect::kUnchanged;
   std::vector<Value> values(table_->schema().columns.size());
   for (size_t i = 0; i < values.size(); ++i) values[i] = row.Get(i);
   uint16_t changed = 0;
@@ -90,14 +105,14 @@ Result<hot::RowTransform::Effect> UpdateChange::Apply(std::optional<std::string_
   return Effect::kWrite;
 }
 
-DeleteChange::DeleteChange(catalog::TablePtr table, std::vector<OwnedCondition> where)
-    : table_(std::move(table)), where_(std::move(where)) {}
+DeleteChange::DeleteChange(catalog::TablePtr table, std::span<const Condition> where)
+    : table_(std::move(table)), where_(where) {}
 
 Result<hot::RowTransform::Effect> DeleteChange::Apply(std::optional<std::string_view> current,
                                                       std::string& next) const {
   if (!current) return Effect::kUnchanged;
   KALAM_ASSIGN(const hot::RowView row, table_->codec->Open(*current));
-  if (row.deleted() || !Matches(where_, row)) return Effect::kUnchanged;
+  if (row.deleted() || !Matches(where_.view(), row)) return Effect::kUnchanged;
   next.assign(*current);
   hot::PatchDeleted(true, next);
   return Effect::kWrite;

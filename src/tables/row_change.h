@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,18 +25,31 @@ struct Assignment {
   OwnedValue constant;        // kConstant: of the column's type; else an integer
 };
 
-// A condition that owns its constant.
+// A condition that owns its constant; not IN.
 struct OwnedCondition {
   size_t ordinal = 0;
   engine::CompareOp op = engine::CompareOp::kEqual;
   OwnedValue constant;
 };
 
+// Conditions with constants of their own.
+class OwnedConditions {
+ public:
+  explicit OwnedConditions(std::span<const Condition> conditions);
+  OwnedConditions(const OwnedConditions&) = delete;
+  OwnedConditions& operator=(const OwnedConditions&) = delete;
+  std::span<const Condition> view() const { return conditions_; }
+
+ private:
+  std::vector<Condition> conditions_;  // whose values point into `constants_`
+  std::vector<OwnedValue> constants_;
+};
+
 // Sets columns of one live row that matches. Unchanged when there is none or every value stays the same.
 class UpdateChange final : public hot::RowTransform {
  public:
   UpdateChange(catalog::TablePtr table, std::vector<Assignment> assignments,
-               std::vector<OwnedCondition> where);
+               std::span<const Condition> where);
   // kConstraint for NULL in a NOT NULL column and for integer overflow.
   Result<Effect> Apply(std::optional<std::string_view> current, std::string& next) const override;
 
@@ -43,18 +57,18 @@ class UpdateChange final : public hot::RowTransform {
   Result<Value> NewValue(const Assignment& assignment, const hot::RowView& row) const;
   catalog::TablePtr table_;
   std::vector<Assignment> assignments_;
-  std::vector<OwnedCondition> where_;
+  OwnedConditions where_;
 };
 
 // Marks one live row that matches as deleted. The tombstone keeps the row's values.
 class DeleteChange final : public hot::RowTransform {
  public:
-  DeleteChange(catalog::TablePtr table, std::vector<OwnedCondition> where);
+  DeleteChange(catalog::TablePtr table, std::span<const Condition> where);
   Result<Effect> Apply(std::optional<std::string_view> current, std::string& next) const override;
 
  private:
   catalog::TablePtr table_;
-  std::vector<OwnedCondition> where_;
+  OwnedConditions where_;
 };
 
 bool Matches(const std::vector<OwnedCondition>& conditions, const hot::RowView& row);

@@ -125,12 +125,12 @@ class TopicsTest : public testing::Test {
     std::vector<tables::Assignment> set(1);
     set[0].ordinal = 1;
     set[0].constant = OwnedValue(Value::Integer(TypeKind::kInt, n));
-    op.transform = std::make_shared<tables::UpdateChange>(table_, set, std::vector<tables::OwnedCondition>());
+    op.transform = std::make_shared<tables::UpdateChange>(table_, set, std::span<const tables::Condition>());
     ASSERT_EQ(store_->Commit(hot::BatchOf(std::move(op))).applied, 1);
   }
   void Delete(int64_t id) {
     hot::RowOp op = OpOf(hot::RowOpKind::kDelete, id);
-    op.transform = std::make_shared<tables::DeleteChange>(table_, std::vector<tables::OwnedCondition>());
+    op.transform = std::make_shared<tables::DeleteChange>(table_, std::span<const tables::Condition>());
     ASSERT_EQ(store_->Commit(hot::BatchOf(std::move(op))).applied, 1);
   }
 
