@@ -208,7 +208,7 @@ TEST_P(ChangeTest, AChangeTellsWhatItsWriterMeant) {
   EXPECT_EQ(changes[3].kind, ChangeKind::kInsert);
 }
 
-TEST_P(ChangeTest, AppendedRowsAreKeyedByTheirSequenceAndErasedWithoutTrace) {
+TEST_P(ChangeTest, AppendedRowsAreKeyedByTheirSequenceAndErasuresAreRemembered) {
   const std::string prefix = UserPrefix(kTestTable, "u");
   RowOp append;
   append.kind = RowOpKind::kAppend;
@@ -232,8 +232,20 @@ TEST_P(ChangeTest, AppendedRowsAreKeyedByTheirSequenceAndErasedWithoutTrace) {
   erase.kind = RowOpKind::kErase;
   erase.key = keys[0];
   erase.prefix_size = static_cast<uint32_t>(prefix.size());
-  EXPECT_EQ(Commit(erase).applied, 1);
+  const std::string first_row(store_->Scan(Space::kRows, prefix, PrefixEnd(prefix))->value());
+  const CommitResult erased = Commit(erase);
+  EXPECT_EQ(erased.applied, 1);
   EXPECT_EQ(Commit(erase).applied, 0);
+  // The erased row, under the sequence of the erasure.
+  std::string erasure = prefix;
+  AppendSeq(erased.last_seq, erasure);
+  auto erasures = store_->Scan(Space::kBySeq, prefix, PrefixEnd(prefix));
+  ASSERT_TRUE(erasures->Valid());
+  EXPECT_EQ(erasures->key(), erasure);
+  EXPECT_EQ(erasures->value(), first_row);
+  erasures->Next();
+  EXPECT_FALSE(erasures->Valid());
+  erasures.reset();
   rows = store_->Scan(Space::kRows, prefix, PrefixEnd(prefix));
   ASSERT_TRUE(rows->Valid());
   EXPECT_EQ(rows->key(), keys[1]);
@@ -245,6 +257,12 @@ TEST_P(ChangeTest, AppendedRowsAreKeyedByTheirSequenceAndErasedWithoutTrace) {
   EXPECT_TRUE(changes[2].after.empty());
   ASSERT_TRUE(changes[2].before.has_value());
   EXPECT_EQ(changes[2].key, keys[0]);
+  // Expired rows take the erasures before them along.
+  Batch expired;
+  expired.expired_rows.push_back({keys[0], erasure + '\0'});
+  ASSERT_TRUE(Commit(std::move(expired)).status);
+  EXPECT_FALSE(store_->Scan(Space::kRows, prefix, PrefixEnd(prefix))->Valid());
+  EXPECT_FALSE(store_->Scan(Space::kBySeq, prefix, PrefixEnd(prefix))->Valid());
 }
 
 TEST_P(ChangeTest, APurgeTakesOnlyTheTombstoneThatWasSeen) {

@@ -172,6 +172,7 @@ Status CommitGroup::AddRow(RowOp& op, Seq read_at, CommitResult& result) {
   const Seq seq = seqs_.Next(wall_millis_);
   if (!next.empty()) PatchSeq(seq, next);
   image->indexed = op.kind != RowOpKind::kErase;
+  if (op.kind == RowOpKind::kErase) image->erased = image->value;
   std::string before;
   // Written without knowing that the row is cold: its old bytes are nowhere but in the file.
   if (need == Need::kBoth && image->cold && op.cold_before.empty() &&
@@ -471,8 +472,11 @@ void CommitGroup::CollectDrops(rocksdb::WriteBatch& out) const {
     out.DeleteRange(database_.rows, begin, end);
     out.DeleteRange(database_.by_seq, begin, end);
   }
-  // Appends of this group lie behind every expired key, so the order does not matter.
-  for (const KeySpan& span : expired_) out.DeleteRange(database_.rows, span.begin, span.end);
+  // Appends and erasures of this group lie behind every expired key, so the order does not matter.
+  for (const KeySpan& span : expired_) {
+    out.DeleteRange(database_.rows, span.begin, span.end);
+    out.DeleteRange(database_.by_seq, span.begin, span.end);
+  }
   for (const std::string& prefix : dropped_cold_rows_) {
     out.DeleteRange(database_.cold_keys, prefix, PrefixEnd(prefix));
   }
@@ -537,8 +541,14 @@ void CommitGroup::Collect(rocksdb::WriteBatch& out) const {
     } else if (image.stored_seq != Seq()) {
       out.Delete(database_.rows, SliceOf(image.key));
     }
-    if (!image.indexed) continue;
     const std::string_view prefix = image.key.substr(0, image.prefix_size);
+    if (!image.indexed) {
+      if (!image.value.empty() || image.stored_seq == Seq()) continue;
+      seq_key = prefix;
+      AppendSeq(image.seq, seq_key);
+      out.Put(database_.by_seq, seq_key, image.erased);
+      continue;
+    }
     if (image.stored_seq != Seq()) {
       seq_key = prefix;
       AppendSeq(image.stored_seq, seq_key);

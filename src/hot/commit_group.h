@@ -96,6 +96,7 @@ class CommitGroup {
     RowHistory history;     // of the version in `cold`
     Seq seq;                // of the newest version, 0 = none
     std::string value;      // newest bytes; empty = no entry, or not read (then `loaded` is false)
+    std::string erased;     // RowOpKind::kErase: the row that it removed
     bool loaded = false;
     bool changed = false;
     bool indexed = true;  // has an entry in by_seq

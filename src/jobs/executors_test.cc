@@ -99,6 +99,41 @@ TEST_F(ExecutorsTest, EvictionSurvivesARestartInTheMiddle) {
   EXPECT_EQ(CountRows(*table), 7);
 }
 
+// Deletes are remembered for those who resume, as long as their rows would have lived; also where no row is
+// left to expire.
+TEST_F(ExecutorsTest, EvictionForgetsDeletesOfExpiredRows) {
+  const auto table = CreateTable(TableType::kStream, "s");
+  const std::string prefix = hot::SharedPrefix(table->id);
+  const auto erase_all = [&] {
+    for (auto rows = store_->Scan(hot::Space::kRows, prefix, hot::PrefixEnd(prefix)); rows->Valid();
+         rows->Next()) {
+      hot::Batch batch;
+      hot::RowOp& op = batch.rows.emplace_back();
+      op.kind = hot::RowOpKind::kErase;
+      op.key = rows->key();
+      op.prefix_size = static_cast<uint32_t>(op.key.size() - 8);
+      ASSERT_TRUE(store_->Commit(std::move(batch)).status);
+    }
+  };
+  const auto deletes = [&] {
+    int count = 0;
+    for (auto at = store_->Scan(hot::Space::kBySeq, prefix, hot::PrefixEnd(prefix)); at->Valid(); at->Next())
+      ++count;
+    return count;
+  };
+  Write(*table, "alice", hot::RowOpKind::kAppend, 1, 3);
+  Write(*table, "bob", hot::RowOpKind::kAppend, 1, 2);
+  erase_all();
+  clock_.AdvanceMicros(10'000'000 + kAheadMicros);
+  Write(*table, "bob", hot::RowOpKind::kAppend, 1, 1);
+  erase_all();
+  EXPECT_EQ(deletes(), 6);
+  scheduler_->Start({});
+  const Job job = End((*scheduler_->Create(Eviction(*table)))->id);
+  EXPECT_EQ(job.status, JobStatus::kCompleted) << job.message;
+  EXPECT_EQ(deletes(), 1);
+}
+
 // T157: a kill in the middle of 100,000 rows; what was evicted until then stays evicted.
 TEST_F(ExecutorsTest, KillStopsALongEviction) {
   const auto table = CreateTable(TableType::kStream, "s");

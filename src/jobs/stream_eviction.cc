@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 #include <utility>
 
 #include "hot/key_codec.h"
@@ -33,9 +34,9 @@ struct Batch {
 
 // The first `rows_max` rows at or behind `from` whose _seq is below the cutoff, one span per scope.
 Result<Batch> CollectExpired(const hot::Store& store, TableId table, std::string from, Seq cutoff,
-                             int64_t rows_max) {
+                             int64_t rows_max, hot::Space space = hot::Space::kRows) {
   Batch batch;
-  StreamScan scan(store, table, from, cutoff);
+  StreamScan scan(store, table, from, cutoff, space);
   for (; scan.Valid(); scan.Next()) {
     const std::string_view key = scan.key();
     if (batch.rows == rows_max) {
@@ -101,6 +102,13 @@ class StreamEvictionExecutor final : public Executor {
     }
     KALAM_ASSIGN(Batch expired, CollectExpired(services_.store, names.id, std::move(from), cutoff,
                                                RoundSize(batch_size, round.job().rounds)));
+    if (!expired.next) {
+      // Last, deletes whose rows would have expired by now. What is too much for one round is left to the
+      // next job.
+      KALAM_ASSIGN(Batch deletes, CollectExpired(services_.store, names.id, hot::SharedPrefix(names.id),
+                                                 cutoff, batch_size, hot::Space::kBySeq));
+      std::ranges::move(deletes.spans, std::back_inserter(expired.spans));
+    }
     round.metrics().Add("records_evicted", expired.rows);
     round.metrics().Add("batches_processed", expired.rows > 0 ? 1 : 0);
     const int64_t total = round.metrics().Number("records_evicted");
@@ -128,9 +136,11 @@ class StreamEvictionExecutor final : public Executor {
 // What must go at once: an expired row, or rows beyond the size limit.
 Result<bool> NeedsEviction(const JobServices& services, const catalog::Table& table) {
   const Seq cutoff = FirstLiving(table.options.ttl_seconds.value_or(0), services.clock.WallMillis());
-  StreamScan scan(services.store, table.id, hot::SharedPrefix(table.id), cutoff);
-  if (scan.Valid()) return true;
-  KALAM_TRY(scan.status());
+  for (const hot::Space space : {hot::Space::kRows, hot::Space::kBySeq}) {
+    StreamScan scan(services.store, table.id, hot::SharedPrefix(table.id), cutoff, space);
+    if (scan.Valid()) return true;
+    KALAM_TRY(scan.status());
+  }
   if (!table.options.max_stream_size_bytes) return false;
   KALAM_ASSIGN(const Seq by_size,
                CutoffBySize(services.store, table.id, *table.options.max_stream_size_bytes));

@@ -14,9 +14,9 @@ constexpr size_t kSeqBytes = 8;
 
 }  // namespace
 
-StreamScan::StreamScan(const hot::Store& store, TableId table, std::string_view from, Seq cutoff)
-    : cursor_(store.Scan(hot::Space::kRows, from, hot::PrefixEnd(hot::SharedPrefix(table)))),
-      cutoff_(cutoff) {
+StreamScan::StreamScan(const hot::Store& store, TableId table, std::string_view from, Seq cutoff,
+                       hot::Space space)
+    : cursor_(store.Scan(space, from, hot::PrefixEnd(hot::SharedPrefix(table)))), cutoff_(cutoff) {
   SkipLiving();
 }
 
@@ -26,8 +26,10 @@ void StreamScan::Next() {
 }
 
 void StreamScan::SkipLiving() {
-  while (cursor_->Valid() && hot::RowSeq(cursor_->value()) >= cutoff_) {
+  while (cursor_->Valid()) {
     const std::string_view key = cursor_->key();
+    const auto seq = hot::DecodeSeq(key.substr(key.size() - kSeqBytes));
+    if (!seq || *seq < cutoff_) return;
     cursor_->Seek(hot::PrefixEnd(key.substr(0, key.size() - kSeqBytes)));
   }
 }

@@ -1,5 +1,6 @@
-// StreamScan: the rows of a STREAM table, of all users, whose _seq is below a cutoff. Within a user they come
-// first, so a scan jumps from user to user and reads nothing that lives.
+// StreamScan: the rows of a STREAM table, of all users, whose _seq is below a cutoff; or its deletes
+// (Space::kBySeq), likewise. Within a user they come first, so a scan jumps from user to user and reads
+// nothing that lives.
 #pragma once
 
 #include <memory>
@@ -15,7 +16,8 @@ namespace kalam::jobs {
 class StreamScan {
  public:
   // From the first such key at or behind `from` on.
-  StreamScan(const hot::Store& store, TableId table, std::string_view from, Seq cutoff);
+  StreamScan(const hot::Store& store, TableId table, std::string_view from, Seq cutoff,
+             hot::Space space = hot::Space::kRows);
 
   bool Valid() const { return cursor_->Valid(); }
   void Next();

@@ -49,6 +49,15 @@ class HubTest : public testing::Test {
     EXPECT_TRUE(client.outlet->empty());
   }
 
+  void EraseFromStream(Seq seq, std::string_view user = "ann") {
+    hot::RowOp erase;
+    erase.kind = hot::RowOpKind::kErase;
+    erase.key = tables::ScopePrefix(*db_.Table("typing"), user);
+    erase.prefix_size = static_cast<uint32_t>(erase.key.size());
+    hot::AppendSeq(seq, erase.key);
+    db_.Commit(std::move(erase));
+  }
+
   LiveDatabase db_;
 };
 

@@ -135,7 +135,7 @@ Result<wire::LiveBodyPtr> Hub::Impl::Encode(const ProjectionGroup& group, wire::
     const TableWatch& watch = *group.parent->parent->parent;
     if (watch.table->type != TableType::kStream) return projection.Delete(encoding, *before, change.seq);
     KALAM_ASSIGN(const std::string user, hot::DecodeScope(change.key));
-    return projection.DeleteStream(encoding, *before, user);
+    return projection.DeleteStream(encoding, *before, before->seq(), user);
   };
   KALAM_ASSIGN(wire::LiveBodyPtr body, encode());
   encoded_.push_back({&projection, encoding, shape, body});

@@ -1,5 +1,6 @@
 #include "live/hub.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -501,17 +502,69 @@ TEST_F(HubTest, StreamRowsComeAndTheirDeletesCarryKeyAndRowId) {
   db_.Commit(db_.InsertOp("typing", "ann", 2, "r", 1));
   const object insert = ExpectChange(ann, "insert");
   EXPECT_FALSE(insert.at("rows").as_array()[0].as_object().contains("_deleted"));
-  hot::RowOp erase;
-  erase.kind = hot::RowOpKind::kErase;
-  erase.key = tables::ScopePrefix(*db_.Table("typing"), "ann");
-  erase.prefix_size = static_cast<uint32_t>(erase.key.size());
-  hot::AppendSeq(seq, erase.key);
-  db_.Commit(std::move(erase));
+  EraseFromStream(seq);
   const object gone = ExpectChange(ann, "delete");
   EXPECT_EQ(boost::json::serialize(gone.at("old_values")),
             R"([{"id":"1","row_id":"ann:)" + SeqText(seq) + R"("}])");
   db_.Subscribe(ann, "s2", "SELECT * FROM app.typing");
   EXPECT_EQ(Loaded(ann).at("rows").as_array().size(), 1U);
+}
+
+// Deletes while the client was away are told like others, each once, and nothing of rows that came and went.
+TEST_F(HubTest, ResumeTellsOfDeletesInStreams) {
+  const auto insert = [&](int64_t id, std::string_view user = "ann") {
+    return db_.Commit(db_.InsertOp("typing", user, id, "r", 1));
+  };
+  const Seq first = insert(1);
+  const Seq second = insert(2);
+  const Seq third = insert(3);
+  Client ann = db_.Connect("ann", Role::kUser);
+  const auto resume = [&](std::string_view condition) {
+    db_.Subscribe(ann, "s", fmt::format("SELECT * FROM app.typing{}", condition),
+                  wire::LiveOptions{.from = third.value});
+  };
+  const auto expect_gone = [&](int id, Seq seq) {
+    EXPECT_EQ(boost::json::serialize(ExpectChange(ann, "delete").at("old_values")),
+              fmt::format(R"([{{"id":"{}","row_id":"ann:{}"}}])", id, seq.value));
+  };
+  const auto expect_rows = [&](std::vector<std::string> ids) {
+    std::vector<std::string> found;
+    for (const auto& row : Loaded(ann).at("rows").as_array()) found.push_back(Text(row.as_object(), "id"));
+    EXPECT_EQ(found, ids);
+  };
+  insert(4);
+  EraseFromStream(first);
+  EraseFromStream(insert(5));
+  insert(6);
+  EraseFromStream(third);
+  EraseFromStream(insert(7, "bob"), "bob");
+  for (int round = 0; round < 2; ++round) {
+    SCOPED_TRACE(round);
+    resume("");
+    expect_rows({"4"});  // up to the first delete
+    expect_gone(1, first);
+    EXPECT_EQ(Text(ExpectChange(ann, "insert").at("rows").as_array()[0].as_object(), "id"), "6");
+    expect_gone(3, third);
+    ExpectQuiet(ann);
+    resume(" WHERE id >= 3");
+    expect_rows({"4", "6"});
+    expect_gone(3, third);
+    ExpectQuiet(ann);
+    resume(" WHERE id = 2 OR id = 6");
+    expect_rows({"6"});
+    ExpectQuiet(ann);
+    db_.Close();
+    db_.Open({});
+    ann = db_.Connect("ann", Role::kUser);
+  }
+  db_.Subscribe(ann, "all", "SELECT * FROM app.typing", wire::LiveOptions{.from = third.value});
+  expect_rows({"4"});
+  expect_gone(1, first);
+  ExpectChange(ann, "insert");
+  expect_gone(3, third);
+  EraseFromStream(second);  // live now
+  expect_gone(2, second);
+  ExpectQuiet(ann);
 }
 
 TEST_F(HubTest, SameIdReplacesAndUnsubscribeIsSilent) {

@@ -139,9 +139,9 @@ Result<wire::LiveBodyPtr> Projection::DeleteKey(LiveEncoding encoding, const hot
   return wire::ChangeBody(encoding, wire::LiveChange::kDelete, std::nullopt, std::move(old));
 }
 
-Result<wire::LiveBodyPtr> Projection::DeleteStream(LiveEncoding encoding, const hot::RowView& row,
+Result<wire::LiveBodyPtr> Projection::DeleteStream(LiveEncoding encoding, const hot::RowView& row, Seq seq,
                                                    std::string_view user_id) const {
-  const std::string row_id = fmt::format("{}:{}", user_id, row.seq().value);
+  const std::string row_id = fmt::format("{}:{}", user_id, seq.value);
   wire::LiveRows old(encoding);
   old.BeginRow();
   KALAM_TRY(AddKey(encoding, row, old));

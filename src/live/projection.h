@@ -47,7 +47,7 @@ class Projection {
   // The key alone: of a row that does not match, and may have matched.
   Result<wire::LiveBodyPtr> DeleteKey(wire::LiveEncoding encoding, const hot::RowView& row) const;
   // Of a STREAM table: key and row_id.
-  Result<wire::LiveBodyPtr> DeleteStream(wire::LiveEncoding encoding, const hot::RowView& row,
+  Result<wire::LiveBodyPtr> DeleteStream(wire::LiveEncoding encoding, const hot::RowView& row, Seq seq,
                                          std::string_view user_id) const;
 
  private:

@@ -90,7 +90,7 @@ class Run {
       KALAM_ASSIGN(const auto rows, NextBatch(scan));
       if (rows.empty()) break;
       for (size_t i = 0; i < rows.size(); ++i) {
-        KALAM_ASSIGN(wire::LiveBodyPtr body, Shown(ChangeOf(rows[i], matches_[i] != 0)));
+        KALAM_ASSIGN(wire::LiveBodyPtr body, Shown(ChangeOf(rows[i], matches_[i] != 0, scan.erased(i))));
         result_.cursor = rows[i].seq();
         if (body == nullptr) continue;
         bytes += body->size(0);
@@ -184,7 +184,9 @@ class Run {
       for (size_t i = 0; i < rows.size(); ++i) {
         const bool shown = matches_[i] != 0 && !rows[i].deleted();
         if (!shown) {
-          if (request_.kind != ReadKind::kResume || !MayHaveMatched(rows[i], matches_[i] != 0)) continue;
+          if (request_.kind != ReadKind::kResume ||
+              !MayHaveMatched(rows[i], matches_[i] != 0, scan.erased(i)))
+            continue;
           result_.cut = true;
           result_.cursor = Seq(rows[i].seq().value - 1);
           return {};
@@ -200,21 +202,26 @@ class Run {
     }
   }
 
+  bool is_stream() const { return query_.table->type == TableType::kStream; }
+
   // A row that is not in the result now: could an earlier version have been?
-  bool MayHaveMatched(const hot::RowView& row, bool matches) const {
-    if (query_.table->type == TableType::kStream) return false;  // rows of streams do not change
+  // `erased`: of a deleted row of a stream, its own _seq.
+  bool MayHaveMatched(const hot::RowView& row, bool matches, Seq erased) const {
+    // Rows of streams do not change; one that came and went since then is not known to the subscriber.
+    if (is_stream()) return row.deleted() && matches && erased <= request_.after;
     return (row.deleted() && matches) || query_.filter->MayHaveMatched(row);
   }
 
   // nullptr: nothing that the subscriber can have seen changed.
-  Result<wire::LiveBodyPtr> ChangeOf(const hot::RowView& row, bool matches) const {
+  Result<wire::LiveBodyPtr> ChangeOf(const hot::RowView& row, bool matches, Seq erased) const {
     const Projection& projection = *query_.projection;
     if (row.deleted() || !matches) {
-      if (!MayHaveMatched(row, matches)) return nullptr;
+      if (!MayHaveMatched(row, matches, erased)) return nullptr;
+      if (is_stream()) return projection.DeleteStream(request_.encoding, row, erased, request_.user_id);
       return matches ? projection.Delete(request_.encoding, row, row.seq())
                      : projection.DeleteKey(request_.encoding, row);
     }
-    if (row.history().first || query_.table->type == TableType::kStream) {
+    if (row.history().first || is_stream()) {
       return projection.Insert(request_.encoding, row);
     }
     return projection.Update(request_.encoding, std::nullopt, row);

@@ -45,7 +45,11 @@ void VersionScan::OpenCursor() {
   const auto space = stream_ ? hot::Space::kRows : hot::Space::kBySeq;
   const std::string end =
       up_to_.value == INT64_MAX ? hot::PrefixEnd(prefix_) : SeqKey(prefix_, Seq(up_to_.value + 1));
-  cursor_ = store_.Scan(space, SeqKey(prefix_, Seq(after_.value + 1)), end, direction_, &snapshot_);
+  const std::string begin = SeqKey(prefix_, Seq(after_.value + 1));
+  cursor_ = store_.Scan(space, begin, end, direction_, &snapshot_);
+  if (stream_ && histories_) {
+    erasures_ = store_.Scan(hot::Space::kBySeq, begin, end, direction_, &snapshot_);
+  }
 }
 
 Result<bool> VersionScan::Preload(const tables::KeyRange& range) {
@@ -93,6 +97,18 @@ Status VersionScan::TakeHot() {
   return {};
 }
 
+// The row under erasures_, which left with `seq`. One that has expired since is not worth a word.
+void VersionScan::TakeErased(Seq seq) {
+  const std::string_view row = erasures_->value();
+  if (row.size() < hot::kRowHeaderSize || hot::RowSeq(row) < expired_) return;
+  std::string& slot = Slot();
+  slot = row;
+  erased_.resize(count_);
+  erased_.back() = hot::RowSeq(row);
+  hot::PatchDeleted(true, slot);
+  hot::PatchSeq(seq, slot);
+}
+
 Status VersionScan::TakeCold() {
   std::string& row = Slot();
   row = cold_->Take();
@@ -110,6 +126,7 @@ Status VersionScan::TakeCold() {
 Result<std::span<const hot::RowView>> VersionScan::Next() {
   count_ = 0;
   rows_.clear();
+  erased_.clear();
   if (preloaded_) {
     for (; rows_.size() < kBatchRows && preloaded_next_ < preloaded_->size(); ++preloaded_next_) {
       KALAM_ASSIGN(const hot::RowView view, table_.codec->Open((*preloaded_)[preloaded_next_]));
@@ -123,6 +140,14 @@ Result<std::span<const hot::RowView>> VersionScan::Next() {
     std::optional<Seq> hot_seq;
     if (cursor_->Valid()) {
       KALAM_ASSIGN(hot_seq, hot::DecodeSeq(cursor_->key().substr(prefix_.size())));
+    }
+    if (erasures_ != nullptr && erasures_->Valid()) {
+      KALAM_ASSIGN(const Seq erased, hot::DecodeSeq(erasures_->key().substr(prefix_.size())));
+      if (!hot_seq || (erased < *hot_seq) == (direction_ == hot::Direction::kForward)) {
+        TakeErased(erased);
+        erasures_->Next();
+        continue;
+      }
     }
     std::optional<Seq> cold_seq;
     if (cold_ != nullptr) {
@@ -138,6 +163,8 @@ Result<std::span<const hot::RowView>> VersionScan::Next() {
     }
   }
   KALAM_TRY(cursor_->status());
+  if (erasures_ != nullptr) KALAM_TRY(erasures_->status());
+  erased_.resize(count_);
   rows_.reserve(count_);
   for (size_t i = 0; i < count_; ++i) {
     KALAM_ASSIGN(const hot::RowView view, table_.codec->Open(bytes_[i]));

@@ -34,8 +34,11 @@ class VersionScan {
   // False when there are too many; the scan then goes on as if this had not been called. Before Next.
   Result<bool> Preload(const tables::KeyRange& range);
 
-  // The next rows, at most kBatchRows; empty = the end. Valid until the next call.
+  // The next rows, at most kBatchRows; empty = the end. Valid until the next call. With `histories`, deletes
+  // of STREAM tables are among them, as tombstones with the last values.
   Result<std::span<const hot::RowView>> Next();
+  // Of such a delete, row `i` of the last batch: the _seq of the row.
+  Seq erased(size_t i) const { return erased_[i]; }
 
   static constexpr size_t kBatchRows = 256;
   static constexpr size_t kPreloadRows = 4'096;  // tombstones included
@@ -45,6 +48,7 @@ class VersionScan {
   void OpenCursor();
   // Appends the row under the cursor to the batch.
   Status TakeHot();
+  void TakeErased(Seq seq);
   Status TakeCold();
   std::string& Slot();
 
@@ -60,6 +64,8 @@ class VersionScan {
   // Made by the first Next: only to find the first entry, it passes all that were deleted since the last
   // compaction.
   std::unique_ptr<hot::Cursor> cursor_;
+  std::unique_ptr<hot::Cursor> erasures_;  // STREAM
+  std::vector<Seq> erased_;                // of each row of the batch; STREAM
   const bool histories_;
   const std::unique_ptr<ColdVersions> cold_;  // nullptr: the scope has no cold rows
   std::string key_;
