@@ -250,6 +250,12 @@ TEST_P(ChangeTest, AppendedRowsAreKeyedByTheirSequenceAndErasuresAreRemembered) 
   ASSERT_TRUE(rows->Valid());
   EXPECT_EQ(rows->key(), keys[1]);
   rows.reset();
+  // Expired rows take the erasures before them along.
+  Batch expired;
+  expired.expired_rows.push_back({keys[0], erasure + '\0'});
+  ASSERT_TRUE(Commit(std::move(expired)).status);
+  EXPECT_FALSE(store_->Scan(Space::kRows, prefix, PrefixEnd(prefix))->Valid());
+  EXPECT_FALSE(store_->Scan(Space::kBySeq, prefix, PrefixEnd(prefix))->Valid());
   const std::vector<Change> changes = Recorded();
   ASSERT_EQ(changes.size(), 3u);
   EXPECT_EQ(changes[0].kind, ChangeKind::kInsert);
@@ -257,12 +263,6 @@ TEST_P(ChangeTest, AppendedRowsAreKeyedByTheirSequenceAndErasuresAreRemembered) 
   EXPECT_TRUE(changes[2].after.empty());
   ASSERT_TRUE(changes[2].before.has_value());
   EXPECT_EQ(changes[2].key, keys[0]);
-  // Expired rows take the erasures before them along.
-  Batch expired;
-  expired.expired_rows.push_back({keys[0], erasure + '\0'});
-  ASSERT_TRUE(Commit(std::move(expired)).status);
-  EXPECT_FALSE(store_->Scan(Space::kRows, prefix, PrefixEnd(prefix))->Valid());
-  EXPECT_FALSE(store_->Scan(Space::kBySeq, prefix, PrefixEnd(prefix))->Valid());
 }
 
 TEST_P(ChangeTest, APurgeTakesOnlyTheTombstoneThatWasSeen) {

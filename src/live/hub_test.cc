@@ -529,7 +529,8 @@ TEST_F(HubTest, ResumeTellsOfDeletesInStreams) {
   };
   const auto expect_rows = [&](std::vector<std::string> ids) {
     std::vector<std::string> found;
-    for (const auto& row : Loaded(ann).at("rows").as_array()) found.push_back(Text(row.as_object(), "id"));
+    const object page = Loaded(ann);
+    for (const auto& row : page.at("rows").as_array()) found.push_back(Text(row.as_object(), "id"));
     EXPECT_EQ(found, ids);
   };
   insert(4);

@@ -7,10 +7,12 @@
 Each cycle: start the server (durability sync), let writers insert, update and delete rows of their own and one change tables, kill -9
 at a random moment (sometimes already during the start), start again, compare. The log of what was acknowledged is kept here, outside
 the server. Afterwards every row is what was acknowledged last, or what was under way at the kill; statements are there as a whole or
-not at all; new sequences are greater than all before the cut. Standard library only. Exit code 0: all as promised.
+not at all; new sequences are greater than all before the cut. A topic follows one of the tables: its messages, applied in order, make
+exactly the table's rows, so that there is no row without its message and no message without its row. Standard library only. Exit code 0: all as promised.
 """
 import argparse
 import http.client
+import json
 import os
 import pathlib
 import random
@@ -252,6 +254,9 @@ class Trial:
         self.tokens["root"] = root.token
         root.run("CREATE NAMESPACE pc")
         root.run("CREATE SHARED TABLE pc.common (id TEXT PRIMARY KEY, v TEXT NOT NULL)")
+        root.run("CREATE TOPIC pc.feed")
+        for operation in ("INSERT", "UPDATE", "DELETE"):
+            root.run(f"ALTER TOPIC pc.feed ADD SOURCE pc.common ON {operation} WITH (payload = 'full')")
         root.run("CREATE USER TABLE pc.mine (id TEXT PRIMARY KEY, v TEXT NOT NULL)")
         for user in USERS:
             root.run(f"CREATE USER '{user}' WITH PASSWORD '{PASSWORD}' ROLE user")
@@ -302,6 +307,24 @@ class Trial:
             raise Broken(f"{table} of {user}: {len(rows) - len(found)} keys appear twice")
         return found
 
+    def check_topic(self, found):
+        root = self.client("root")
+        rows, offset = {}, 0
+        while messages := root.rows(f"CONSUME FROM pc.feed FROM {offset} LIMIT 1000"):
+            for _, _, at, key, payload, _, _, operation in messages:
+                if int(at) != offset:
+                    raise Broken(f"message {offset} is missing, the next one is {at}")
+                offset += 1
+                row = json.loads(bytes(payload))
+                if operation == "delete":
+                    if rows.pop(key, None) is None:
+                        raise Broken(f"message {at} deletes row {key}, which no message made")
+                else:
+                    rows[key] = (row["v"], int(row["_seq"]))
+        for key in sorted(rows.keys() | found.keys()):
+            if rows.get(key) != found.get(key):
+                raise Broken(f"row {key} is {found.get(key)}, its last message said {rows.get(key)}")
+
     def verify(self):
         """Returns how many rows were compared."""
         compared = 0
@@ -310,6 +333,8 @@ class Trial:
             for user, table in [("root", "pc.common")] + [(user, "pc.mine") for user in USERS]:
                 found = self.read_rows(user, table)
                 compared += len(found)
+                if table == "pc.common":
+                    self.check_topic(found)
                 newest = max([newest] + [seq for _, seq in found.values()])
                 owners = [w for w in self.writers if w.user == user]
                 for writer in owners:
