@@ -33,7 +33,7 @@ struct Batch {
 };
 
 // The first `rows_max` rows at or behind `from` whose _seq is below the cutoff, one span per scope.
-Result<Batch> CollectExpired(const hot::Store& store, TableId table, std::string from, Seq cutoff,
+Result<Batch> CollectExpired(const hot::Store& store, TableId table, std::string_view from, Seq cutoff,
                              int64_t rows_max, hot::Space space = hot::Space::kRows) {
   Batch batch;
   StreamScan scan(store, table, from, cutoff, space);
@@ -100,7 +100,7 @@ class StreamEvictionExecutor final : public Executor {
         cutoff = std::max(cutoff, by_size);
       }
     }
-    KALAM_ASSIGN(Batch expired, CollectExpired(services_.store, names.id, std::move(from), cutoff,
+    KALAM_ASSIGN(Batch expired, CollectExpired(services_.store, names.id, from, cutoff,
                                                RoundSize(batch_size, round.job().rounds)));
     if (!expired.next) {
       // Last, deletes whose rows would have expired by now. What is too much for one round is left to the
