@@ -31,6 +31,12 @@ using duckdb::SQLStatement;
 using duckdb::StatementType;
 using duckdb::StringUtil;
 
+// A forgotten condition must not change a whole table.
+constexpr const char* kUpdateWithoutWhere =
+    "UPDATE requires a WHERE clause. Hint: WHERE true changes every row";
+constexpr const char* kDeleteWithoutWhere =
+    "DELETE requires a WHERE clause. Hint: WHERE true deletes every row";
+
 // `?` and $0 take the next number silently, which the tree does not show.
 Status CheckPlaceholders(const std::string& sql) {
   if (sql.find('?') == std::string::npos && sql.find("$0") == std::string::npos) return {};
@@ -182,8 +188,7 @@ class Builder {
                   "UPDATE ... FROM is not supported: use a subquery in SET or WHERE");
     }
     KALAM_TRY(CheckTarget(*update.table));
-    if (!update.set_info->condition)
-      return Fail(ErrorCode::kInvalidOperation, "UPDATE requires a WHERE clause");
+    if (!update.set_info->condition) return Fail(ErrorCode::kInvalidOperation, kUpdateWithoutWhere);
     KALAM_TRY(Target(*update.table));
     KALAM_TRY(Columns(update.set_info->columns));
     TakeDefaults(0, update.set_info->expressions);
@@ -201,7 +206,7 @@ class Builder {
       return Fail(ErrorCode::kUnsupported, "DELETE ... USING is not supported: use a subquery in WHERE");
     }
     KALAM_TRY(CheckTarget(*statement.table));
-    if (!statement.condition) return Fail(ErrorCode::kInvalidOperation, "DELETE requires a WHERE clause");
+    if (!statement.condition) return Fail(ErrorCode::kInvalidOperation, kDeleteWithoutWhere);
     KALAM_TRY(Target(*statement.table));
     out_.parts.select = Wrap(MatchingRows(AliasOf(*statement.table), std::move(statement.condition),
                                           std::move(statement.cte_map)));

@@ -130,8 +130,10 @@ TEST_F(ParseTest, OnlyNumberedPlaceholders) {
 }
 
 TEST_F(ParseTest, WritesNeedAWhereAndNothingExtra) {
-  EXPECT_EQ(Bad("UPDATE t SET a = 1"), "invalid_operation: UPDATE requires a WHERE clause");
-  EXPECT_EQ(Bad("DELETE FROM t"), "invalid_operation: DELETE requires a WHERE clause");
+  EXPECT_EQ(Bad("UPDATE t SET a = 1"),
+            "invalid_operation: UPDATE requires a WHERE clause. Hint: WHERE true changes every row");
+  EXPECT_EQ(Bad("DELETE FROM t"),
+            "invalid_operation: DELETE requires a WHERE clause. Hint: WHERE true deletes every row");
   EXPECT_THAT(Bad("INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING"),
               HasSubstr("ON CONFLICT is not supported for user, shared"));
   EXPECT_THAT(Bad("INSERT INTO t (a) VALUES (1) ON CONFLICT (a) DO UPDATE SET a = 2"),

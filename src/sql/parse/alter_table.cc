@@ -11,7 +11,9 @@ namespace kalam::sql {
 namespace {
 
 std::unexpected<Error> UnsupportedOperation(const TokenReader& reader) {
-  return reader.Refuse("Unsupported ALTER TABLE operation");
+  return reader.Refuse(
+      "Unsupported ALTER TABLE operation. Hint: ADD COLUMN, DROP COLUMN, RENAME COLUMN, MODIFY COLUMN, ALTER "
+      "COLUMN (SET or DROP of NOT NULL and DEFAULT) and SET ACCESS LEVEL are there");
 }
 
 std::unexpected<Error> VectorIndex(std::string_view verb) {

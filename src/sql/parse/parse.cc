@@ -164,6 +164,29 @@ constexpr auto kForeignVerbs = std::to_array<std::string_view>(
      "REPLACE", "RESET",      "REVOKE",  "SAVEPOINT", "SHOW",       "START",   "STORAGE", "SUMMARIZE",
      "TABLE",   "TRUNCATE",   "UNPIVOT", "UPSERT",    "VACUUM"});
 
+// What people who know another database try, and what does it here.
+struct Instead {
+  std::string_view words;
+  std::string_view hint;
+};
+constexpr auto kInstead = std::to_array<Instead>({
+    {"CREATE DATABASE", "CREATE NAMESPACE name"},
+    {"CREATE INDEX", "the PRIMARY KEY of a table is its index, there are no others"},
+    {"CREATE SCHEMA", "CREATE NAMESPACE name"},
+    {"DROP DATABASE", "DROP NAMESPACE name"},
+    {"DROP SCHEMA", "DROP NAMESPACE name"},
+    {"GRANT", "ALTER TABLE name SET ACCESS LEVEL level, ALTER USER name SET ROLE role"},
+    {"REVOKE", "ALTER TABLE name SET ACCESS LEVEL level, ALTER USER name SET ROLE role"},
+    {"SHOW CREATE", "DESCRIBE TABLE name"},
+    {"SHOW DATABASES", "SHOW NAMESPACES"},
+    {"SHOW JOBS", "SELECT * FROM system.jobs"},
+    {"SHOW SCHEMAS", "SHOW NAMESPACES"},
+    {"SHOW TOPICS", "SELECT * FROM system.topics"},
+    {"SHOW USERS", "SELECT * FROM system.users"},
+    {"SHOW VIEWS", "SELECT * FROM information_schema.views"},
+    {"TRUNCATE", "DELETE FROM name WHERE true"},
+});
+
 std::unexpected<Error> UnknownStatement(const TokenReader& reader) {
   const auto is_first = [&](std::string_view verb) { return IsWord(reader.Peek(), verb); };
   if (std::none_of(kForeignVerbs.begin(), kForeignVerbs.end(), is_first))
@@ -177,7 +200,10 @@ std::unexpected<Error> UnknownStatement(const TokenReader& reader) {
       break;
     }
   }
-  return reader.Refuse(fmt::format("Unsupported statement type: {}", words));
+  const auto known = std::find_if(kInstead.begin(), kInstead.end(),
+                                  [&](const Instead& instead) { return instead.words == words; });
+  if (known == kInstead.end()) return reader.Refuse(fmt::format("Unsupported statement type: {}", words));
+  return reader.Refuse(fmt::format("Unsupported statement type: {}. Hint: {}", words, known->hint));
 }
 
 Result<Statement> ParseUnwrapped(const StatementText& text) {

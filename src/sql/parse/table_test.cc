@@ -400,7 +400,8 @@ TEST(AlterTableTest, Messages) {
        "Invalid column name 'a b'. Only alphanumeric characters and underscores are allowed."},
   };
   for (const auto& [operation, message] : rows) {
-    EXPECT_EQ(Message("ALTER TABLE t " + std::string(operation)), message);
+    const std::string found = Message("ALTER TABLE t " + std::string(operation));
+    EXPECT_EQ(found.substr(0, found.find(". Hint: ")), message);
   }
   for (std::string_view operation :
        {"", "ADD", "ADD COLUMN a", "DROP COLUMN", "RENAME COLUMN a", "RENAME COLUMN a TO", "ALTER COLUMN",
