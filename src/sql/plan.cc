@@ -257,8 +257,24 @@ Result<catalog::TablePtr> Resolve(const engine::TableName& name, const catalog::
 
 }  // namespace
 
+namespace {
+
+// Tables that other servers of this protocol make at their first start (docs/decisions/0050).
+std::string_view AdviceFor(std::string_view ns, std::string_view table) {
+  if (ns != "dba") return {};
+  if (table == "stats")
+    return ". This server keeps no samples: system.stats has the numbers of this moment, and a collector "
+           "can record /metrics";
+  if (table == "notifications")
+    return ". This server writes no notifications: an administrator can create the table for an application";
+  return {};
+}
+
+}  // namespace
+
 Error TableNotFound(std::string_view ns, std::string_view table) {
-  return Error(ErrorCode::kNotFoundTable, fmt::format("Table '{}' not found in namespace '{}'", table, ns))
+  return Error(ErrorCode::kNotFoundTable,
+               fmt::format("Table '{}' not found in namespace '{}'{}", table, ns, AdviceFor(ns, table)))
       .With("table_name", std::string(table))
       .With("namespace", std::string(ns));
 }
