@@ -157,6 +157,37 @@ Status Users::Drop(std::string_view user_id, std::vector<hot::MetaOp> also) {
   return Update(user_id, mark, std::move(also));
 }
 
+Status Users::Import(const std::vector<UserImage>& images, bool with_system, Imported& imported,
+                     const hot::ImportCommit& commit) {
+  std::lock_guard lock(impl_->change_mu);
+  std::vector<UserPtr> added;
+  std::vector<hot::MetaOp> ops;
+  for (const UserImage& image : images) {
+    KALAM_TRY(ValidateUserId(image.user_id));
+    KALAM_ASSIGN(User user, DecodeUser(image.user_id, image.record));
+    if (impl_->Find(user.user_id) != nullptr) continue;
+    if (user.role == Role::kSystem && !with_system) {
+      ++imported.left_out;
+      continue;
+    }
+    // A lock was a matter of that day.
+    user.failed_login_attempts = 0;
+    user.locked_until_ms.reset();
+    ops.push_back({.key = std::string(kUserKeyPrefix) + user.user_id, .value = EncodeUser(user)});
+    added.push_back(std::make_shared<const User>(std::move(user)));
+  }
+  imported.added = static_cast<int64_t>(added.size());
+  const auto committed = [&] {
+    {
+      std::unique_lock map_lock(impl_->map_mu);
+      for (const UserPtr& user : added) impl_->users[user->user_id] = user;
+    }
+    impl_->version.fetch_add(1, std::memory_order_release);
+    if (!added.empty()) impl_->RightsChanged();
+  };
+  return commit(std::move(ops), committed);
+}
+
 Status Users::Erase(std::string_view user_id) {
   std::lock_guard lock(impl_->change_mu);
   const UserPtr current = impl_->Find(user_id);
@@ -187,6 +218,17 @@ Status Users::Anonymize(std::string_view user_id) {
   next.last_seen_ms.reset();
   next.updated_at_ms = impl_->clock.WallMillis();
   return impl_->Put(std::move(next), {});
+}
+
+Result<std::vector<UserImage>> ReadUsers(const hot::Store& store, const hot::Snapshot& snapshot) {
+  std::vector<UserImage> images;
+  const auto cursor =
+      store.Scan(hot::Space::kMeta, kUserKeyPrefix, kUserKeyEnd, hot::Direction::kForward, &snapshot);
+  for (; cursor->Valid(); cursor->Next())
+    images.push_back(
+        {std::string(cursor->key().substr(kUserKeyPrefix.size())), std::string(cursor->value())});
+  KALAM_TRY(cursor->status());
+  return images;
 }
 
 Status ValidateUserId(std::string_view user_id) {

@@ -16,6 +16,7 @@
 #include "base/change_listeners.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "hot/import_commit.h"
 #include "hot/store.h"
 #include "model/principal.h"
 
@@ -44,6 +45,14 @@ struct User {
 
 using UserPtr = std::shared_ptr<const User>;
 
+// An account as a backup has it.
+struct UserImage {
+  std::string user_id;
+  std::string record;  // docs/user-format.md
+};
+// All accounts at the snapshot, dropped ones too: their ids stay taken.
+Result<std::vector<UserImage>> ReadUsers(const hot::Store& store, const hot::Snapshot& snapshot);
+
 class Users {
  public:
   // Loads all accounts and creates `root` (role system, internal) when absent, with `root_password_hash` (may
@@ -69,6 +78,15 @@ class Users {
   // deleted.
   Status Update(std::string_view user_id, const std::function<Status(User&)>& change,
                 std::vector<hot::MetaOp> also = {});
+  // Adds the accounts that are not here; existing ones, dropped ones too, stay as they are. Accounts of role
+  // system are left out unless `with_system`: who may not make one must not bring one in.
+  // `imported` is known before `commit` is called.
+  struct Imported {
+    int64_t added = 0;
+    int64_t left_out = 0;
+  };
+  Status Import(const std::vector<UserImage>& images, bool with_system, Imported& imported,
+                const hot::ImportCommit& commit);
   // Of a dropped user: removes the record for good, so that the id is free again. Only when nothing that the
   // user owned is left.
   Status Erase(std::string_view user_id);

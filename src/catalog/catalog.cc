@@ -133,9 +133,11 @@ Result<std::unique_ptr<Catalog>> Catalog::Open(hot::Store& store, const Clock& c
   return std::unique_ptr<Catalog>(new Catalog(store, clock, std::move(first), loaded.next_table_id));
 }
 
-Status Catalog::CommitAndPublish(hot::Batch batch, CatalogSnapshot next) {
+Status Catalog::CommitAndPublish(hot::Batch batch, CatalogSnapshot next,
+                                 const std::function<void()>& committed) {
   const hot::CommitResult result = store_.Commit(std::move(batch));
   if (!result.status.has_value()) return result.status;
+  if (committed) committed();
   next.version_ = published_.version() + 1;
   next.sorted_ = std::make_shared<CatalogSnapshot::Sorted>();
   published_.Set(std::make_shared<const CatalogSnapshot>(std::move(next)));
@@ -375,24 +377,21 @@ Result<TableId> Catalog::ReserveTableId(const std::function<hot::MetaOp(TableId)
   return id;
 }
 
-Result<std::vector<TablePtr>> Catalog::ImportTables(std::vector<Table> tables,
-                                                    std::vector<Namespace> namespaces, bool replace,
-                                                    std::vector<hot::MetaOp> also) {
-  std::lock_guard lock(write_mu_);
-  const SnapshotPtr current = published_.Get();
-  hot::Batch batch;
-  batch.meta = std::move(also);
-  CatalogSnapshot next = *current;
-  for (Namespace& ns : namespaces) {
-    if (current->FindNamespace(ns.name) != nullptr) continue;
-    batch.meta.push_back({NamespaceKey(ns.name), EncodeNamespace(ns)});
-    auto shown = std::make_shared<const Namespace>(std::move(ns));
-    next.namespaces_.Set(KeyOf(*shown), shown);
-  }
+Result<std::vector<TablePtr>> Catalog::ImportTables(std::vector<Table> tables, bool replace,
+                                                    const CatalogSnapshot& current, CatalogSnapshot& next,
+                                                    hot::Batch& batch) const {
   std::vector<TablePtr> replaced;
   for (Table& incoming : tables) {
     if (next.FindNamespace(incoming.ns) == nullptr) return NamespaceNotFound(incoming.ns);
-    if (TablePtr old = current->FindTable(incoming.ns, incoming.name); old != nullptr) {
+    const auto& storage = incoming.options.storage_id;
+    if (next.FindStorage(storage) == nullptr) {
+      return Fail(Error(ErrorCode::kInvalidOperation,
+                        fmt::format("Table {} belongs to storage '{}', which does not exist here. Create it "
+                                    "first: CREATE STORAGE {} ...",
+                                    incoming.full_name(), storage, storage))
+                      .With("storage_id", std::string(storage)));
+    }
+    if (TablePtr old = current.FindTable(incoming.ns, incoming.name); old != nullptr) {
       if (!replace) {
         return Fail(ErrorCode::kAlreadyExists,
                     fmt::format("Already exists: Table {} already exists", old->full_name()));
@@ -400,7 +399,7 @@ Result<std::vector<TablePtr>> Catalog::ImportTables(std::vector<Table> tables,
       AddRemoval(*old, batch);
       replaced.push_back(std::move(old));
     }
-    KALAM_TRY(NotAView(*current, incoming.ns, incoming.name));
+    KALAM_TRY(NotAView(current, incoming.ns, incoming.name));
     auto table = std::make_shared<Table>(std::move(incoming));
     table->updated_at_ms = clock_.WallMillis();
     table->codec = std::make_shared<const hot::RowCodec>(table->versions);
@@ -411,7 +410,28 @@ Result<std::vector<TablePtr>> Catalog::ImportTables(std::vector<Table> tables,
     batch.new_versions.push_back({table->id, table->schema().version});
     next.tables_.Set(KeyOf(*table), table);
   }
-  KALAM_TRY(CommitAndPublish(std::move(batch), std::move(next)));
+  return replaced;
+}
+
+Result<std::vector<TablePtr>> Catalog::Import(CatalogImport content, bool replace,
+                                              std::vector<hot::MetaOp> also,
+                                              const std::function<void()>& committed) {
+  std::lock_guard lock(write_mu_);
+  const SnapshotPtr current = published_.Get();
+  hot::Batch batch;
+  batch.meta = std::move(also);
+  CatalogSnapshot next = *current;
+  for (Namespace& ns : content.namespaces) {
+    if (current->FindNamespace(ns.name) != nullptr) continue;
+    batch.meta.push_back({NamespaceKey(ns.name), EncodeNamespace(ns)});
+    auto shown = std::make_shared<const Namespace>(std::move(ns));
+    next.namespaces_.Set(KeyOf(*shown), shown);
+  }
+  KALAM_TRY(ImportStorages(std::move(content.storages), next, batch));
+  KALAM_ASSIGN(std::vector<TablePtr> replaced,
+               ImportTables(std::move(content.tables), replace, *current, next, batch));
+  KALAM_TRY(ImportViews(std::move(content.views), replace, next, batch));
+  KALAM_TRY(CommitAndPublish(std::move(batch), std::move(next), committed));
   return replaced;
 }
 

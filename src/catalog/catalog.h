@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -72,6 +73,10 @@ struct View {
     std::string name;
     friend bool operator==(const Reference&, const Reference&) = default;
   };
+  struct ColumnUse {
+    Reference table;
+    std::vector<std::string> columns;
+  };
   std::string ns;
   std::string name;
   std::string query;
@@ -79,12 +84,23 @@ struct View {
   std::vector<ViewColumn> columns;    // never empty, names unique
   std::vector<Reference> references;  // the tables and views that `query` names itself
   std::vector<std::string> words;     // every identifier in `query`, lower case
+  // The columns that `query` reads of the tables it names itself. nullopt in records of servers that did not
+  // note them: then all columns that `words` names count.
+  std::optional<std::vector<ColumnUse>> reads;
   int64_t created_at_ms = 0;
   int64_t updated_at_ms = 0;
 
   std::string full_name() const { return ns + "." + name; }
 };
 using ViewPtr = std::shared_ptr<const View>;
+
+// What a backup brings back.
+struct CatalogImport {
+  std::vector<Namespace> namespaces;
+  std::vector<Table> tables;  // with reserved ids, whose rows are there already; column ids are kept
+  std::vector<View> views;
+  std::vector<Storage> storages;
+};
 
 class CatalogSnapshot {
  public:
@@ -164,11 +180,13 @@ class Catalog {
   // For tables that are filled before they are shown: an id that is never given again, and `note(id)` written
   // in the batch that takes it.
   Result<TableId> ReserveTableId(const std::function<hot::MetaOp(TableId)>& note);
-  // Shows tables with reserved ids, whose rows are there already, all in one batch with `also`. Creates the
-  // namespaces that are missing. A table of the same name is dropped when `replace`, else kAlreadyExists.
-  // Returns the dropped ones. `versions` and column ids are kept, `codec` is set.
-  Result<std::vector<TablePtr>> ImportTables(std::vector<Table> tables, std::vector<Namespace> namespaces,
-                                             bool replace, std::vector<hot::MetaOp> also);
+  // Shows everything in `content`, all in one batch with `also`. Namespaces and storages that exist stay as
+  // they are; a storage must lie where the existing one does. Tables and views of the same name are dropped
+  // when `replace`, else kAlreadyExists. kInvalidOperation for a table whose storage exists nowhere.
+  // `committed` is called when the batch is durable, before anything of it can be seen. Returns the dropped
+  // tables.
+  Result<std::vector<TablePtr>> Import(CatalogImport content, bool replace, std::vector<hot::MetaOp> also,
+                                       const std::function<void()>& committed = nullptr);
   // Tables and views share their names. `seen`: the snapshot that the view was bound in; kConflict when
   // something that it refers to is another one by now. `replace`: of a view, and only if nothing that reads
   // the old one asks for a column that is gone. kAlreadyExists.
@@ -187,8 +205,15 @@ class Catalog {
   Result<TablePtr> FinishStrict(const Table& old, const TablePtr& strict,
                                 const std::function<Status(const Table&)>& verify,
                                 std::vector<hot::MetaOp> also);
+  // The parts of Import; `write_mu_` is held. `current` is without what is imported, `next` with it.
+  static Status ImportStorages(std::vector<Storage> storages, CatalogSnapshot& next, hot::Batch& batch);
+  Result<std::vector<TablePtr>> ImportTables(std::vector<Table> tables, bool replace,
+                                             const CatalogSnapshot& current, CatalogSnapshot& next,
+                                             hot::Batch& batch) const;
+  static Status ImportViews(std::vector<View> views, bool replace, CatalogSnapshot& next, hot::Batch& batch);
   // Commits the batch, then makes `next` visible. Nothing is visible when the commit fails.
-  Status CommitAndPublish(hot::Batch batch, CatalogSnapshot next);
+  Status CommitAndPublish(hot::Batch batch, CatalogSnapshot next,
+                          const std::function<void()>& committed = nullptr);
 
   hot::Store& store_;
   const Clock& clock_;

@@ -299,6 +299,21 @@ std::string ViewKey(std::string_view ns, std::string_view name) {
   return fmt::format("{}{}/{}", kViewPrefix, ns, name);
 }
 
+namespace {
+
+json::array EncodeReads(const std::vector<View::ColumnUse>& reads) {
+  json::array uses;
+  for (const View::ColumnUse& use : reads) {
+    json::array columns;
+    for (const std::string& column : use.columns) columns.push_back(json::string(column));
+    uses.push_back(
+        json::object{{"namespace", use.table.ns}, {"name", use.table.name}, {"columns", std::move(columns)}});
+  }
+  return uses;
+}
+
+}  // namespace
+
 std::string EncodeView(const View& view) {
   json::array columns;
   for (const View::ViewColumn& column : view.columns) {
@@ -310,17 +325,43 @@ std::string EncodeView(const View& view) {
     references.push_back(json::object{{"namespace", reference.ns}, {"name", reference.name}});
   json::array words;
   for (const std::string& word : view.words) words.push_back(json::string(word));
-  return json::serialize(json::object{{"format", kFormat},
-                                      {"namespace", view.ns},
-                                      {"name", view.name},
-                                      {"query", view.query},
-                                      {"query_namespace", view.query_namespace},
-                                      {"columns", std::move(columns)},
-                                      {"references", std::move(references)},
-                                      {"words", std::move(words)},
-                                      {"created_at_ms", view.created_at_ms},
-                                      {"updated_at_ms", view.updated_at_ms}});
+  json::object object{{"format", kFormat},
+                      {"namespace", view.ns},
+                      {"name", view.name},
+                      {"query", view.query},
+                      {"query_namespace", view.query_namespace},
+                      {"columns", std::move(columns)},
+                      {"references", std::move(references)},
+                      {"words", std::move(words)},
+                      {"created_at_ms", view.created_at_ms},
+                      {"updated_at_ms", view.updated_at_ms}};
+  if (view.reads) object["reads"] = EncodeReads(*view.reads);
+  return json::serialize(object);
 }
+
+namespace {
+
+Result<std::vector<View::ColumnUse>> DecodeReads(const json::value& value) {
+  if (!value.is_array()) return Fail(ErrorCode::kCorruption, "view member reads is not a list");
+  std::vector<View::ColumnUse> reads;
+  for (const json::value& member : value.get_array()) {
+    Reader use(member, "view reads");
+    View::ColumnUse& decoded = reads.emplace_back();
+    decoded.table = {use.Text("namespace"), use.Text("name")};
+    const json::value& columns = use.Child("columns");
+    KALAM_TRY(use.Check());
+    if (!columns.is_array())
+      return Fail(ErrorCode::kCorruption, "view member reads holds no list of columns");
+    for (const json::value& column : columns.get_array()) {
+      if (!column.is_string())
+        return Fail(ErrorCode::kCorruption, "view member reads holds a column that is no text");
+      decoded.columns.emplace_back(column.get_string());
+    }
+  }
+  return reads;
+}
+
+}  // namespace
 
 Result<View> DecodeView(std::string_view text) {
   KALAM_ASSIGN(const json::value value, Parse(text));
@@ -354,6 +395,9 @@ Result<View> DecodeView(std::string_view text) {
   for (const json::value& word : words.get_array()) {
     if (!word.is_string()) return Fail(ErrorCode::kCorruption, "view member words holds what is no text");
     view.words.emplace_back(word.get_string());
+  }
+  if (const json::value* reads = value.get_object().if_contains("reads")) {
+    KALAM_ASSIGN(view.reads, DecodeReads(*reads));
   }
   return view;
 }

@@ -92,4 +92,21 @@ Status Catalog::DropStorage(std::string_view id, std::vector<hot::MetaOp> also) 
   return CommitAndPublish(std::move(batch), std::move(next));
 }
 
+Status Catalog::ImportStorages(std::vector<Storage> storages, CatalogSnapshot& next, hot::Batch& batch) {
+  for (Storage& storage : storages) {
+    if (const StoragePtr here = next.FindStorage(storage.id)) {
+      if (here->type == storage.type && here->base_directory == storage.base_directory) continue;
+      return Fail(Error(ErrorCode::kInvalidOperation,
+                        fmt::format("Storage '{}' of the backup is incompatible with the existing one: it "
+                                    "lies elsewhere. Drop that first",
+                                    storage.id))
+                      .With("storage_id", storage.id));
+    }
+    auto shown = std::make_shared<const Storage>(std::move(storage));
+    batch.meta.push_back({StorageKey(shown->id), EncodeStorage(*shown)});
+    next.storages_[shown->id] = shown;
+  }
+  return {};
+}
+
 }  // namespace kalam::catalog

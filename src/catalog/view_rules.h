@@ -18,8 +18,7 @@ Status NoViewReads(const CatalogSnapshot& snapshot, std::string_view ns, std::st
 // The same for everything in namespace `ns` and the views of other namespaces.
 Status NoViewElsewhereReads(const CatalogSnapshot& snapshot, std::string_view ns);
 
-// Refuses when a column that `after` drops, renames or gives another type may be named by a view. A view may
-// use a column of the same name from another table; it counts all the same.
+// Refuses when a view reads a column that `after` drops, renames or gives another type.
 Status NoViewReadsChangedColumns(const CatalogSnapshot& snapshot, const Table& before,
                                  const TableSchema& after);
 

@@ -26,6 +26,16 @@ bool Names(const View& view, std::string_view word) {
          std::any_of(view.columns.begin(), view.columns.end(), comes_from);
 }
 
+// Whether the view itself, not one that it reads, needs the column of the table.
+bool ReadsColumn(const View& view, std::string_view ns, std::string_view table, std::string_view column) {
+  if (!Reads(view, ns, table)) return false;
+  if (!view.reads) return Names(view, column);
+  return std::any_of(view.reads->begin(), view.reads->end(), [&](const View::ColumnUse& use) {
+    return use.table.ns == ns && use.table.name == table &&
+           std::find(use.columns.begin(), use.columns.end(), column) != use.columns.end();
+  });
+}
+
 std::unexpected<Error> ViewNotFound(std::string_view ns, std::string_view name) {
   return Fail(Error(ErrorCode::kNotFoundTable, fmt::format("View '{}' not found in namespace '{}'", name, ns))
                   .With("table_name", std::string(name))
@@ -141,12 +151,11 @@ Status NoViewReadsChangedColumns(const CatalogSnapshot& snapshot, const Table& b
   }
   if (changed.empty()) return {};
   for (const ViewPtr& view : snapshot.Views()) {
-    if (!Reads(*view, before.ns, before.name)) continue;
     for (const std::string_view column : changed) {
-      if (!Names(*view, column)) continue;
+      if (!ReadsColumn(*view, before.ns, before.name, column)) continue;
       return Fail(
           Error(ErrorCode::kInvalidOperation,
-                fmt::format("Cannot change column '{}' of table '{}': view '{}' names it. Drop the view "
+                fmt::format("Cannot change column '{}' of table '{}': view '{}' reads it. Drop the view "
                             "first",
                             column, before.full_name(), view->full_name()))
               .With("view", view->full_name()));
@@ -210,6 +219,29 @@ Status Catalog::DropView(std::string_view ns, std::string_view name, std::vector
   CatalogSnapshot next = *current;
   next.views_.Erase({view->ns, view->name});
   return CommitAndPublish(std::move(batch), std::move(next));
+}
+
+Status Catalog::ImportViews(std::vector<View> views, bool replace, CatalogSnapshot& next, hot::Batch& batch) {
+  std::vector<ViewPtr> imported;
+  for (View& view : views) {
+    if (next.FindNamespace(view.ns) == nullptr) {
+      return Fail(ErrorCode::kNotFoundNamespace,
+                  fmt::format("Namespace '{}' of view {} not found", view.ns, view.full_name()));
+    }
+    if (next.FindTable(view.ns, view.name) != nullptr) {
+      return Fail(ErrorCode::kAlreadyExists, fmt::format("Already exists: {} is a table", view.full_name()));
+    }
+    if (!replace && next.FindView(view.ns, view.name) != nullptr) {
+      return Fail(ErrorCode::kAlreadyExists,
+                  fmt::format("Already exists: View {} already exists", view.full_name()));
+    }
+    const auto& shown = imported.emplace_back(std::make_shared<const View>(std::move(view)));
+    batch.meta.push_back({ViewKey(shown->ns, shown->name), EncodeView(*shown)});
+    next.views_.Set({shown->ns, shown->name}, shown);
+  }
+  // Together with views that were there before they must not make a circle.
+  for (const ViewPtr& view : imported) KALAM_TRY(CheckReferences(next, *view, *view, 1));
+  return {};
 }
 
 }  // namespace kalam::catalog

@@ -78,6 +78,9 @@ struct RunRequest {
   // in its output.
   bool default_order = true;
   std::optional<int64_t> row_limit;  // stop after so many rows (kQuery)
+  // If set: gets, per source, the positions of the columns that the query names or a * stands for, ascending,
+  // also those that no result depends on. Only of sources without files.
+  std::vector<std::vector<size_t>>* read_columns = nullptr;
   StatementContext context;
 };
 

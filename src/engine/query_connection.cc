@@ -72,6 +72,8 @@ Result<int64_t> QueryConnection::Run(const Statement& statement, const RunReques
   state_->sources = request.sources;
   state_->cast_to = request.cast_to;
   state_->statement = &context;
+  state_->read_columns = request.read_columns;
+  if (request.read_columns != nullptr) request.read_columns->assign(request.sources.size(), {});
   (void)state_->TakeError();
   used_ = nullptr;
   Result<int64_t> rows = 0;
@@ -94,6 +96,7 @@ Result<int64_t> QueryConnection::Run(const Statement& statement, const RunReques
   state_->sources = {};
   state_->cast_to = {};
   state_->statement = nullptr;
+  state_->read_columns = nullptr;
   DropHeavyPlan();
   if (!rows && rows.error().code == ErrorCode::kCancelled && !context.stop.stop_requested()) {
     if (clock.MonotonicNanos() >= context.deadline_nanos)

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -40,6 +41,7 @@ struct RunState : duckdb::ClientContextState {
   std::span<const std::shared_ptr<const Source>> sources;
   std::span<const ResultColumn> cast_to;
   const StatementContext* statement = nullptr;
+  std::vector<std::vector<size_t>>* read_columns = nullptr;
 
   // Gives out one id after another; DuckDB may evaluate parts of one query at the same time.
   void FillSnowflakes(int64_t* ids, size_t count) {

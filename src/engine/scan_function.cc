@@ -1,5 +1,6 @@
 #include "engine/scan_function.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 
@@ -231,6 +232,10 @@ class BoundFinder {
   ScanBindData& data_;
 };
 
+bool IsOurs(const duckdb::LogicalGet& get) {
+  return get.bind_data && (get.function.name == kScanFunction || get.function.name == kHotScanFunction);
+}
+
 // Runs after DuckDB's optimizer: filters that stand directly over a scan. DuckDB's own way to tell a table
 // function its filters (pushdown_complex_filter) makes every plan with a parameter in such a filter unusable
 // for a second run.
@@ -240,10 +245,29 @@ void FindBounds(duckdb::LogicalOperator& plan) {
       plan.children[0]->type != duckdb::LogicalOperatorType::LOGICAL_GET)
     return;
   auto& get = plan.children[0]->Cast<duckdb::LogicalGet>();
-  const bool ours = get.function.name == kScanFunction || get.function.name == kHotScanFunction;
-  if (!ours || !get.bind_data) return;
+  if (!IsOurs(get)) return;
   BoundFinder finder(get, get.bind_data->Cast<ScanBindData>());
   for (const auto& filter : plan.expressions) finder.Find(*filter);
+}
+
+// Before DuckDB's optimizer a scan has the columns that the text refers to, all of them.
+void NoteColumns(const duckdb::LogicalOperator& plan, std::vector<std::vector<size_t>>& columns) {
+  for (const auto& child : plan.children) NoteColumns(*child, columns);
+  if (plan.type != duckdb::LogicalOperatorType::LOGICAL_GET) return;
+  const auto& get = plan.Cast<duckdb::LogicalGet>();
+  if (!IsOurs(get)) return;
+  std::vector<size_t>& of_source = columns[get.bind_data->Cast<ScanBindData>().slot];
+  for (const auto& id : get.GetColumnIds()) {
+    if (!id.IsVirtualColumn()) of_source.push_back(id.GetPrimaryIndex());
+  }
+  std::ranges::sort(of_source);
+  of_source.erase(std::ranges::unique(of_source).begin(), of_source.end());
+}
+
+void BeforeOptimizing(duckdb::OptimizerExtensionInput& input,
+                      duckdb::unique_ptr<duckdb::LogicalOperator>& plan) {
+  const auto run = input.context.registered_state->Get<RunState>(kRunStateKey);
+  if (run && run->read_columns != nullptr) NoteColumns(*plan, *run->read_columns);
 }
 
 void Optimize(duckdb::OptimizerExtensionInput&, duckdb::unique_ptr<duckdb::LogicalOperator>& plan) {
@@ -344,6 +368,7 @@ duckdb::TableFunction MakeScanFunction() {
 
 duckdb::OptimizerExtension MakeScanOptimizer() {
   duckdb::OptimizerExtension extension;
+  extension.pre_optimize_function = BeforeOptimizing;
   extension.optimize_function = Optimize;
   return extension;
 }

@@ -49,6 +49,30 @@ Result<std::vector<std::shared_ptr<const engine::Source>>> MakeSources(const Req
   return sources;
 }
 
+// A table without rows: what a statement is bound to that is not run.
+class Definition final : public engine::Source {
+ public:
+  // `only`: the columns that it has; nullptr = all of `table`. It always has one.
+  Definition(const engine::Source& table, const std::vector<std::string>* only) {
+    for (const ResultColumn& column : table.columns()) {
+      if (only == nullptr || std::ranges::find(*only, column.name) != only->end()) columns_.push_back(column);
+    }
+    if (columns_.empty()) columns_.push_back(table.columns().front());
+  }
+  std::span<const ResultColumn> columns() const override { return columns_; }
+  Result<std::unique_ptr<engine::SourceScan>> Scan(const engine::ScanRequest&) const override {
+    class NoRows final : public engine::SourceScan {
+     public:
+      Result<size_t> Next(engine::BatchWriter&) override { return 0; }
+    };
+    return std::make_unique<NoRows>();
+  }
+  std::string Describe() const override { return "definition"; }
+
+ private:
+  std::vector<ResultColumn> columns_;
+};
+
 // Turns the rows of RunForm::kInsertedRows into insert operations.
 class InsertSink final : public RowSink {
  public:
@@ -269,7 +293,8 @@ Result<Outcome> RunEngineQuery(Request& request, Services& services) {
   return Outcome{OutcomeKind::kRows, sink.rows(), {}};
 }
 
-Result<std::vector<ResultColumn>> ColumnsOf(PlanPtr select, Request& request, Services& services) {
+Result<BoundSelect> BindSelect(PlanPtr select, const std::vector<std::vector<std::string>>* only,
+                               Request& request, Services& services) {
   class ColumnSink final : public RowSink {
    public:
     void Begin(std::span<const ResultColumn> columns) override {
@@ -282,14 +307,24 @@ Result<std::vector<ResultColumn>> ColumnsOf(PlanPtr select, Request& request, Se
   auto sources = MakeSources(request, services);
   const PlanPtr plan = std::exchange(request.plan, outer);
   if (!sources) return std::unexpected(std::move(sources).error());
+  for (size_t i = 0; i < sources->size(); ++i)
+    (*sources)[i] = std::make_shared<Definition>(*(*sources)[i], only == nullptr ? nullptr : &(*only)[i]);
+  std::vector<std::vector<size_t>> positions;
   engine::RunRequest run;
   run.statement = plan->parsed;
   run.sources = *sources;
+  run.default_order = false;
   run.row_limit = 0;
+  run.read_columns = &positions;
   run.context = ContextOf(request, services);
   ColumnSink sink;
   KALAM_TRY(services.engine.Run(run, sink));
-  return sink.found;
+  BoundSelect bound{std::move(sink.found), {}};
+  for (size_t i = 0; i < sources->size(); ++i) {
+    std::vector<std::string>& names = bound.reads.emplace_back();
+    for (const size_t position : positions[i]) names.push_back((*sources)[i]->columns()[position].name);
+  }
+  return bound;
 }
 
 Result<Outcome> RunEngineWrite(Request& request, Services& services) {

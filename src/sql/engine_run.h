@@ -1,6 +1,7 @@
 // SELECT, INSERT, UPDATE and DELETE through the engine. Blocking: worker pool only.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "base/error.h"
@@ -17,8 +18,14 @@ Result<Outcome> RunEngineQuery(Request& request, Services& services);
 // no conflict errors for plain DML).
 Result<Outcome> RunEngineWrite(Request& request, Services& services);
 
-// The columns that a SELECT answers with; it is bound, but no row is read.
-Result<std::vector<ResultColumn>> ColumnsOf(PlanPtr select, Request& request, Services& services);
+// A SELECT that was bound, without a look at any row.
+struct BoundSelect {
+  std::vector<ResultColumn> columns;            // of its answer
+  std::vector<std::vector<std::string>> reads;  // columns, for each table of the plan
+};
+// `only`: for each table of the plan, the columns that there are; nullptr = all.
+Result<BoundSelect> BindSelect(PlanPtr select, const std::vector<std::vector<std::string>>* only,
+                               Request& request, Services& services);
 
 // The row cap of a SELECT from `[limits]`, or nullopt.
 std::optional<int64_t> RowCap(const Plan& plan, const config::Settings& settings);

@@ -26,12 +26,14 @@
 #include "base/published.h"
 #include "catalog/catalog.h"
 #include "engine/engine.h"
+#include "hot/import_commit.h"
 #include "hot/store.h"
 #include "observe/metrics.h"
 #include "topics/publisher.h"
 #include "topics/routing.h"
 #include "topics/start_position.h"
 #include "topics/topic.h"
+#include "topics/topic_image.h"
 #include "topics/waiters.h"
 
 namespace kalam::topics {
@@ -110,6 +112,9 @@ class Topics {
                                 std::optional<int64_t> bytes_max, std::vector<hot::MetaOp> also = {});
   // The topic and its groups are gone when it returns; its messages are until EraseRemoved.
   Result<TopicPtr> Drop(std::string_view name, std::vector<hot::MetaOp> also = {});
+  // Adds the topics that are not here; existing ones stay as they are. They go on at the offsets where they
+  // ended, without messages. `added` is known before `commit` is called.
+  Status Import(const std::vector<TopicImage>& images, int64_t& added, const hot::ImportCommit& commit);
   // All messages and all that groups have acknowledged are gone for consumers when it returns; offsets go on.
   // The disk space is until EraseCleared.
   Result<TopicPtr> Clear(std::string_view name, std::vector<hot::MetaOp> also = {});

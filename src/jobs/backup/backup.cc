@@ -12,6 +12,7 @@
 #include "cold/cold_tier.h"
 #include "hot/key_codec.h"
 #include "hot/row_codec.h"
+#include "jobs/backup/objects.h"
 #include "jobs/backup/row_file.h"
 #include "jobs/backup/scope.h"
 #include "jobs/backup/transfer.h"
@@ -116,6 +117,10 @@ class BackupExecutor final : public Executor {
     round.metrics().Set("backup_path", path);
     round.metrics().Set("rows_backed_up", manifest.total_rows());
     round.metrics().Set("tables_backed_up", static_cast<int64_t>(manifest.tables.size()));
+    round.metrics().Set("views_backed_up", static_cast<int64_t>(manifest.views.size()));
+    round.metrics().Set("topics_backed_up", static_cast<int64_t>(manifest.topics.size()));
+    round.metrics().Set("users_backed_up", static_cast<int64_t>(manifest.users.size()));
+    round.metrics().Set("storages_backed_up", static_cast<int64_t>(manifest.storages.size()));
     round.metrics().Set("duration_ms", (services_.clock.MonotonicNanos() - started_ns) / 1'000'000);
     return RoundOutcome::Completed(fmt::format("Backup completed: '{}' ({:.1f} MB)", path,
                                                static_cast<double>(manifest.total_bytes()) / 1e6));
@@ -134,6 +139,7 @@ class BackupExecutor final : public Executor {
     manifest.created_at_ms = services_.clock.WallMillis();
     manifest.snapshot_seq = snapshot.seq().value;
     KALAM_TRY(ReadNamespaces(snapshot, scope, manifest));
+    KALAM_TRY(ReadObjects(services_, snapshot, scope, manifest));
     KALAM_ASSIGN(const std::vector<catalog::Table> tables, ReadTables(snapshot, scope, manifest));
     if (tables.empty() && !scope.ns.empty() && (manifest.namespaces.empty() || !scope.table.empty())) {
       return Fail(ErrorCode::kNotFound, fmt::format("{} does not exist", scope.Title()));

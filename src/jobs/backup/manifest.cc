@@ -9,7 +9,8 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr int64_t kFormat = 1;
+constexpr int64_t kFormat = 2;
+constexpr int64_t kFormatWithTablesOnly = 1;
 
 // Reads members of one object; remembers the first that is missing or wrong.
 class Members {
@@ -91,6 +92,53 @@ BackupTable ReadTable(const json::value& value, std::string& fault) {
   return table;
 }
 
+json::array RecordsArray(const std::vector<BackupRecord>& records) {
+  json::array array;
+  for (const BackupRecord& record : records)
+    array.push_back(json::object{{"name", record.name}, {"record", record.record}});
+  return array;
+}
+
+std::vector<BackupRecord> ReadRecords(const json::array& array, std::string& fault) {
+  std::vector<BackupRecord> records;
+  for (const json::value& item : array) {
+    Members members(item, fault);
+    records.push_back({members.Text("name"), members.Text("record")});
+  }
+  return records;
+}
+
+json::object TopicObject(const topics::TopicImage& topic) {
+  json::array ends;
+  for (const auto& end : topic.ends)
+    ends.push_back(json::object{{"offset", end.offset}, {"position", end.position}});
+  json::array groups;
+  for (const auto& group : topic.groups) {
+    groups.push_back(json::object{{"partition", group.partition},
+                                  {"group", group.name},
+                                  {"acknowledged", group.acknowledged},
+                                  {"updated_at", group.updated_at_ms}});
+  }
+  return {{"name", topic.name}, {"record", topic.record}, {"ends", ends}, {"groups", groups}};
+}
+
+topics::TopicImage ReadTopic(const json::value& value, std::string& fault) {
+  topics::TopicImage topic;
+  Members members(value, fault);
+  topic.name = members.Text("name");
+  topic.record = members.Text("record");
+  for (const json::value& item : members.Array("ends")) {
+    Members end(item, fault);
+    topic.ends.push_back({end.Number("offset"), end.Number("position")});
+  }
+  for (const json::value& item : members.Array("groups")) {
+    Members group(item, fault);
+    topic.groups.push_back({group.Number("partition"), group.Text("group"), group.Number("acknowledged"),
+                            group.Number("updated_at")});
+  }
+  return topic;
+}
+
 std::unexpected<Error> Corrupt(std::string_view what) {
   return Fail(ErrorCode::kCorruption, fmt::format("{} is damaged: {}", kManifestName, what));
 }
@@ -119,14 +167,16 @@ std::string EncodeManifest(const BackupManifest& manifest) {
   root["table"] = manifest.table;
   root["created_at"] = manifest.created_at_ms;
   root["snapshot_seq"] = manifest.snapshot_seq;
-  json::array namespaces;
-  for (const BackupNamespace& ns : manifest.namespaces) {
-    namespaces.push_back(json::object{{"name", ns.name}, {"record", ns.record}});
-  }
-  root["namespaces"] = std::move(namespaces);
+  root["namespaces"] = RecordsArray(manifest.namespaces);
   json::array tables;
   for (const BackupTable& table : manifest.tables) tables.push_back(TableObject(table));
   root["tables"] = std::move(tables);
+  root["views"] = RecordsArray(manifest.views);
+  json::array topic_list;
+  for (const topics::TopicImage& topic : manifest.topics) topic_list.push_back(TopicObject(topic));
+  root["topics"] = std::move(topic_list);
+  root["storages"] = RecordsArray(manifest.storages);
+  root["users"] = RecordsArray(manifest.users);
   return json::serialize(root);
 }
 
@@ -138,9 +188,10 @@ Result<BackupManifest> DecodeManifest(std::string_view text) {
   Members root(parsed, fault);
   const int64_t format = root.Number("format");
   if (!fault.empty()) return Corrupt("member format");
-  if (format != kFormat) {
+  if (format != kFormat && format != kFormatWithTablesOnly) {
     return Fail(ErrorCode::kUnsupported,
-                fmt::format("The backup has format {}; this server reads format {}", format, kFormat));
+                fmt::format("The backup has format {}; this server reads formats {} and {}", format,
+                            kFormatWithTablesOnly, kFormat));
   }
   BackupManifest manifest;
   manifest.scope = root.Text("scope");
@@ -148,11 +199,14 @@ Result<BackupManifest> DecodeManifest(std::string_view text) {
   manifest.table = root.Text("table");
   manifest.created_at_ms = root.Number("created_at");
   manifest.snapshot_seq = root.Number("snapshot_seq");
-  for (const json::value& item : root.Array("namespaces")) {
-    Members ns(item, fault);
-    manifest.namespaces.push_back({ns.Text("name"), ns.Text("record")});
-  }
+  manifest.namespaces = ReadRecords(root.Array("namespaces"), fault);
   for (const json::value& item : root.Array("tables")) manifest.tables.push_back(ReadTable(item, fault));
+  if (format == kFormat) {
+    manifest.views = ReadRecords(root.Array("views"), fault);
+    for (const json::value& item : root.Array("topics")) manifest.topics.push_back(ReadTopic(item, fault));
+    manifest.storages = ReadRecords(root.Array("storages"), fault);
+    manifest.users = ReadRecords(root.Array("users"), fault);
+  }
   if (!fault.empty()) return Corrupt(fmt::format("member {}", fault));
   return manifest;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "topics/topic_image.h"
 
 namespace kalam::jobs {
 
@@ -31,8 +32,9 @@ struct BackupTable {
   std::vector<BackupFile> files;
 };
 
-struct BackupNamespace {
-  std::string name;
+// A definition as it is stored.
+struct BackupRecord {
+  std::string name;  // of a view "namespace.view"
   std::string record;
 };
 
@@ -42,8 +44,13 @@ struct BackupManifest {
   std::string table;
   int64_t created_at_ms = 0;
   int64_t snapshot_seq = 0;  // every change up to it is inside, none after it
-  std::vector<BackupNamespace> namespaces;
+  std::vector<BackupRecord> namespaces;
   std::vector<BackupTable> tables;
+  // Absent in format 1.
+  std::vector<BackupRecord> views;
+  std::vector<topics::TopicImage> topics;
+  std::vector<BackupRecord> storages;  // of a database backup, and users too
+  std::vector<BackupRecord> users;
 
   int64_t total_bytes() const;
   int64_t total_rows() const;

@@ -7,12 +7,14 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 #include <utility>
 
 #include "base/fault_point.h"
 #include "catalog/record.h"
 #include "hot/key_codec.h"
 #include "hot/row_codec.h"
+#include "jobs/backup/objects.h"
 #include "jobs/backup/row_file.h"
 #include "jobs/backup/scope.h"
 #include "jobs/backup/transfer.h"
@@ -194,12 +196,25 @@ class RestoreExecutor final : public Executor {
       }
       incoming.push_back({&backup, std::move(record.table)});
     }
+    if (!overwrite) KALAM_TRY(CheckViewsAreNew(manifest, scope, *existing));
     const bool found = !incoming.empty() || scope.ns.empty() ||
                        (scope.table.empty() && std::ranges::any_of(manifest.namespaces, [&](const auto& ns) {
                           return ns.name == scope.ns;
                         }));
     if (!found) return Fail(ErrorCode::kNotFound, fmt::format("{} is not in the backup", scope.Title()));
     return incoming;
+  }
+
+  static Status CheckViewsAreNew(const BackupManifest& manifest, const BackupScope& scope,
+                                 const catalog::CatalogSnapshot& existing) {
+    KALAM_ASSIGN(const catalog::CatalogImport content, DecodeObjects(manifest, scope));
+    for (const catalog::View& view : content.views) {
+      if (existing.FindView(view.ns, view.name) == nullptr) continue;
+      return Fail(
+          ErrorCode::kAlreadyExists,
+          fmt::format("View {} exists; add OVERWRITE to replace it by the backup's", view.full_name()));
+    }
+    return {};
   }
 
   static Status CheckReplaces(const catalog::Table& table, const catalog::Table& incoming, bool overwrite) {
@@ -264,22 +279,22 @@ class RestoreExecutor final : public Executor {
 
   Status MakeVisible(const BackupManifest& manifest, const BackupScope& scope, std::vector<Incoming> incoming,
                      bool overwrite, Round& round) const {
-    std::vector<catalog::Table> tables;
-    std::vector<hot::MetaOp> also;
+    KALAM_ASSIGN(catalog::CatalogImport content, DecodeObjects(manifest, scope));
+    std::vector<hot::MetaOp> unstage;
     for (Incoming& item : incoming) {
-      also.push_back({StagingKey(item.table.id), std::nullopt});
-      tables.push_back(std::move(item.table));
+      unstage.push_back({StagingKey(item.table.id), std::nullopt});
+      content.tables.push_back(std::move(item.table));
     }
-    also.push_back(round.CheckpointOp(std::string(kVisible)));
-    std::vector<catalog::Namespace> namespaces;
-    for (const BackupNamespace& ns : manifest.namespaces) {
-      if (!scope.ns.empty() && ns.name != scope.ns) continue;
-      KALAM_ASSIGN(catalog::Namespace decoded, catalog::DecodeNamespace(ns.record));
-      namespaces.push_back(std::move(decoded));
-    }
-    KALAM_ASSIGN(
-        const std::vector<catalog::TablePtr> replaced,
-        services_.catalog.ImportTables(std::move(tables), std::move(namespaces), overwrite, std::move(also)));
+    round.metrics().Set("views_restored", static_cast<int64_t>(content.views.size()));
+    std::vector<catalog::TablePtr> replaced;
+    const auto commit = [&](std::vector<hot::MetaOp> also, const std::function<void()>& committed) -> Status {
+      std::ranges::move(unstage, std::back_inserter(also));
+      also.push_back(round.CheckpointOp(std::string(kVisible)));
+      KALAM_ASSIGN(replaced,
+                   services_.catalog.Import(std::move(content), overwrite, std::move(also), committed));
+      return {};
+    };
+    KALAM_TRY(ImportObjects(services_, manifest, scope, round, commit));
     CrashPoint({"restore.visible"});
     round.Checkpointed(std::string(kVisible));
     // The restore has happened; what cannot be cleaned up now is only space.

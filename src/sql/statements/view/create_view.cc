@@ -70,6 +70,25 @@ Status SetColumns(const std::vector<std::string>& names, const std::vector<Resul
   return {};
 }
 
+// `exact`: nothing but `reads`, which is parallel to the plan's tables, is needed of them.
+void SetReads(const Plan& plan, const std::vector<std::vector<std::string>>& reads, bool exact,
+              catalog::View& view) {
+  view.reads.emplace();
+  for (size_t i = 0; i < plan.tables.size(); ++i) {
+    const catalog::TablePtr& table = plan.tables[i].table;
+    if (table == nullptr) continue;  // a system table
+    catalog::View::Reference name{table->ns, table->name};
+    // What other views read is their own affair.
+    if (std::ranges::find(view.references, name) == view.references.end()) continue;
+    catalog::View::ColumnUse& use = view.reads->emplace_back(std::move(name), std::vector<std::string>());
+    for (const Column& column : table->schema().columns) {
+      const bool named = !exact && std::ranges::find(view.words, LowerCase(column.name)) != view.words.end();
+      if (named || std::ranges::find(reads[i], column.name) != reads[i].end())
+        use.columns.push_back(column.name);
+    }
+  }
+}
+
 // `view` with everything that comes from its query.
 Status Bind(const CreateView& create, const catalog::CatalogSnapshot& snapshot, Request& request,
             Services& services, catalog::View& view) {
@@ -98,9 +117,14 @@ Status Bind(const CreateView& create, const catalog::CatalogSnapshot& snapshot, 
   auto plan = MakePlan(std::move(*parsed), snapshot, services.catalog.version(), view.query_namespace, {});
   if (!plan) return Prefixed(std::move(plan).error());
   KALAM_TRY(AuthorizePlan(**plan, *request.principal, false));
-  auto columns = ColumnsOf(*plan, request, services);
-  if (!columns) return Prefixed(std::move(columns).error());
-  return SetColumns(create.columns, *columns, view);
+  auto bound = BindSelect(*plan, nullptr, request, services);
+  if (!bound) return Prefixed(std::move(bound).error());
+  KALAM_TRY(SetColumns(create.columns, bound->columns, view));
+  // The text can name a column without reading it (SELECT * EXCLUDE (c)); then it does not bind without it.
+  const auto without_the_rest = BindSelect(*plan, &bound->reads, request, services);
+  const bool exact = without_the_rest && without_the_rest->columns.size() == bound->columns.size();
+  SetReads(**plan, bound->reads, exact, view);
+  return {};
 }
 
 }  // namespace
