@@ -340,6 +340,91 @@ TEST_F(CatalogTest, ConcurrentChangesAreAllKept) {
   EXPECT_EQ(ids.size(), 2U + kThreads * kTables);
 }
 
+Result<bool> DropBody(Table& table) {
+  TableSchema next = table.schema();
+  next.columns.erase(next.columns.begin() + 1);
+  table.versions.push_back(std::move(next));
+  return true;
+}
+
+View ViewOf(std::string name, std::string table) {
+  View view;
+  view.ns = "default";
+  view.name = std::move(name);
+  view.query = "SELECT id FROM " + table;
+  view.query_namespace = "default";
+  view.columns.push_back({"id", "id", Type(TypeKind::kBigInt)});
+  view.references.push_back({"default", table});
+  view.words = {"body", "from", "id", "select", table};
+  return view;
+}
+
+// What a view reads survives a restart; records that do not say it keep every column that they name.
+TEST_F(CatalogTest, ViewsKeepWhatTheyRead) {
+  ASSERT_TRUE(catalog_->CreateTable(Draft("default", "exact")).has_value());
+  ASSERT_TRUE(catalog_->CreateTable(Draft("default", "old")).has_value());
+  View exact = ViewOf("v", "exact");
+  exact.reads = {{{"default", "exact"}, {"id"}}};
+  ASSERT_TRUE(catalog_->CreateView(exact, *catalog_->Snapshot(), false).has_value());
+  ASSERT_TRUE(catalog_->CreateView(ViewOf("w", "old"), *catalog_->Snapshot(), false).has_value());
+  Reopen();
+  EXPECT_TRUE(catalog_->AlterTable("default", "exact", DropBody).has_value());
+  const auto refused = catalog_->AlterTable("default", "old", DropBody);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(
+      refused.error().message,
+      "Cannot change column 'body' of table 'default.old': view 'default.w' reads it. Drop the view first");
+}
+
+// All of it or nothing, and others hear of the commit before they can see it.
+TEST_F(CatalogTest, ImportIsOneStep) {
+  const auto content = [&](std::string storage_folder) {
+    CatalogImport import;
+    import.namespaces.push_back({.name = "app"});
+    Table table = Draft("app", "t");
+    table.id = *catalog_->ReserveTableId([](TableId) { return hot::MetaOp{"note", std::string("1")}; });
+    table.versions[0].version = 1;
+    table.versions[0].columns[0].id = ColumnId(1);
+    table.versions[0].columns[1].id = ColumnId(2);
+    table.next_column_id = 3;
+    table.options.storage_id = "side";
+    import.tables.push_back(std::move(table));
+    View view = ViewOf("v", "t");
+    view.ns = view.query_namespace = view.references[0].ns = "app";
+    import.views.push_back(std::move(view));
+    import.storages.push_back({.id = "side", .base_directory = std::move(storage_folder)});
+    return import;
+  };
+  CatalogImport homeless = content("/a");
+  homeless.storages.clear();
+  const auto refused = catalog_->Import(std::move(homeless), false, {});
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().code, ErrorCode::kInvalidOperation);
+  CatalogImport circle = content("/a");
+  circle.views.push_back(circle.views[0]);
+  circle.views[0].references = {{"app", "w"}};
+  circle.views[1].name = "w";
+  circle.views[1].references = {{"app", "v"}};
+  EXPECT_EQ(catalog_->Import(std::move(circle), false, {}).error().code, ErrorCode::kInvalidOperation);
+  EXPECT_EQ(catalog_->Snapshot()->FindNamespace("app"), nullptr);
+  EXPECT_EQ(catalog_->Snapshot()->FindStorage("side"), nullptr);
+
+  bool told = false;
+  const auto committed = [&] {
+    told = true;
+    EXPECT_EQ(catalog_->Snapshot()->FindTable("app", "t"), nullptr);
+  };
+  ASSERT_TRUE(catalog_->Import(content("/a"), false, {}, committed).has_value());
+  EXPECT_TRUE(told);
+  EXPECT_EQ(catalog_->Import(content("/a"), false, {}).error().code, ErrorCode::kAlreadyExists);
+  EXPECT_EQ(catalog_->Import(content("/b"), true, {}).error().code, ErrorCode::kInvalidOperation);
+  EXPECT_EQ(catalog_->Import(content("/a"), true, {})->size(), 1U);
+  Reopen();
+  EXPECT_NE(catalog_->Snapshot()->FindView("app", "v"), nullptr);
+  EXPECT_NE(catalog_->Snapshot()->FindStorage("side"), nullptr);
+  EXPECT_EQ(catalog_->Snapshot()->FindTable("app", "t")->versions.size(), 1U);
+}
+
 // The costs that the header promises, with room for a slow machine: a copy of everything would be far above.
 TEST_F(CatalogTest, CostDoesNotGrowWithTheNumberOfTables) {
   constexpr int kTables = 2'000;
