@@ -285,3 +285,10 @@ def test_show_stats_counts_what_the_caller_has(root, alice, ns):
         assert reply.row_count == 1 and reply.columns == names + ["memory_bytes"]
         assert [reply.dicts[0][name] for name in names] == values
         assert int(reply.dicts[0]["memory_bytes"]) > 0
+
+
+@pytest.mark.parametrize("constraint", ["v INT UNIQUE", "v INT CHECK (v > 0)", "v INT REFERENCES x (id) ON DELETE CASCADE", "v INT, CHECK (v > 0)", "v INT, FOREIGN KEY (v) REFERENCES x (id)"])
+def test_constraints_without_effect_are_named(root, ns, constraint):
+    message = root.run(f"CREATE SHARED TABLE {ns}.t (id INT PRIMARY KEY, {constraint})").result["message"]
+    assert message == f"shared table {ns}.t created successfully. UNIQUE, CHECK and FOREIGN KEY constraints are not enforced"
+    assert root.run(f"CREATE SHARED TABLE {ns}.plain (id INT PRIMARY KEY, v INT NOT NULL DEFAULT 5)").result["message"] == f"shared table {ns}.plain created successfully"

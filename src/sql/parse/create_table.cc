@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "sql/parse/rules.h"
@@ -58,6 +59,7 @@ Status ReadTableConstraint(TokenReader& reader, CreateTableText& table) {
     table.primary_keys.push_back(std::move(names));
     return {};
   }
+  table.has_unenforced = true;
   if (reader.AcceptWord("UNIQUE")) {
     if (!reader.AcceptWord("KEY")) reader.AcceptWord("INDEX");
     if (!reader.PeekSymbol("(")) KALAM_TRY(reader.ReadIdentifier("index name"));
@@ -171,6 +173,8 @@ Result<StatementBody> ParseCreateTable(TokenReader& reader) {
   KALAM_TRY(ReadElements(reader, table));
   while (!reader.AtEnd()) KALAM_TRY(ReadTrailingClause(reader, table));
   KALAM_ASSIGN(CreateTable checked, CheckCreateTable(table, reader));
+  checked.has_unenforced =
+      table.has_unenforced || std::ranges::any_of(checked.columns, &ColumnDefinition::has_unenforced);
   return checked;
 }
 

@@ -27,6 +27,7 @@ struct CreateTableText {
   Token name;
   std::vector<ColumnClause> columns;
   std::vector<std::vector<Token>> primary_keys;  // columns of each PRIMARY KEY (...) table constraint
+  bool has_unenforced = false;                   // UNIQUE, CHECK or FOREIGN KEY table constraints
   std::vector<OptionText> options;
 };
 

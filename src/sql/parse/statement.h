@@ -107,6 +107,7 @@ struct ColumnDefinition {
   bool primary_key = false;
   DefaultClause default_value;
   bool auto_increment = false;  // AUTO_INCREMENT, IDENTITY or a SERIAL type
+  bool has_unenforced = false;  // UNIQUE, CHECK or REFERENCES, which have no effect
 };
 struct CreateTable {
   TableRef table;
@@ -114,6 +115,7 @@ struct CreateTable {
   bool type_given = false;
   bool if_not_exists = false;
   std::vector<ColumnDefinition> columns;
+  bool has_unenforced = false;  // of the table or of a column
   TableOptions options;
   std::optional<AccessLevel> access_level;
 };

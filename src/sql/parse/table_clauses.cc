@@ -67,13 +67,16 @@ Result<bool> ReadConstraint(TokenReader& reader, ColumnState& state) {
   } else if (reader.AcceptWord("NULL")) {
     KALAM_TRY(ReadNullability(reader, true, column));
   } else if (reader.AcceptWord("UNIQUE")) {
-    reader.AcceptWord("KEY");  // not enforced
+    reader.AcceptWord("KEY");
+    column.has_unenforced = true;
   } else if (reader.AcceptWord("DEFAULT")) {
     KALAM_TRY(ReadColumnDefault(reader, state));
   } else if (reader.AcceptWord("CHECK")) {
     KALAM_TRY(reader.SkipParentheses());
+    column.has_unenforced = true;
   } else if (reader.AcceptWord("REFERENCES")) {
     KALAM_TRY(SkipReferences(reader));
+    column.has_unenforced = true;
   } else if (AcceptAutoIncrement(reader)) {
     column.auto_increment = true;
   } else if (reader.AcceptWord("IDENTITY")) {

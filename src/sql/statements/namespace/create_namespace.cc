@@ -9,7 +9,10 @@ namespace kalam::sql {
 
 Result<Outcome> RunCreateNamespace(const Statement& statement, Request& request, Services& services) {
   const auto& create = std::get<CreateNamespace>(statement.body);
-  KALAM_TRY(catalog::ValidateNamespaceName(create.name));
+  if (const Status valid = catalog::ValidateNamespaceName(create.name); !valid) {
+    return Fail(valid.error().code,
+                fmt::format("Invalid namespace name '{}': {}", create.name, valid.error().message));
+  }
   const Status created = services.catalog.CreateNamespace(
       create.name, AuditOf(request, services, "CREATE_NAMESPACE", create.name));
   if (created) return MessageOutcome(fmt::format("Namespace '{}' created successfully", create.name));

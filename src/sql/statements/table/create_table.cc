@@ -107,7 +107,12 @@ Result<Outcome> RunCreateTable(const Statement& statement, Request& request, Ser
   const auto created = services.catalog.CreateTable(
       std::move(draft),
       AuditOf(request, services, "CREATE_TABLE", full_name, fmt::format("Type: {}", type_name)));
-  if (created) return MessageOutcome(fmt::format("{} table {} created successfully", type_name, full_name));
+  if (created) {
+    // Accepted, since schemas are brought from elsewhere; but nobody should rely on them.
+    const std::string_view note =
+        create.has_unenforced ? ". UNIQUE, CHECK and FOREIGN KEY constraints are not enforced" : "";
+    return MessageOutcome(fmt::format("{} table {} created successfully{}", type_name, full_name, note));
+  }
   if (create.if_not_exists && created.error().code == ErrorCode::kAlreadyExists) {
     return MessageOutcome(fmt::format("Table {} already exists", full_name), 0);
   }
