@@ -293,8 +293,8 @@ Result<Outcome> RunEngineQuery(Request& request, Services& services) {
   return Outcome{OutcomeKind::kRows, sink.rows(), {}};
 }
 
-Result<BoundSelect> BindSelect(PlanPtr select, const std::vector<std::vector<std::string>>* only,
-                               Request& request, Services& services) {
+Result<SelectBinding> BindWithoutRows(PlanPtr select, const std::vector<std::vector<std::string>>* only,
+                                      Request& request, Services& services) {
   class ColumnSink final : public RowSink {
    public:
     void Begin(std::span<const ResultColumn> columns) override {
@@ -319,7 +319,7 @@ Result<BoundSelect> BindSelect(PlanPtr select, const std::vector<std::vector<std
   run.context = ContextOf(request, services);
   ColumnSink sink;
   KALAM_TRY(services.engine.Run(run, sink));
-  BoundSelect bound{std::move(sink.found), {}};
+  SelectBinding bound{std::move(sink.found), {}};
   for (size_t i = 0; i < sources->size(); ++i) {
     std::vector<std::string>& names = bound.reads.emplace_back();
     for (const size_t position : positions[i]) names.push_back((*sources)[i]->columns()[position].name);

@@ -19,13 +19,13 @@ Result<Outcome> RunEngineQuery(Request& request, Services& services);
 Result<Outcome> RunEngineWrite(Request& request, Services& services);
 
 // A SELECT that was bound, without a look at any row.
-struct BoundSelect {
+struct SelectBinding {
   std::vector<ResultColumn> columns;            // of its answer
   std::vector<std::vector<std::string>> reads;  // columns, for each table of the plan
 };
 // `only`: for each table of the plan, the columns that there are; nullptr = all.
-Result<BoundSelect> BindSelect(PlanPtr select, const std::vector<std::vector<std::string>>* only,
-                               Request& request, Services& services);
+Result<SelectBinding> BindWithoutRows(PlanPtr select, const std::vector<std::vector<std::string>>* only,
+                                      Request& request, Services& services);
 
 // The row cap of a SELECT from `[limits]`, or nullopt.
 std::optional<int64_t> RowCap(const Plan& plan, const config::Settings& settings);

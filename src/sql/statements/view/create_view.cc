@@ -117,11 +117,11 @@ Status Bind(const CreateView& create, const catalog::CatalogSnapshot& snapshot, 
   auto plan = MakePlan(std::move(*parsed), snapshot, services.catalog.version(), view.query_namespace, {});
   if (!plan) return Prefixed(std::move(plan).error());
   KALAM_TRY(AuthorizePlan(**plan, *request.principal, false));
-  auto bound = BindSelect(*plan, nullptr, request, services);
+  auto bound = BindWithoutRows(*plan, nullptr, request, services);
   if (!bound) return Prefixed(std::move(bound).error());
   KALAM_TRY(SetColumns(create.columns, bound->columns, view));
   // The text can name a column without reading it (SELECT * EXCLUDE (c)); then it does not bind without it.
-  const auto without_the_rest = BindSelect(*plan, &bound->reads, request, services);
+  const auto without_the_rest = BindWithoutRows(*plan, &bound->reads, request, services);
   const bool exact = without_the_rest && without_the_rest->columns.size() == bound->columns.size();
   SetReads(**plan, bound->reads, exact, view);
   return {};
