@@ -213,6 +213,7 @@ Result<hot::Batch> ComputeWrite(Request& request, Services& services) {
   KALAM_ASSIGN(const auto sources, MakeSources(request, services));
   const std::vector<size_t> written = WrittenOrdinals(plan);
   std::vector<ResultColumn> cast_to;
+  cast_to.reserve(written.size());
   for (const size_t ordinal : written) cast_to.push_back(tables::ResultColumnOf(table.schema(), ordinal));
 
   hot::Batch batch;

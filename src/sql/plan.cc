@@ -212,7 +212,7 @@ std::optional<DirectUpdate> PlanUpdate(const catalog::Table& table, const engine
       item.source_ordinal = *source;
     }
     if (!literals.Resolve(assignment.operand, item.value)) return std::nullopt;
-    plan.assignments.push_back(std::move(item));
+    plan.assignments.push_back(item);
   }
   if (!PlanWhere(schema, simple.where, literals, plan.where)) return std::nullopt;
   return plan;
