@@ -90,7 +90,7 @@ LoadResult Bench::Run(const Workload& workload, const LoadOptions& options) {
   return RunOn("/v1/api/sql", user_->token(), workload, options);
 }
 
-LoadResult Bench::RunTopics(std::string_view path, const Workload& workload, const LoadOptions& options) {
+LoadResult Bench::RunAsRoot(std::string_view path, const Workload& workload, const LoadOptions& options) {
   return RunOn(path, root_->token(), workload, options);
 }
 

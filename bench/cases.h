@@ -53,8 +53,8 @@ class Bench {
                  const LoadOptions& options);  // on /v1/api/sql; throws BenchError on a fault
   LoadResult RunNull(const Workload& workload,
                      const LoadOptions& options);  // the same bodies on /v1/api/null
-  // On a route of topics, as root: users may not consume.
-  LoadResult RunTopics(std::string_view path, const Workload& workload, const LoadOptions& options);
+  // On any route, as root: users may not consume topics, nor see jobs.
+  LoadResult RunAsRoot(std::string_view path, const Workload& workload, const LoadOptions& options);
   LoadOptions Load(double seconds) const;
 
  private:
@@ -133,6 +133,7 @@ void RunColdRows(Bench& bench);
 void RunHalfCold(Bench& bench);
 void RunEviction(Bench& bench);
 void RunJobPickUp(Bench& bench);
+void RunJobList(Bench& bench);
 void RunInsert64Sync(Bench& bench);
 void RunInsert64Os(Bench& bench);
 void RunInsert1Sync(Bench& bench);

@@ -49,7 +49,7 @@ std::string ConfigText(const ServerOptions& options, uint16_t port) {
        << "max_auth_requests_per_ip_per_sec = 0\nenable_connection_protection = false\n"
        << "max_subscriptions_per_user = 1000000\n"
        << "[websocket]\nclient_timeout_secs = 600\nauth_timeout_secs = 60\n"
-       << "[stream]\neviction_interval_seconds = 1\n[jobs]\nround_delay_ms = 0\n"
+       << "[stream]\neviction_interval_seconds = 1\n[jobs]\nround_delay_ms = 0\nretry_backoff_ms = 600000\n"
        << "[auth]\nroot_password = \"" << kRootPassword << "\"\nbcrypt_cost = 4\n"
        << "jwt_secret = \"bench-secret-of-more-than-32-bytes-0123456789\"\n";
   return text.str();

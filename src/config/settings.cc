@@ -262,7 +262,7 @@ constexpr auto kSettingRows = std::to_array<SettingRow>({
      .max = kDaySeconds},
     {.name = "stream.eviction_batch_size",
      .field = KALAM_FIELD(stream.eviction_batch_size),
-     .description = "Expired rows that one round of an eviction job removes.",
+     .description = "Expired rows that each of the first five rounds of an eviction job removes.",
      .min = 1,
      .max = 1'000'000},
 
@@ -284,7 +284,8 @@ constexpr auto kSettingRows = std::to_array<SettingRow>({
      .max = 3'600'000},
     {.name = "jobs.round_delay_ms",
      .field = KALAM_FIELD(jobs.round_delay_ms),
-     .description = "Wait between two batches of retention and eviction jobs that have more work.",
+     .description = "Wait between two batches of retention and eviction jobs that have more work. After five "
+                    "batches they double in size each time and wait a fifth of it, so a backlog ends.",
      .max = 3'600'000},
     {.name = "jobs.active_max",
      .field = KALAM_FIELD(jobs.active_max),

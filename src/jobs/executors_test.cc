@@ -197,6 +197,19 @@ TEST_F(ExecutorsTest, SizeLimitEvictsTheOldest) {
   EXPECT_LE(bytes, 10'000);
   ASSERT_TRUE(planner.plan());
   EXPECT_EQ(scheduler_->List().size(), 1u) << "nothing to do, no job";
+  // Writers fill it up again, within one second: the oldest rows of that second go.
+  Planner size_planner = StreamSizePlanner(*services_, *scheduler_);
+  ASSERT_TRUE(size_planner.plan());
+  EXPECT_EQ(scheduler_->List().size(), 1u) << "it fits";
+  Write(*table, "alice", hot::RowOpKind::kAppend, 1, 1'000);
+  ASSERT_TRUE(size_planner.plan());
+  ASSERT_EQ(scheduler_->List().size(), 2u);
+  End(scheduler_->List()[1]->id);
+  const int64_t newest = CountRows(*table);
+  EXPECT_GE(newest, 100);
+  EXPECT_LT(newest, 300);
+  ASSERT_TRUE(size_planner.plan());
+  EXPECT_EQ(scheduler_->List().size(), 2u);
 }
 
 TEST_F(ExecutorsTest, PlannersCreateJobsForWorkOnly) {

@@ -27,6 +27,7 @@ std::vector<Planner> MakePlanners(const JobServices& services, Scheduler& schedu
                                    CompactionPlanner(services, scheduler),
                                    GarbagePlanner(services),
                                    StreamEvictionPlanner(services, scheduler),
+                                   StreamSizePlanner(services, scheduler),
                                    RetentionPlanner(services, scheduler),
                                    UserCleanupPlanner(services, scheduler)};
   if (services.cold != nullptr) planners.push_back(CleanupPlanner(services, scheduler));

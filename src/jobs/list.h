@@ -36,6 +36,8 @@ JobRequest UserCleanupRequest(std::string_view user_id, bool cascade, std::strin
 // For dropped tables whose cleanup was never asked for.
 Planner CleanupPlanner(const JobServices& services, Scheduler& scheduler);
 Planner StreamEvictionPlanner(const JobServices& services, Scheduler& scheduler);
+// For STREAM tables that writers have brought over their size limit since the last look, a second ago.
+Planner StreamSizePlanner(const JobServices& services, Scheduler& scheduler);
 Planner RetentionPlanner(const JobServices& services, Scheduler& scheduler);
 Planner UserCleanupPlanner(const JobServices& services, Scheduler& scheduler);
 Planner FlushPlanner(const JobServices& services, Scheduler& scheduler);

@@ -6,9 +6,11 @@
 #include <algorithm>
 #include <cctype>
 #include <iterator>
+#include <unordered_map>
 #include <utility>
 
 #include "hot/key_codec.h"
+#include "jobs/erasure.h"
 #include "jobs/list.h"
 #include "jobs/round_size.h"
 #include "jobs/stream_scan.h"
@@ -147,6 +149,25 @@ Result<bool> NeedsEviction(const JobServices& services, const catalog::Table& ta
   return by_size > cutoff;
 }
 
+constexpr int64_t kSizeLookMs = 1'000;
+constexpr int64_t kGuessedRowBytes = 1'024;  // of a table that was empty
+
+struct SizeMeasure {
+  uint64_t writes = 0;  // of the table when it was measured
+  int64_t bytes = 0;
+  int64_t rows = 0;
+  bool done = false;
+
+  // False when it may hold more than `limit` by now.
+  bool MustFit(uint64_t writes_now, int64_t limit) const {
+    if (!done || bytes > limit) return false;
+    const auto more = static_cast<int64_t>(writes_now - writes);
+    // New rows may be larger than the ones that are there: twice their size is allowed for.
+    const int64_t row_bytes = rows > 0 ? 2 * (bytes / rows + 1) : kGuessedRowBytes;
+    return more == 0 || more < (limit - bytes) / row_bytes;
+  }
+};
+
 }  // namespace
 
 std::unique_ptr<Executor> MakeStreamEvictionExecutor(const JobServices& services) {
@@ -167,6 +188,32 @@ Planner StreamEvictionPlanner(const JobServices& services, Scheduler& scheduler)
     return {};
   };
   return {"stream eviction", services.settings.stream.eviction_interval_seconds * 1000, plan};
+}
+
+// INSERT is never refused for the size: the oldest rows make room for the newest. What a look costs is a
+// comparison; a table is measured only when what was written since its last measure may have filled it up.
+Planner StreamSizePlanner(const JobServices& services, Scheduler& scheduler) {
+  using Measures = std::unordered_map<TableId, SizeMeasure>;
+  const auto plan = [&services, &scheduler, measures = std::make_shared<Measures>()]() -> Status {
+    for (const catalog::TablePtr& table : services.catalog.Snapshot()->Tables()) {
+      const std::optional<int64_t> limit = table->options.max_stream_size_bytes;
+      if (table->type != TableType::kStream || !limit) continue;
+      const uint64_t writes = services.store.WritesOf(table->id);
+      SizeMeasure& measure = (*measures)[table->id];
+      if (measure.MustFit(writes, *limit)) continue;
+      KALAM_ASSIGN(const HotSize size,
+                   MeasureHot(services.store, services.clock, hot::SharedPrefix(table->id)));
+      measure = {writes, size.bytes, size.rows, true};
+      if (size.bytes <= *limit) continue;
+      JobRequest request = TableJobRequest(JobType::kStreamEviction, *table);
+      request.parameters.Set("ttl_seconds", table->options.ttl_seconds.value_or(1));
+      // At once: rounds with pauses would let it grow on.
+      request.parameters.Set("batch_size", kRoundRowsMax);
+      KALAM_TRY(CreateUnlessActive(scheduler, std::move(request)));
+    }
+    return {};
+  };
+  return {"stream size", kSizeLookMs, plan};
 }
 
 }  // namespace kalam::jobs

@@ -35,8 +35,9 @@ class StreamScan {
 // The smallest _seq of a row that lives at `now_ms`.
 Seq FirstLiving(int64_t ttl_seconds, int64_t now_ms);
 
-// The _seq below which the oldest rows must go so that the others hold at most `bytes_max`; 0 when all fit.
-// Reads the whole table. The cut is made between seconds.
+// The _seq below which the oldest rows must go when a table holds more than `bytes_max`, so that the others
+// hold at most nine tenths of it: a full stream must not be read anew for each row. 0 when all fit. Reads the
+// whole table. The cut is made between seconds, and between rows when not even the newest second fits.
 Result<Seq> CutoffBySize(const hot::Store& store, TableId table, int64_t bytes_max);
 
 }  // namespace kalam::jobs

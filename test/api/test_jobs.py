@@ -219,3 +219,25 @@ def test_flush_back_up_and_restore_cold_rows(app, tmp_path):
     assert cleanup["status"] == "completed", cleanup
     assert end_of(root, job_id_of(message_of(root, f"RESTORE DATABASE FROM '{tmp_path}/b'")))["status"] == "completed"
     assert root.rows("SELECT id, v FROM app.t ORDER BY id") == before
+
+
+def test_a_full_stream_keeps_its_newest_rows(make_server):
+    """The size limit holds while writers go on: no INSERT is refused, the oldest rows make room, without the timed look for expired rows."""
+    server = make_server({"stream": {"eviction_interval_seconds": 3600}})
+    root = server.root()
+    limit = 200_000
+    root.run(f"CREATE NAMESPACE app; CREATE STREAM TABLE app.s (id INT, v TEXT) WITH (TTL_SECONDS = 86400, MAX_STREAM_SIZE_BYTES = {limit})")
+    until = time.monotonic() + SECONDS_MAX
+    written, evicted = 0, False
+    while not evicted:
+        root.run("INSERT INTO app.s VALUES " + ", ".join(f"({written + i}, '{'x' * 400}')" for i in range(100)))
+        written += 100
+        evicted = int(root.value("SELECT COUNT(*) FROM app.s")) < written
+        assert time.monotonic() < until, "nothing makes room"
+        time.sleep(0.02)
+    while int(root.value("SELECT COUNT(*) FROM app.s")) * 400 > limit:
+        assert time.monotonic() < until, "it stays over its limit"
+        time.sleep(0.05)
+    left = [row[0] for row in root.rows("SELECT id FROM app.s ORDER BY id")]
+    assert left == list(range(written - len(left), written)), "the newest are there, without a gap"
+    assert len(left) * 400 > limit / 3
