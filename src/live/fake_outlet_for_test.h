@@ -309,14 +309,13 @@ class LiveDatabase {
     set[0].ordinal = *definition->schema().Find(column);
     set[0].constant = OwnedValue(value);
     op.transform = std::make_shared<tables::UpdateChange>(definition, std::move(set),
-                                                          std::vector<tables::OwnedCondition>());
+                                                          std::span<const tables::Condition>());
     return op;
   }
   hot::RowOp DeleteOp(std::string_view table, std::string_view user, int64_t id) const {
     hot::RowOp op = KeyOp(table, user, id);
     op.kind = hot::RowOpKind::kDelete;
-    op.transform =
-        std::make_shared<tables::DeleteChange>(Table(table), std::vector<tables::OwnedCondition>());
+    op.transform = std::make_shared<tables::DeleteChange>(Table(table), std::span<const tables::Condition>());
     return op;
   }
   // Reads rows that stand in files for the committer, as statements do; again when they moved meanwhile.

@@ -43,6 +43,18 @@ class Keeper final : public MessageSink {
   int64_t fail_at = -1;
 };
 
+// Takes part in each commit behind the topics, and refuses on demand.
+class Refusing final : public hot::CommitParticipant {
+ public:
+  hot::Need NeedOf(TableId) const override { return hot::Need::kAfter; }
+  Status Join(std::span<const hot::Change>, hot::JoinedOps) override {
+    return refuses ? Fail(ErrorCode::kInvalidOperation, "no") : Status();
+  }
+  void TakeBack() override {}
+
+  std::atomic<bool> refuses{false};
+};
+
 class TopicsTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -73,6 +85,7 @@ class TopicsTest : public testing::Test {
     auto topics = Topics::Open(*store_, *catalog_, *engine_, clock_, metrics_, options_);
     ASSERT_TRUE(topics.has_value()) << topics.error().message;
     topics_ = std::move(*topics);
+    store_->AddParticipant(refusing_);
   }
   void Close() {
     if (topics_) topics_->StopWaiting();
@@ -159,6 +172,7 @@ class TopicsTest : public testing::Test {
   SystemRandom random_;
   observe::Metrics metrics_;
   TopicOptions options_;
+  Refusing refusing_;
   std::unique_ptr<hot::Store> store_;
   std::unique_ptr<catalog::Catalog> catalog_;
   std::unique_ptr<engine::Engine> engine_;
@@ -239,6 +253,11 @@ TEST_F(TopicsTest, ARefusedBatchLeavesNoGap) {
   AddSource(Operation::kInsert);
   Insert(1, 1);
   EXPECT_FALSE(store_->Commit(hot::BatchOf(InsertOp(2, 1), InsertOp(1, 1))).status);
+  // Refused by others, after its messages had their offsets.
+  refusing_.refuses = true;
+  EXPECT_FALSE(store_->Commit(hot::BatchOf(InsertOp(4, 1), InsertOp(5, 1))).status);
+  refusing_.refuses = false;
+  EXPECT_EQ(Read().size(), 1u);
   Insert(3, 1);
   const std::vector<Kept> kept = Read();
   ASSERT_EQ(kept.size(), 2u);
@@ -358,6 +377,16 @@ TEST_F(TopicsTest, AcknowledgementsAreMonotonicAndBounded) {
   EXPECT_EQ(topics_->AcknowledgeAndWait("default.feed", 1, "g", 0).error().code, ErrorCode::kInvalidInput);
 }
 
+TEST_F(TopicsTest, AnAcknowledgementThatIsNotStoredIsNotConfirmed) {
+  MakeTopic();
+  AddSource(Operation::kInsert);
+  Insert(1, 1);
+  store_->Stop();
+  EXPECT_FALSE(Ack("g", 0).has_value());
+  Reopen();
+  EXPECT_EQ(Consume("g", 10), Offsets{0});
+}
+
 TEST_F(TopicsTest, ManyAcknowledgementsAtOnceStoreTheGreatest) {
   MakeTopic();
   AddSource(Operation::kInsert);
@@ -429,8 +458,9 @@ TEST_F(TopicsTest, PartitionsKeepTheOrderOfAKey) {
   MakeTopic(4);
   AddSource(Operation::kInsert);
   AddSource(Operation::kUpdate);
-  for (int64_t id = 0; id < 40; ++id) Insert(id, 0);
-  for (int64_t id = 0; id < 40; ++id) Update(id, 1);
+  for (int64_t id = 0; id < 41; ++id) Insert(id, 0);
+  for (int64_t id = 0; id < 41; ++id) Update(id, 1);
+  // 41: what is written at regular distances must not look as if it kept to its partition.
   std::map<std::string, std::vector<std::pair<uint32_t, Operation>>> by_key;
   size_t used = 0;
   for (uint32_t p = 0; p < 4; ++p) {
@@ -442,7 +472,7 @@ TEST_F(TopicsTest, PartitionsKeepTheOrderOfAKey) {
     }
   }
   EXPECT_GT(used, 1u);
-  ASSERT_EQ(by_key.size(), 40u);
+  ASSERT_EQ(by_key.size(), 41u);
   for (const auto& [key, messages] : by_key) {
     ASSERT_EQ(messages.size(), 2u);
     EXPECT_EQ(messages[0].first, messages[1].first);
