@@ -35,7 +35,6 @@ std::span<const Case> AllCases() {
       {"half_cold", "sync", &RunHalfCold},
       {"eviction", "sync", &RunEviction},
       {"job_pick_up", "sync", &RunJobPickUp},
-      {"job_list", "sync", &RunJobList},
       {"micro", "sync", &RunMicro},
       {"many_tables", "sync", &RunManyTables},
       {"insert_64_os", "os", &RunInsert64Os},
