@@ -52,8 +52,9 @@ struct RoundOutcome {
     kSkipped,      // there is nothing to do
     kInterrupted,  // Round::should_stop() was true, the checkpoint says where to go on
   } kind = Kind::kCompleted;
-  std::string message;              // for people: "Flushed app.notes successfully (5 rows, 1 files)"
-  std::optional<int64_t> delay_ms;  // kMoreWork: until the next round; the configured delay when absent
+  std::string message;  // for people: "Flushed app.notes successfully (5 rows, 1 files)"
+  std::optional<int64_t>
+      delay_ms;  // kMoreWork: until the next round; absent: RoundPause of the configured one
 
   static RoundOutcome Completed(std::string text) { return {Kind::kCompleted, std::move(text), {}}; }
   static RoundOutcome MoreWork(std::string text, std::optional<int64_t> delay_ms = std::nullopt) {

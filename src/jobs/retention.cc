@@ -76,10 +76,7 @@ class RetentionExecutor final : public Executor {
     round.Checkpointed(std::move(cursor));
     std::string message =
         fmt::format("Removed {} deleted records from {} (retention: {}h)", total, table->full_name(), hours);
-    if (next) {
-      return RoundOutcome::MoreWork(std::move(message),
-                                    RoundPause(services_.settings.jobs.round_delay_ms, round.job().rounds));
-    }
+    if (next) return RoundOutcome::MoreWork(std::move(message));
     return RoundOutcome::Completed(std::move(message));
   }
 

@@ -18,6 +18,7 @@
 #include "jobs/board.h"
 #include "jobs/planner_thread.h"
 #include "jobs/record.h"
+#include "jobs/round_size.h"
 #include "jobs/round_state.h"
 #include "observe/log.h"
 
@@ -376,8 +377,8 @@ Job Scheduler::Impl::Next(const Job& job, RoundState& round, const Result<RoundO
     next.exception_trace.clear();
   }
   if (outcome->kind == Kind::kMoreWork || outcome->kind == Kind::kInterrupted) {
-    const int64_t delay =
-        outcome->kind == Kind::kInterrupted ? 0 : outcome->delay_ms.value_or(options.round_delay_ms);
+    const int64_t pause = outcome->delay_ms.value_or(RoundPause(options.round_delay_ms, job.rounds));
+    const int64_t delay = outcome->kind == Kind::kInterrupted ? 0 : pause;
     next.next_run_at_ms = now_ms + delay;
     Enter(next, JobStatus::kRetrying, now_ms);
     return next;

@@ -124,10 +124,7 @@ class StreamEvictionExecutor final : public Executor {
     round.Checkpointed(std::move(cursor));
     std::string message =
         fmt::format("Evicted {} expired records from {} (ttl: {}s)", total, table->full_name(), ttl);
-    if (expired.next) {
-      return RoundOutcome::MoreWork(std::move(message),
-                                    RoundPause(services_.settings.jobs.round_delay_ms, round.job().rounds));
-    }
+    if (expired.next) return RoundOutcome::MoreWork(std::move(message));
     return RoundOutcome::Completed(std::move(message));
   }
 

@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 import kalam_server  # noqa: E402
+import s3_server  # noqa: E402
 
 PASSWORDS = {"dba_dora": "Dora-pass-1", "service_sam": "Sam-pass-12", "alice": "Alice-pass-1", "bob": "Bob-pass-123"}
 ROLES = {"dba_dora": "dba", "service_sam": "service", "alice": "user", "bob": "user"}
@@ -42,6 +43,12 @@ def create_callers(server):
     for name, role in ROLES.items():
         root.run(f"CREATE USER {name} WITH PASSWORD '{PASSWORDS[name]}' ROLE {role}")
     return root
+
+
+@pytest.fixture(scope="module")
+def s3():
+    with s3_server.S3Server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

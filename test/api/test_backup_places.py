@@ -10,15 +10,8 @@ import pytest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
 import kalam_server  # noqa: E402
-import s3_server  # noqa: E402
 
 JOB_SECONDS_MAX = 60
-
-
-@pytest.fixture(scope="module")
-def s3():
-    with s3_server.S3Server() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

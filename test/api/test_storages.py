@@ -7,13 +7,6 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
-import s3_server  # noqa: E402
-
-
-@pytest.fixture(scope="module")
-def s3():
-    with s3_server.S3Server() as server:
-        yield server
 
 
 @pytest.fixture(autouse=True)
