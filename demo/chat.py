@@ -3,7 +3,7 @@
 
     chat.py                       a server of its own on a temporary folder, killed and restarted half-way
     chat.py --browser             the same, with a page of the shared room in headless Chromium
-    chat.py --serve               keeps running: open the printed page, write with the printed command
+    chat.py --serve               keeps running: open the printed page and write there, or with the printed command
 
 Users keep private threads (USER table), one room is shared (SHARED table), who types is a STREAM table. An agent consumes a topic of the
 questions in all threads and answers into the thread of whoever asked. Everybody follows live rows over a WebSocket and, after a broken
@@ -16,6 +16,7 @@ import http.server
 import json
 import pathlib
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,8 @@ USERS = ("mara", "noor", "tim")
 SERVICES = ("desk", "agent")  # the app's own server, which writes the room, and the agent
 PATIENCE_SECONDS = 60
 RETRY_SECONDS = 0.05
+PACES_DOWN = 5  # the server stays away for so many paces, for those who watch
+GREETINGS = 2  # of each user, so that the page of --serve does not begin empty
 quote = kalam_server.quote
 
 SETUP = """
@@ -50,18 +53,30 @@ class Stopped(Exception):
 
 
 class Screen:
-    """The terminal view: one line per live row."""
+    """The terminal view: one line per live row, when everybody who follows it has it."""
     COLOURS = {"room": 36, "thread": 33, "typing": 90, "server": 31}
 
     def __init__(self, quiet):
         self.lock, self.quiet, self.colour = threading.Lock(), quiet, sys.stdout.isatty()
+        self.seen_by = collections.defaultdict(list)
 
-    def show(self, kind, who, text):
+    def show(self, kind, place, author, text):
         if self.quiet:
             return
-        line = f"{kind:>7} | {who:<5} | {text}"
+        line = f"{place:>14} | {author:<5} | {text}"
         with self.lock:
             print(f"\033[{self.COLOURS[kind]}m{line}\033[0m" if self.colour else line, flush=True)
+
+    def show_row(self, kind, viewer, row):
+        if kind == "thread":
+            self.show(kind, f"thread of {viewer}", row["author"], row["body"])
+        elif kind == "typing":
+            self.show(kind, f"typing of {viewer}", viewer, row["state"])
+        else:
+            viewers = self.seen_by[row["id"]]
+            viewers.append(viewer)
+            if len(viewers) == len(USERS):
+                self.show(kind, "room", row["author"], f"{row['body']}  (seen by {', '.join(sorted(viewers))})")
 
 
 class Follower(threading.Thread):
@@ -120,7 +135,8 @@ class Follower(threading.Thread):
             self.cursor = seq
             self.rows.append((seq, row))
             self.changed.notify_all()
-        self.chat.screen.show(self.kind, row.get("author", self.user), f"{row.get('body', row.get('state'))}")
+        self.chat.note_arrival(row["id"])
+        self.chat.screen.show_row(self.kind, self.user, row)
 
     def wait_for(self, ids):
         """True when all of `ids` have come."""
@@ -198,7 +214,7 @@ class Agent(threading.Thread):
 
 
 class Page:
-    """Serves the page, tells it where the database is, and hears from it what it shows."""
+    """Serves the page, tells it where the database is, writes what is typed there, and hears from it what it shows."""
 
     def __init__(self, chat):
         self.shown = []
@@ -225,10 +241,15 @@ class Page:
                 self.reply(page, "text/html; charset=utf-8")
 
             def do_POST(self):
-                ids = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                with outer.changed:
-                    outer.shown = ids
-                    outer.changed.notify_all()
+                told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if self.path == "/say":
+                    chat.say("mara", told)
+                elif self.path == "/shown":
+                    with outer.changed:
+                        outer.shown = told
+                        outer.changed.notify_all()
+                else:
+                    return self.send_error(404)
                 self.reply(b"{}", "application/json")
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -266,6 +287,8 @@ class Chat:
         self.screen = Screen(arguments.quiet)
         self.stopping = False
         self.tokens = {}
+        self.faults, self.retried, self.progress = [], 0, threading.Semaphore(0)
+        self.sent_at, self.delays, self.clock = {}, [], threading.Lock()
         self.server = kalam_server.Server({"storage": {"durability": "sync"}, "topics": {"visibility_timeout_secs": 2}})
 
     def login(self):
@@ -284,15 +307,35 @@ class Chat:
         for service in SERVICES:
             root.run(f"CREATE USER {service} WITH PASSWORD '{PASSWORD}' ROLE service")
 
+    def say(self, author, body):
+        """A line of the page, into the room."""
+        try:
+            Writer(self, "desk").insert(f"INSERT INTO chat.room (id, author, body) VALUES (UUID_V7(), {quote(author)}, {quote(body)})")
+        except (Stopped, AssertionError) as fault:
+            self.faults.append(str(fault))
+
+    def note_sending(self, row_id):
+        with self.clock:
+            self.sent_at[row_id] = time.monotonic()
+
+    def note_arrival(self, row_id):
+        now = time.monotonic()
+        with self.clock:
+            if row_id in self.sent_at:
+                self.delays.append(1000 * (now - self.sent_at[row_id]))
+
     def talk(self, user, count):
         """A user's part: types, asks in the private thread, speaks in the room through the desk."""
         own, desk = Writer(self, user), Writer(self, "desk")
         try:
             for n in range(count):
-                own.insert(f"INSERT INTO chat.typing (id, state) VALUES ('{user}-t{n}', 'typing')")
+                own.insert(f"INSERT INTO chat.typing (id, state) VALUES ('{user}-t{n}', 'is typing')")
+                self.note_sending(f"{user}-q{n}")
                 own.insert(f"INSERT INTO chat.thread (id, author, body) VALUES ('{user}-q{n}', '{user}', 'question {n} of {user}')")
+                self.note_sending(f"{user}-r{n}")
                 desk.insert(f"INSERT INTO chat.room (id, author, body) VALUES ('{user}-r{n}', '{user}', 'hello {n} from {user}')")
                 self.progress.release()
+                time.sleep(self.arguments.pace)  # for those who watch
         except (Stopped, AssertionError) as fault:
             self.faults.append(str(fault))
             self.progress.release(count)
@@ -300,7 +343,6 @@ class Chat:
 
     def run(self):
         count = self.arguments.messages
-        self.faults, self.retried, self.progress = [], 0, threading.Semaphore(0)
         with self.server:
             self.define()
             self.login()
@@ -310,18 +352,19 @@ class Chat:
             typing = {user: Follower(self, user, "typing", "chat.typing") for user in USERS}
             agent = Agent(self)
             browser = Browser(page.url) if self.arguments.browser else None
-            print(f"page of the room: {page.url}", flush=True)
             try:
                 if self.arguments.serve:
-                    return self.serve()
+                    return self.serve(page)
                 talkers = [threading.Thread(target=self.talk, args=(user, count)) for user in USERS]
                 for talker in talkers:
                     talker.start()
                 for _ in range(len(USERS) * count // 2):
                     self.progress.acquire()
-                self.screen.show("server", "", "killed in the middle and started again")
+                self.screen.show("server", "server", "", "killed with kill -9 while everybody writes")
                 self.server.kill()
+                time.sleep(PACES_DOWN * self.arguments.pace)
                 self.server.start()
+                self.screen.show("server", "server", "", "started again; subscriptions go on behind the last row that they had")
                 for talker in talkers:
                     talker.join()
                 self.check(count, page, room, threads, typing, agent)
@@ -331,16 +374,29 @@ class Chat:
                     browser.close()
         return self.report()
 
-    def serve(self):
-        port = self.server.port
-        print("Write into the room, for example:\n"
-              f"  curl -s http://127.0.0.1:{port}/v1/api/sql -H 'Authorization: Bearer {self.tokens['desk']}' \\\n"
-              "       -d '{\"sql\": \"INSERT INTO chat.room (id, author, body) VALUES (UUID_V7(), '\"'\"'you'\"'\"', '\"'\"'hi'\"'\"')\"}'\n"
-              "Ctrl-C ends.", flush=True)
+    def serve(self, page):
+        for user in USERS:
+            self.talk(user, GREETINGS)
+        print(f"""
+The room is at {page.url} : write there, or as a program would, with
+
+  {self.command()}
+
+Ctrl-C ends.
+""", flush=True)
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
+            self.stopping = True
+            self.server.kill()  # the terminal has sent Ctrl-C to the server too: it may have ended by itself
             return 0
+
+    def command(self):
+        """A shell command that writes into the room."""
+        body = {"sql": "INSERT INTO chat.room (id, author, body) VALUES (UUID_V7(), $1, $2)", "params": ["you", "hi"]}
+        return (f"curl -s http://127.0.0.1:{self.server.port}/v1/api/sql -H 'Content-Type: application/json' \\\n"
+                f"    -d '{json.dumps(body)}' \\\n"
+                f"    -H 'Authorization: Bearer {self.tokens['desk']}'")
 
     # --- checking ---
 
@@ -380,7 +436,12 @@ class Chat:
             shown = page.wait_for(spoken)
             self.expect(f"the page shows {len(shown)} rows of {len(spoken)}", sorted(shown) == sorted(spoken))
             self.expect("the page shows another order", tuple(shown) in orders)
+        if shutil.which("curl"):  # the command that --serve prints must work as it stands
+            answer = subprocess.run(self.command(), shell=True, stdout=subprocess.PIPE, text=True, check=False).stdout
+            self.expect(f"the printed command was answered with {answer}", '"Inserted 1 row(s)"' in answer)
         self.summary = {"messages in the room": len(spoken), "questions and answers": 2 * len(USERS) * count,
+                        "ms from sending a message to its arrival at a subscriber (median)": round(statistics.median(self.delays)),
+                        "ms at most, across the kill and the restart": round(max(self.delays)),
                         "subscriptions resumed": sum(f.resumed for f in room + list(threads.values()) + list(typing.values())),
                         "statements sent again": self.retried,
                         "questions that the agent got again": sum(agent.consumed.values()) - len(agent.consumed)}
@@ -402,7 +463,11 @@ def main():
     parser.add_argument("--browser", action="store_true", help="a headless Chromium shows the room; what it shows is checked")
     parser.add_argument("--serve", action="store_true", help="no script: runs until Ctrl-C")
     parser.add_argument("--quiet", action="store_true", help="no view of the rows, only the summary")
-    sys.exit(Chat(parser.parse_args()).run())
+    parser.add_argument("--pace", type=float, help="seconds between a user's messages (0.1; with --quiet 0)")
+    arguments = parser.parse_args()
+    if arguments.pace is None:
+        arguments.pace = 0 if arguments.quiet else 0.1
+    sys.exit(Chat(arguments).run())
 
 
 if __name__ == "__main__":
