@@ -3,9 +3,11 @@
 #include <time.h>
 
 #include <chrono>
-#include <future>
+#include <optional>
+#include <stop_token>
 #include <thread>
 
+#include "base/background.h"
 #include "cases.h"
 #include "plain_duckdb.h"
 
@@ -24,18 +26,24 @@ double SecondsNow() {
   return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
 }
 
-// Flushes the table and waits for the job; returns its seconds from start to end as the server took them.
-double Flush(Bench& bench, const std::string& table) {
-  bench.root().Sql("STORAGE FLUSH TABLE " + table);
+void StartFlush(Bench& bench, const std::string& table) { bench.root().Sql("STORAGE FLUSH TABLE " + table); }
+
+// Seconds of the newest flush from start to end as the server took them; nullopt = it is not at its end.
+std::optional<double> FlushSeconds(Bench& bench, const std::string& table) {
   const std::string name = table.substr(table.find('.') + 1);
+  const auto rows = bench.root().Sql(
+      "SELECT status, message, CAST(epoch_ms(finished_at) - epoch_ms(started_at) AS BIGINT) FROM system.jobs "
+      "WHERE job_type = 'flush' AND table_name = '" +
+      name + "' ORDER BY created_at DESC LIMIT 1");
+  if (rows.size() == 1 && rows[0][0] == "failed") throw BenchError("flush failed: " + rows[0][1]);
+  if (rows.size() != 1 || rows[0][0] != "completed") return std::nullopt;
+  return std::stod(rows[0][2]) / 1000;
+}
+
+double Flush(Bench& bench, const std::string& table) {
+  StartFlush(bench, table);
   for (;;) {
-    const auto rows = bench.root().Sql(
-        "SELECT status, message, CAST(epoch_ms(finished_at) - epoch_ms(started_at) AS BIGINT) FROM "
-        "system.jobs "
-        "WHERE job_type = 'flush' AND table_name = '" +
-        name + "' ORDER BY created_at DESC LIMIT 1");
-    if (rows.size() == 1 && rows[0][0] == "completed") return std::stod(rows[0][2]) / 1000;
-    if (rows.size() == 1 && rows[0][0] == "failed") throw BenchError("flush failed: " + rows[0][1]);
+    if (const auto seconds = FlushSeconds(bench, table)) return *seconds;
     std::this_thread::sleep_for(std::chrono::milliseconds(20));
   }
 }
@@ -65,6 +73,58 @@ double MillisOf(Bench& bench, const std::string& sql) {
 std::string GroupBy(const std::string& table) {
   return "SELECT v % 20 AS k, COUNT(*) AS n, CAST(SUM(v) AS BIGINT) AS s FROM " + table +
          " GROUP BY k ORDER BY k";
+}
+
+// Point reads of a table while another one is flushed, compared with the same reads alone, and with the same
+// reads beside a thread that only computes with the low priority that a flush has: what any work in the
+// background costs them on this machine.
+void MeasureReadsBesideFlush(Bench& bench, uint64_t rows) {
+  const std::string beside = bench.CreateTable("cold_beside");
+  FillTable(bench, beside, 0, kBesideRows);
+  LoadOptions reading = bench.Load(bench.options().quick ? 0.05 : 0.5);
+  reading.connections = kBesideConnections;
+  const auto p99 = [&] {
+    return bench.Run(SelectWorkload(beside, kBesideRows), reading).latency.Micros(0.99);
+  };
+  std::vector<double> alone;
+  std::vector<double> busy;
+  std::vector<double> computing;
+  for (int i = 0; i < kRounds; ++i) {
+    const std::string flushed = bench.CreateTable(fmt::format("cold_second_{}", i));
+    FillTable(bench, flushed, 0, rows);
+    bench.WaitForJobs();
+    alone.push_back(p99());
+    {
+      const std::jthread thread([](const std::stop_token& stop) {
+        LowerThreadPriority();
+        while (!stop.stop_requested()) {
+        }
+      });
+      computing.push_back(p99());
+    }
+    // Slices until the flush has ended, without the one in which it did. It is asked for between them.
+    StartFlush(bench, flushed);
+    Histogram during;
+    for (;;) {
+      const LoadResult slice = bench.Run(SelectWorkload(beside, kBesideRows), reading);
+      if (FlushSeconds(bench, flushed)) break;
+      during.Merge(slice.latency);
+    }
+    busy.push_back(during.Micros(0.99));
+  }
+  const double before = std::max(Median(alone), 1.0);
+  const double slower = Median(busy) / before;
+  bench.report().Add(
+      {.name = "point reads while it flushes, of their p99 before",
+       .value = fmt::format("{:.2f}x", slower),
+       .floor = "2.00x",
+       .goal = "2.00x",
+       .verdict = Judge(slower, 2, 2, Better::kLower),
+       .note = fmt::format(
+           "p99 {:.0f} us, alone {:.0f} us, beside one thread that computes {:.0f} us; {} clients",
+           Median(busy), before, Median(computing), kBesideConnections),
+       .numbers = {
+           {"p99_us", Median(busy)}, {"p99_before_us", before}, {"p99_computing_us", Median(computing)}}});
 }
 
 }  // namespace
@@ -114,27 +174,7 @@ void RunColdRows(Bench& bench) {
                       .verdict = Judge(rate, 300'000, 600'000, Better::kHigher),
                       .note = fmt::format("{:.2f} s, seen after {:.2f} s", seconds, waited),
                       .numbers = {{"rate", rate}}});
-  // Point reads of a table beside another flush, before and while it runs.
-  const std::string beside = bench.CreateTable("cold_beside");
-  const std::string second = bench.CreateTable("cold_second");
-  FillTable(bench, beside, 0, kBesideRows);
-  FillTable(bench, second, 0, std::min(rows, kSecondRowsMax));
-  LoadOptions reading = bench.Load(bench.options().quick ? 0.3 : 1.5);
-  reading.connections = kBesideConnections;
-  const double quiet = bench.Run(SelectWorkload(beside, kBesideRows), reading).latency.Micros(0.99);
-  auto flush = std::async(std::launch::async, [&] { return Flush(bench, second); });
-  const double busy = bench.Run(SelectWorkload(beside, kBesideRows), reading).latency.Micros(0.99);
-  flush.get();
-  const double slower = busy / std::max(quiet, 1.0);
-  bench.report().Add({.name = "point reads while it flushes, of their p99 before",
-                      .value = fmt::format("{:.2f}x", slower),
-                      .floor = "2.00x",
-                      .goal = "2.00x",
-                      .verdict = Judge(slower, 2, 2, Better::kLower),
-                      .note = fmt::format(
-                          "p99 {:.0f} us, before {:.0f} us, {} clients; the flush shares the cores with them",
-                          busy, quiet, kBesideConnections),
-                      .numbers = {{"p99_us", busy}, {"p99_before_us", quiet}}});
+  MeasureReadsBesideFlush(bench, std::min(rows, kSecondRowsMax));
   LoadOptions load = bench.Load(bench.options().seconds / 2);
   load.connections = 1;
   const LoadResult reads = bench.Run(SelectWorkload(table, rows), load);

@@ -65,8 +65,12 @@ class FakeOutlet final : public Outlet {
   wire::LiveEncoding encoding() const override { return encoding_; }
   int64_t last_active_micros() const override { return 77; }
   void WantDrained() override {
-    std::lock_guard lock(mu_);
-    want_drained_ = true;
+    {
+      std::lock_guard lock(mu_);
+      want_drained_ = waiting_ > bytes_max_ / 2;
+      if (want_drained_) return;
+    }
+    hub_->OnDrained(key_);  // the reader was faster
   }
   void Close(uint16_t code, std::string_view reason, Rest rest) override {
     std::lock_guard lock(mu_);
