@@ -185,7 +185,8 @@ bool LiveSockets::TakeMessage(Socket& socket, std::string_view message) {
             " got a wrong change: " + std::string(message.substr(0, 400)));
       return false;
     }
-    changes_.fetch_add(1, std::memory_order_relaxed);
+    // What on_change noted is there for whoever has waited for the count.
+    changes_.fetch_add(1, std::memory_order_release);
     return true;
   }
   if (message.starts_with(R"({"type":"initial_data_batch")")) {
