@@ -605,7 +605,7 @@ TEST_F(EngineTest, StopEndsTheQuery) {
   std::stop_source stop;
   context_.stop = stop.get_token();
   std::thread stopper([&] {
-    std::this_thread::sleep_for(std::chrono::milliseconds(30));
+    endless->scans.wait(0);
     stop.request_stop();
   });
   EXPECT_EQ(Rows("SELECT count(*) FROM endless"), "cancelled: The query was cancelled");
@@ -630,7 +630,7 @@ TEST_F(EngineTest, WaitingForAConnectionHasTheDeadlineToo) {
     Collector sink;
     EXPECT_FALSE(engine_->Run(request, sink).has_value());
   });
-  while (endless->scans == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  endless->scans.wait(0);
   context_.deadline_nanos = clock_.MonotonicNanos() + 20'000'000;
   EXPECT_THAT(Rows("SELECT 1"), HasSubstr("deadline: "));
   stop.request_stop();

@@ -257,6 +257,8 @@ Result<LiveForm> ReadLiveForm(const ParsedStatement& statement, const Principal&
   for (const auto& item : node->select_list) {
     if (IsPlainStar(*item)) {
       form.items.push_back({"", ""});
+    } else if (item->GetExpressionClass() == ExpressionClass::STAR) {
+      return RefuseClause("EXCLUDE, REPLACE, RENAME and COLUMNS() in the list of columns");
     } else if (const auto column = ColumnName(*item)) {
       if (*column == "_seq" || *column == "_deleted") {
         return Refuse("Subscription query cannot project system columns '_seq' or '_deleted'.");

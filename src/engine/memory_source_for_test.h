@@ -24,6 +24,7 @@ class MemorySource final : public Source {
   std::string Describe() const override { return "memory table"; }
   Result<std::unique_ptr<SourceScan>> Scan(const ScanRequest& request) const override {
     ++scans;
+    scans.notify_all();
     last_columns.assign(request.columns.begin(), request.columns.end());
     last_bounds.clear();
     for (const ScanBound& bound : request.bounds)
@@ -39,7 +40,7 @@ class MemorySource final : public Source {
   };
   mutable std::vector<size_t> last_columns;
   mutable std::vector<Bound> last_bounds;
-  mutable int scans = 0;
+  mutable std::atomic<int> scans = 0;
   mutable std::atomic<int> open_scans = 0;
   std::optional<size_t> sorted_by;
   int fail_at = -1;         // the batch that fails, 0 = Scan itself

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <random>
@@ -43,12 +44,26 @@ class FakeBackend final : public LiveBackend {
   void NextBatch(uint64_t key, wire::LiveNextBatch request) override {
     Note(key, "next " + request.subscription_id);
   }
-  void Unsubscribe(uint64_t key, std::string id) override { Note(key, "unsubscribe " + id); }
+  void Unsubscribe(uint64_t key, std::string id) override {
+    Note(key, "unsubscribe " + id);
+    std::function<void()> then;
+    {
+      std::lock_guard lock(mu_);
+      then = std::exchange(at_unsubscribe_, nullptr);
+    }
+    if (then) then();
+  }
   void OnDrained(uint64_t key) override { Note(key, "drained"); }
   void Disconnect(uint64_t key) override {
     std::lock_guard lock(mu_);
     EXPECT_EQ(outlets_.erase(key), 1u) << "disconnected twice, or never connected";
     changed_.notify_all();
+  }
+
+  // Done once, on the loop's thread, while it handles the next unsubscribe.
+  void AtUnsubscribe(std::function<void()> then) {
+    std::lock_guard lock(mu_);
+    at_unsubscribe_ = std::move(then);
   }
 
   // The outlet of the only connection.
@@ -83,16 +98,18 @@ class FakeBackend final : public LiveBackend {
   uint64_t last_key_ = 0;
   std::map<uint64_t, OutletPtr> outlets_;
   std::vector<std::string> events_;
+  std::function<void()> at_unsubscribe_;
 };
 
 // An upgraded client that reads whole frames.
 class WsClient {
  public:
-  WsClient(uint16_t port, const std::string& headers) : client_(port) {
-    client_.Send(
-        "GET /v1/ws?compress=false HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
-        headers + "\r\n");
+  WsClient(uint16_t port, const std::string& headers, const std::string& query = "compress=false")
+      : client_(port) {
+    client_.Send("GET /v1/ws?" + query +
+                 " HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                 "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n" +
+                 headers + "\r\n");
     EXPECT_EQ(client_.Read(true).status, 101);
   }
 
@@ -132,8 +149,8 @@ class LiveSocketTest : public ServerTest {
     settings_.websocket.outbox_bytes = 64 << 10;
     StartServer();
   }
-  std::unique_ptr<WsClient> Connect() {
-    auto client = std::make_unique<WsClient>(server_->port(), Bearer());
+  std::unique_ptr<WsClient> Connect(const std::string& query = "compress=false") {
+    auto client = std::make_unique<WsClient>(server_->port(), Bearer(), query);
     EXPECT_THAT(client->Read(), StartsWith(R"({"type":"auth_success","user":"alice")"));
     return client;
   }
@@ -214,6 +231,28 @@ TEST_F(LiveSocketTest, AStalledClientIsWaitedForAndTold) {
   outlet->WantDrained();  // at once, but not on this stack
   outlet->Send(Numbered(1, 1), id_);
   EXPECT_EQ(client->Read(), R"({"id":"s1",1,1})");
+}
+
+// More waits for the socket than its client may let wait, when it would be read on; and all of it leaves with
+// one write, so that nobody waits for room.
+TEST_F(LiveSocketTest, ASocketThatWasFloodedIsReadAgain) {
+  auto client = Connect("compress=true");
+  const OutletPtr outlet = backend_.WaitForOutlet();
+  constexpr size_t kBytes = 1u << 20;  // of blanks: a page of the network when they are compressed
+  for (int round = 0; round < 3; ++round) {
+    backend_.AtUnsubscribe([&] {
+      const auto body = std::make_shared<const wire::LiveBody>(R"({"id":)", std::string(kBytes, ' ') + "}",
+                                                               wire::LiveBody::Form::kText,
+                                                               wire::LiveBody::Compress::kWhenSmaller);
+      EXPECT_GT(outlet->Send(body, id_), kBytes);
+    });
+    RoundTrip(*client);
+    const std::string frame = client->Read();
+    EXPECT_THAT(frame, StartsWith("\x1f\x8b"));
+    EXPECT_LT(frame.size(), 16'000u);
+    RoundTrip(*client);
+    EXPECT_EQ(outlet->waiting_bytes(), 0u);
+  }
 }
 
 TEST_F(LiveSocketTest, CloseFromAnotherThread) {

@@ -28,6 +28,25 @@ wire::SqlResponse Echo(const std::string& text, const std::string& user) {
 
 }  // namespace
 
+// What became of requests that wait.
+struct Seen {
+  std::mutex mu;
+  std::condition_variable changed;
+  int begun = 0;    // guarded by mu
+  int stopped = 0;  // guarded by mu; their clients had gone, or the server ended
+
+  void Count(int Seen::* which) {
+    std::lock_guard lock(mu);
+    ++(this->*which);
+    changed.notify_all();
+  }
+  // False when there is none within ten seconds.
+  bool WaitFor(int Seen::* which) {
+    std::unique_lock lock(mu);
+    return changed.wait_for(lock, std::chrono::seconds(10), [&] { return this->*which > 0; });
+  }
+};
+
 // Defined here, so that the linker takes this one and not the module's. What the SQL text begins with
 // decides:
 //   later..  answers from another thread    wait..  answers when the client is gone or Release was called
@@ -50,7 +69,7 @@ struct Executor::Impl {
           ++i;
           continue;
         }
-        if (waits) ++stopped;
+        if (waits) seen.Count(&Seen::stopped);
         ready.push_back(std::move(queue[i]));
         queue.erase(queue.begin() + static_cast<ptrdiff_t>(i));
       }
@@ -67,21 +86,22 @@ struct Executor::Impl {
   std::vector<Waiting> queue;
   bool released = false;
   bool stop = false;
-  std::atomic<int> stopped{0};
+  Seen seen;
   std::thread thread{[this] { Loop(); }};
 };
 
 namespace {
-std::atomic<int>* stopped_requests = nullptr;
+Seen* seen_requests = nullptr;
 }
 
-Executor::Executor(Services&) : impl_(std::make_unique<Impl>()) { stopped_requests = &impl_->stopped; }
+Executor::Executor(Services&) : impl_(std::make_unique<Impl>()) { seen_requests = &impl_->seen; }
 Executor::~Executor() = default;
 
 void Executor::Execute(const Payload& payload, ExecuteDone done) {
   if (payload.sql.starts_with("later") || payload.sql.starts_with("wait")) {
     std::lock_guard lock(impl_->mu);
     impl_->queue.push_back({&payload, std::move(done)});
+    if (payload.sql.starts_with("wait")) impl_->seen.Count(&Seen::begun);
   } else if (payload.sql.starts_with("big")) {
     done(Echo(std::string(8 << 20, 'b'), payload.principal->user_id));
   } else if (payload.sql.starts_with("fail")) {
@@ -302,9 +322,8 @@ TEST_F(ServerTest, OldAndClosingClients) {
 
 TEST_F(ServerTest, LargeAnswersToSlowReaders) {
   StartServer();
-  Client client(server_->port());
+  Client client(server_->port(), 4'096);  // its buffer is full long before the answer is written
   client.Send(Sql("big") + Sql("big") + Sql("small"));
-  std::this_thread::sleep_for(100ms);
   EXPECT_GT(client.Read().body.size(), size_t{8} << 20);
   EXPECT_GT(client.Read().body.size(), size_t{8} << 20);
   EXPECT_THAT(client.Read().body, HasSubstr("small"));
@@ -328,7 +347,7 @@ TEST_F(ServerTest, IdleConnectionsGoOn) {
   StartServer();
   Client client(server_->port());
   for (int i = 0; i < 2; ++i) {
-    std::this_thread::sleep_for(3'100ms);  // long enough to lose its buffers
+    std::this_thread::sleep_for(3'100ms);  // the silence is the case: long enough to lose its buffers
     client.Send(Sql("later"));
     EXPECT_EQ(client.Read().status, 200);
   }
@@ -376,10 +395,9 @@ TEST_F(ServerTest, ClientsThatLeaveStopTheirRequests) {
   {
     Client client(server_->port());
     client.Send(Sql("wait"));
-    std::this_thread::sleep_for(50ms);
+    ASSERT_TRUE(sql::seen_requests->WaitFor(&sql::Seen::begun));
   }
-  for (int i = 0; i < 100 && *sql::stopped_requests == 0; ++i) std::this_thread::sleep_for(50ms);
-  EXPECT_EQ(*sql::stopped_requests, 1);
+  EXPECT_TRUE(sql::seen_requests->WaitFor(&sql::Seen::stopped));
 }
 
 TEST_F(ServerTest, DroppedRequestsAreAnswered) {
@@ -397,7 +415,7 @@ TEST_F(ServerTest, StopLetsRunningRequestsAnswer) {
   running.Send(Sql("wait"));
   idle.Send("GET /health HTTP/1.1\r\n\r\n");
   EXPECT_EQ(idle.Read().status, 200);
-  std::this_thread::sleep_for(50ms);
+  ASSERT_TRUE(sql::seen_requests->WaitFor(&sql::Seen::begun));
   const uint16_t port = server_->port();
   std::thread stopper([&] { server_->Stop(); });  // tells the request to stop after its deadline and a grace
   EXPECT_TRUE(idle.Ended());

@@ -148,12 +148,14 @@ int64_t Hub::Impl::NextDeadline() const {
   int64_t deadline = INT64_MAX;
   if (!pushes_.empty()) deadline = pushes_.front().at_nanos;
   if (!full_checks_.empty()) deadline = std::min(deadline, full_checks_.begin()->first);
+  if (!rests_.empty()) deadline = std::min(deadline, rests_.begin()->first);
   return deadline;
 }
 
 void Hub::Impl::RunTimers(int64_t now_nanos) {
   PushPages(now_nanos);
   CloseThoseFullTooLong(now_nanos);
+  EndRests(now_nanos);
 }
 
 // --- the public face

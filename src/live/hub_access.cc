@@ -47,21 +47,18 @@ void Hub::Impl::OnTableChanged(TableWatch& watch, const catalog::TablePtr& fresh
     if (query) {
       moved.emplace_back(subscription, std::move(*query));
     } else {
-      End(*subscription, query.error().code, query.error().message);
+      End(*subscription, query.error().code,
+          fmt::format("Table '{}' was altered, and the query no longer fits it: {}", fresh->full_name(),
+                      query.error().message));
     }
   }
   // All out before the first one goes in again: groups of the old version must be gone. `watch` is too.
-  for (const auto& [subscription, query] : moved) index_.Remove(*subscription);
+  for (const auto& [subscription, query] : moved) RemoveFromIndex(*subscription);
   for (auto& [subscription, query] : moved) {
     subscription->query = std::move(query);
     AddToIndex(*subscription, fresh);
     Index::WatchOf(*subscription).settled = settled;
   }
-}
-
-void Hub::Impl::AddToIndex(Subscription& subscription, const catalog::TablePtr& table) {
-  index_.Add(subscription);
-  Index::WatchOf(subscription).table = table;
 }
 
 void Hub::Impl::CheckUsers() {

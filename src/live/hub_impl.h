@@ -1,7 +1,7 @@
 // The hub's thread and what it owns. Not for other modules.
 //
 // One thread runs everything here but Post, OnCommitted and Ask; readers only run Queries::Compile and
-// Reader::Read and post their results. So there are no locks beside the one of the queue.
+// ReadTask::Turn and post their results. So there are no locks beside the one of the queue.
 #pragma once
 
 #include <array>
@@ -101,17 +101,31 @@ struct Hub::Impl {
   void OnDrained(ConnectionKey key);
   // Starts reads that wait, as far as the connection has room.
   void Pump(Connection& connection);
-  void StartRead(Connection& connection, const SubscriptionPtr& subscription);
+  // `turn_of`: the user whose turn ends with it.
+  void StartRead(Connection& connection, const SubscriptionPtr& subscription,
+                 std::optional<std::string> turn_of = std::nullopt);
   ReadRequest RequestFor(const Connection& connection, Subscription& subscription) const;
   void OnRead(ConnectionKey key, const SubscriptionPtr& subscription, ReadKind kind, bool waited,
-              OrRefusal<ReadResult> result);
-  void OnPage(Subscription& subscription, ReadResult result);
-  void OnChanges(Subscription& subscription, ReadResult result);
+              const OrRefusal<ReadResult>& result);
+  void OnPage(Subscription& subscription, const ReadResult& result);
+  void OnChanges(Subscription& subscription, const ReadResult& result);
   // Everything up to `seq` was delivered: what was kept follows, then changes as they come.
   void GoLive(Subscription& subscription, Seq seq);
   void FallBehind(Subscription& subscription, Seq cursor);
   void SendEmptyPage(Subscription& subscription);
   void PushPages(int64_t now_nanos);
+
+  // --- costly conditions (hub_deferred.cc)
+  void AddToIndex(Subscription& subscription, const catalog::TablePtr& table);
+  // True when the table has no subscription left.
+  bool RemoveFromIndex(Subscription& subscription);
+  UserShare& ShareOf(const Subscription& subscription);
+  // A change that may concern the group.
+  void Defer(FilterGroup& group, Seq seq);
+  void WaitForTurn(const SubscriptionPtr& subscription);
+  void StartTurn(std::string_view user_id);
+  void EndTurn(const std::string& user_id, int64_t began_nanos);
+  void EndRests(int64_t now_nanos);
 
   // --- changes (hub_match.cc)
   void OnGroup(const hot::CommittedGroup& group);
@@ -138,7 +152,6 @@ struct Hub::Impl {
   void CheckCatalog();
   void CheckUsers();
   void CheckPrincipal(Connection& connection);
-  void AddToIndex(Subscription& subscription, const catalog::TablePtr& table);
   void OnTableChanged(TableWatch& watch, const catalog::TablePtr& fresh);
   void EndAll(TableId table, std::string_view code, std::string_view message);
 
@@ -173,7 +186,7 @@ struct Hub::Impl {
 
   // All below: the hub's thread.
   std::unordered_map<ConnectionKey, std::unique_ptr<Connection>> connections_;
-  ByText<size_t> per_user_;  // subscriptions
+  ByText<UserShare> per_user_;  // of those with subscriptions
   Index index_;
   Seq handled_;  // every change up to it was matched
   int64_t now_micros_ = 0;
@@ -188,6 +201,7 @@ struct Hub::Impl {
   std::deque<Push> pushes_;  // ascending
   // When to look whether a connection has been full for too long; each full one stands here once.
   std::multimap<int64_t, ConnectionKey> full_checks_;  // by monotonic nanoseconds
+  std::multimap<int64_t, std::string> rests_;          // by monotonic nanoseconds: users whose rest ends then
   // Scratch of one change.
   struct Encoded {
     const Projection* projection = nullptr;

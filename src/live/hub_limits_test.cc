@@ -69,6 +69,96 @@ TEST_F(HubTest, ConditionsHaveALimit) {
   }
 }
 
+// `count` terms of five nodes each that let rows with n < 100 through, and that the index cannot find.
+std::string CostlyQuery(int count) {
+  std::string sql = "SELECT * FROM app.notes WHERE n + 0 < 100";
+  for (int i = 1; i < count; ++i) sql += fmt::format(" OR n + {} < 100", i);
+  return sql;
+}
+
+// Changes that the hub's thread judges name what changed; those that are read from the store, the key alone.
+bool IsJudgedAtOnce(const object& update) {
+  return update.at("old_values").as_array()[0].as_object().contains("n");
+}
+
+// The cost of a user's conditions has a bound, and what lies beyond it arrives all the same.
+TEST_F(HubTest, CostlyConditionsAreLeftToTheReaders) {
+  const Client costly = db_.Connect("ann", Role::kService);
+  const Client other = db_.Connect("ben", Role::kService);
+  db_.Subscribe(costly, "s", CostlyQuery(200));
+  db_.Subscribe(other, "s", CostlyQuery(50));
+  for (const Client* client : {&costly, &other}) EXPECT_EQ(Loaded(*client).at("rows").as_array().size(), 0U);
+  const auto set_n = [&](int64_t id, int64_t n) {
+    return db_.Commit(db_.UpdateOp("notes", "", id, "n", Value::Integer(TypeKind::kInt, n)));
+  };
+  const auto expect_both = [&](std::string_view kind, Seq seq, const char* id = "1") {
+    for (const Client* client : {&costly, &other}) {
+      const object change = ExpectChange(*client, kind);
+      const object& row = change.at(kind == "delete" ? "old_values" : "rows").as_array()[0].as_object();
+      EXPECT_EQ(Text(row, "id"), id);
+      EXPECT_EQ(Text(row, "_seq"), SeqText(seq));
+      EXPECT_EQ(kind == "update" && IsJudgedAtOnce(change), kind == "update" && client == &other);
+    }
+  };
+  expect_both("insert", db_.Insert(1, "a", 7));
+  expect_both("update", set_n(1, 8));
+  expect_both("delete", set_n(1, 500));
+  expect_both("update", set_n(1, 9));
+  expect_both("delete", db_.Commit(db_.DeleteOp("notes", "", 1)));
+  // Never in the result.
+  db_.Insert(2, "a", 500);
+  expect_both("insert", db_.Insert(3, "a", 7), "3");
+  ExpectQuiet(costly);
+  ExpectQuiet(other);
+  EXPECT_EQ(db_.hub->Counters().resyncs, 0U);
+}
+
+// The bound is one of all subscriptions of a user, whatever the socket, and what ends makes room.
+TEST_F(HubTest, SubscriptionsOfAUserShareTheBound) {
+  const Client a = db_.Connect("ann", Role::kService);
+  const Client b = db_.Connect("ann", Role::kService);
+  const Client ben = db_.Connect("ben", Role::kService);
+  db_.Insert(1, "a", 1);
+  int64_t n = 1;
+  const auto judged_at_once = [&](const Client& client) {
+    db_.Subscribe(client, "probe", CostlyQuery(60));
+    Loaded(client);
+    n = n % 50 + 1;
+    db_.Commit(db_.UpdateOp("notes", "", 1, "n", Value::Integer(TypeKind::kInt, n)));
+    for (;;) {
+      const auto message = client.outlet->Next();
+      if (!message) return false;
+      if (Text(*message, "subscription_id") != "probe") continue;
+      db_.hub->Unsubscribe(client.key, "probe");
+      return IsJudgedAtOnce(*message);
+    }
+  };
+  EXPECT_TRUE(judged_at_once(b));
+  db_.Subscribe(a, "s", CostlyQuery(60));
+  Loaded(a);
+  EXPECT_FALSE(judged_at_once(b));
+  EXPECT_TRUE(judged_at_once(ben));
+  db_.hub->Unsubscribe(a.key, "s");
+  EXPECT_TRUE(judged_at_once(b));
+}
+
+// While a client does not read, its costly subscriptions wait with the others.
+TEST(HubLimitsTest, ACostlySubscriptionOfASlowSocketMissesNothing) {
+  LiveDatabase db;
+  const Client slow = db.Connect("root", Role::kSystem, std::make_shared<FakeOutlet>(4'096));
+  db.Subscribe(slow, "s", CostlyQuery(200));
+  EXPECT_EQ(TypeOf(slow.outlet->Next()), "subscription_ack");
+  EXPECT_EQ(TypeOf(slow.outlet->Next()), "initial_data_batch");
+  constexpr int kRows = 2'000;
+  for (int i = 1; i <= kRows; ++i) db.Insert(i, "r", 1, std::string(100, 'x'));
+  for (int i = 1; i <= kRows; ++i) {
+    const auto message = slow.outlet->Next();
+    ASSERT_EQ(TypeOf(message), "change") << i;
+    ASSERT_EQ(Text(message->at("rows").as_array()[0].as_object(), "id"), std::to_string(i));
+  }
+  EXPECT_LT(slow.outlet->most_waiting(), 300'000U);
+}
+
 TEST(HubLimitsTest, SubscriptionsPerUserAndConnection) {
   HubOptions options;
   options.subscriptions_per_user_max = 3;

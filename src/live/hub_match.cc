@@ -76,7 +76,11 @@ void Hub::Impl::MatchChange(TableWatch& watch, const hot::Change& change) {
   index_.Candidates(*scope->second, before ? &*before : nullptr, after ? &*after : nullptr, candidates_);
   encoded_.clear();
   for (FilterGroup* const group : candidates_) {
-    Judge(*group, change, before ? &*before : nullptr, after ? &*after : nullptr);
+    if (group->deferred) {
+      Defer(*group, change.seq);
+    } else {
+      Judge(*group, change, before ? &*before : nullptr, after ? &*after : nullptr);
+    }
   }
 }
 

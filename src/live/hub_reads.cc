@@ -19,10 +19,15 @@ constexpr size_t kCatchUpBytes = 256u << 10;
 void Hub::Impl::Pump(Connection& connection) {
   if (connection.full || connection.closing) return;
   for (const auto& [id, subscription] : connection.subscriptions) {
-    if (connection.reads >= kReadsPerConnection) return;
     if (subscription->reading) continue;
+    const bool behind = subscription->state == SubscriptionState::kBehind;
+    if (behind && subscription->deferred) {
+      WaitForTurn(subscription);
+      continue;
+    }
     const bool page = subscription->state == SubscriptionState::kLoading && subscription->page_wanted;
-    if (page || subscription->state == SubscriptionState::kBehind) StartRead(connection, subscription);
+    const bool room = connection.reads < kReadsPerConnection;
+    if (room && (page || behind)) StartRead(connection, subscription);
   }
 }
 
@@ -57,7 +62,8 @@ ReadRequest Hub::Impl::RequestFor(const Connection& connection, Subscription& su
   return request;
 }
 
-void Hub::Impl::StartRead(Connection& connection, const SubscriptionPtr& subscription) {
+void Hub::Impl::StartRead(Connection& connection, const SubscriptionPtr& subscription,
+                          std::optional<std::string> turn_of) {
   ReadRequest request = RequestFor(connection, *subscription);
   const ReadKind kind = request.kind;
   const bool waits = request.wait_for_commits;
@@ -66,21 +72,26 @@ void Hub::Impl::StartRead(Connection& connection, const SubscriptionPtr& subscri
     subscription->pending.clear();
     subscription->pending_bytes = 0;
     subscription->pending_lost = false;
-    counters_.resyncs.fetch_add(1, std::memory_order_relaxed);
+    if (!subscription->deferred) counters_.resyncs.fetch_add(1, std::memory_order_relaxed);
   }
   subscription->page_wanted = false;
   subscription->reading = true;
   ++connection.reads;
-  readers_.Post([this, key = connection.key, subscription, kind, waits, request = std::move(request)] {
-    auto result = reader_.Read(request);
-    Post([this, key, subscription, kind, waits, result = std::move(result)]() mutable {
-      OnRead(key, subscription, kind, waits, std::move(result));
+  readers_.Post([this, key = connection.key, subscription, kind, waits, turn_of = std::move(turn_of),
+                 began_nanos = clock_.MonotonicNanos(), read = reader_.Start(std::move(request))]() mutable {
+    auto result = read->Turn();
+    if (!result) return true;
+    Post([this, key, subscription, kind, waits, turn_of = std::move(turn_of), began_nanos,
+          result = std::move(*result)]() mutable {
+      OnRead(key, subscription, kind, waits, result);
+      if (turn_of) EndTurn(*turn_of, began_nanos);
     });
+    return false;
   });
 }
 
 void Hub::Impl::OnRead(ConnectionKey key, const SubscriptionPtr& subscription, ReadKind kind, bool waited,
-                       OrRefusal<ReadResult> result) {
+                       const OrRefusal<ReadResult>& result) {
   CheckRights();  // what was read is not for those who lost their access meanwhile
   Connection* const connection = Find(key);
   if (connection == nullptr) return;
@@ -91,15 +102,15 @@ void Hub::Impl::OnRead(ConnectionKey key, const SubscriptionPtr& subscription, R
     if (!result) {
       End(*subscription, result.error().code, result.error().message);
     } else if (kind == ReadKind::kChanges) {
-      OnChanges(*subscription, std::move(*result));
+      OnChanges(*subscription, *result);
     } else {
-      OnPage(*subscription, std::move(*result));
+      OnPage(*subscription, *result);
     }
   }
   Pump(*connection);
 }
 
-void Hub::Impl::OnPage(Subscription& subscription, ReadResult result) {
+void Hub::Impl::OnPage(Subscription& subscription, const ReadResult& result) {
   Connection& connection = *subscription.connection;
   if (result.ack != nullptr) {
     subscription.boundary = result.snapshot;
@@ -121,7 +132,7 @@ void Hub::Impl::OnPage(Subscription& subscription, ReadResult result) {
   }
 }
 
-void Hub::Impl::OnChanges(Subscription& subscription, ReadResult result) {
+void Hub::Impl::OnChanges(Subscription& subscription, const ReadResult& result) {
   Connection& connection = *subscription.connection;
   for (const PendingChange& change : result.changes) {
     if (connection.full) return FallBehind(subscription, Seq(change.seq.value - 1));

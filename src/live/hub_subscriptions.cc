@@ -55,10 +55,10 @@ void Hub::Impl::Remove(Subscription& subscription) {
   subscription.ended->store(true, std::memory_order_relaxed);
   subscription.pending.clear();
   const TableId table = subscription.query != nullptr ? subscription.query->table->id : TableId();
-  if (index_.Remove(subscription)) watched_.Remove(table);
+  if (RemoveFromIndex(subscription)) watched_.Remove(table);
   connection.subscriptions.erase(subscription.id->text);
   const auto count = per_user_.find(std::string_view(connection.principal->user_id));
-  if (--count->second == 0) per_user_.erase(count);
+  if (--count->second.subscriptions == 0) per_user_.erase(count);
   counters_.subscriptions.fetch_sub(1, std::memory_order_relaxed);
 }
 
@@ -78,7 +78,7 @@ bool Hub::Impl::CheckLimits(Connection& connection, const wire::LiveIdPtr& id) {
     return false;
   }
   const auto count = per_user_.find(std::string_view(connection.principal->user_id));
-  if (count != per_user_.end() && count->second >= options_.subscriptions_per_user_max) {
+  if (count != per_user_.end() && count->second.subscriptions >= options_.subscriptions_per_user_max) {
     SendError(connection, id, codes::kSubscriptionLimit, "Maximum subscriptions reached");
     return false;
   }
@@ -101,7 +101,7 @@ void Hub::Impl::Subscribe(ConnectionKey key, wire::LiveSubscribe request) {
   subscription->options = request.options;
   subscription->created_at_micros = subscription->last_update_micros = clock_.WallMicros();
   connection->subscriptions.emplace(request.id, subscription);
-  ++per_user_[connection->principal->user_id];
+  ++per_user_[connection->principal->user_id].subscriptions;
   counters_.subscriptions.fetch_add(1, std::memory_order_relaxed);
   connection->uncompiled.push_back(std::move(subscription));
   CompileNext(*connection);
@@ -119,6 +119,7 @@ void Hub::Impl::CompileNext(Connection& connection) {
     Post([this, key, subscription, compiled = std::move(compiled)]() mutable {
       OnCompiled(key, subscription, std::move(compiled));
     });
+    return false;
   });
 }
 

@@ -16,19 +16,22 @@ TableWatch& Index::WatchOf(const Subscription& subscription) {
   return *static_cast<ProjectionGroup*>(subscription.group)->parent->parent->parent;
 }
 
-FilterGroup& Index::FilterOf(ScopeGroup& scope, const std::shared_ptr<const Filter>& filter) {
-  std::unique_ptr<FilterGroup>& slot = scope.filters[filter->key()];
+FilterGroup& Index::FilterOf(ScopeGroup& scope, const std::shared_ptr<const Filter>& filter, bool deferred) {
+  std::string key = (deferred ? "d" : "n") + filter->key();
+  std::unique_ptr<FilterGroup>& slot = scope.filters[key];
   if (slot != nullptr) return *slot;
   slot = std::make_unique<FilterGroup>();
   slot->parent = &scope;
   slot->filter = filter;
+  slot->deferred = deferred;
+  slot->key = std::move(key);
   if (const auto& equality = filter->equality()) {
     auto index = std::ranges::find(scope.equalities, equality->ordinal, &EqualityIndex::ordinal);
     if (index == scope.equalities.end()) {
       scope.equalities.push_back({equality->ordinal, {}});
       index = scope.equalities.end() - 1;
     }
-    for (const std::string& key : equality->keys) index->by_value[key].push_back(slot.get());
+    for (const std::string& value : equality->keys) index->by_value[value].push_back(slot.get());
   } else {
     scope.scanned.push_back(slot.get());
   }
@@ -49,7 +52,7 @@ void Index::Add(Subscription& subscription) {
     scope->second->parent = watch.get();
     scope->second->prefix = scope->first;
   }
-  FilterGroup& filter = FilterOf(*scope->second, query.filter);
+  FilterGroup& filter = FilterOf(*scope->second, query.filter, subscription.deferred);
   const auto same = [&](const auto& group) { return group->projection->key() == query.projection->key(); };
   auto group = std::ranges::find_if(filter.projections, same);
   if (group == filter.projections.end()) {
@@ -78,7 +81,7 @@ void Index::RemoveFilter(FilterGroup& group) {
   } else {
     std::erase(scope.scanned, &group);
   }
-  scope.filters.erase(group.filter->key());
+  scope.filters.erase(scope.filters.find(std::string_view(group.key)));
 }
 
 bool Index::Remove(Subscription& subscription) {

@@ -39,6 +39,8 @@ struct ProjectionGroup {
 struct FilterGroup {
   ScopeGroup* parent = nullptr;
   std::shared_ptr<const Filter> filter;
+  bool deferred = false;  // of its subscriptions; there may be another group with the same filter without
+  std::string key;        // in ScopeGroup::filters
   std::vector<std::unique_ptr<ProjectionGroup>> projections;
   uint64_t asked = 0;  // the last question of Candidates() that found it
 };
@@ -65,7 +67,8 @@ struct TableWatch {
 
 class Index {
  public:
-  // `subscription.query` is of the watch's table version, or the first one of its table.
+  // `subscription.deferred` has been decided. `subscription.query` is of the watch's table version, or the
+  // first one of its table.
   void Add(Subscription& subscription);
   // Does nothing when it is not in the index. True when the table has no subscription left; it is gone then.
   bool Remove(Subscription& subscription);
@@ -79,7 +82,7 @@ class Index {
                   std::vector<FilterGroup*>& out);
 
  private:
-  static FilterGroup& FilterOf(ScopeGroup& scope, const std::shared_ptr<const Filter>& filter);
+  static FilterGroup& FilterOf(ScopeGroup& scope, const std::shared_ptr<const Filter>& filter, bool deferred);
   static void RemoveFilter(FilterGroup& group);
 
   std::unordered_map<TableId, std::unique_ptr<TableWatch>> tables_;

@@ -59,14 +59,16 @@ class Filter {
     std::vector<Choice> choices;
   };
   // The whole condition, as the engine decides it, and terms of it that all hold for every match. `key`:
-  // equal conditions have equal keys.
+  // equal conditions have equal keys. `nodes`: of the condition, which the engine evaluates.
   Filter(std::string key, Terms terms, const TableSchema& schema,
-         std::shared_ptr<const engine::BoundPredicate> predicate);
+         std::shared_ptr<const engine::BoundPredicate> predicate, size_t nodes);
 
   const std::string& key() const { return key_; }
   bool matches_all() const {
     return terms_.conditions.empty() && terms_.choices.empty() && predicate_ == nullptr;
   }
+  // Operators, columns and constants that the engine evaluates for a row; 0 when the terms say it all.
+  size_t evaluated_nodes() const { return predicate_ == nullptr ? 0 : nodes_; }
   // Can an earlier version of the row, which does not match now, have matched?
   bool MayHaveMatched(const hot::RowView& row) const;
 
@@ -86,6 +88,7 @@ class Filter {
 
   const Terms terms_;
   const std::shared_ptr<const engine::BoundPredicate> predicate_;  // nullptr: the terms say it all
+  const size_t nodes_;
   std::vector<uint16_t> condition_bits_;  // hot::HistoryBit of the column of each condition
   std::vector<uint16_t> choice_bits_;
   uint16_t columns_ = 0;  // bits of all columns that it looks at

@@ -31,6 +31,9 @@ Refusal ReadRefusal(const Error& error, const Query& query) {
   }
 }
 
+// How a turn ended.
+enum class Progress : uint8_t { kDone, kAgain };
+
 // One read, with what it needs everywhere.
 class Run {
  public:
@@ -43,6 +46,7 @@ class Run {
         prefix_(tables::ScopePrefix(*query_.table, request.user_id)),
         pin_(cold == nullptr ? nullptr : cold->Pin()),
         snapshot_(store.TakeSnapshot()),
+        clock_(clock),
         now_micros_(clock.WallMicros()) {
     result_.snapshot = snapshot_.seq();
     up_to_ = request.up_to.value_or(result_.snapshot);
@@ -63,14 +67,50 @@ class Run {
     return request_.after < horizon;
   }
 
-  Result<ReadResult> Page() {
-    Seq after = request_.after;
-    if (request_.last_rows) {
-      KALAM_ASSIGN(after, StartOfLast(*request_.last_rows));
+  // What was asked for, or as much of it as fits in one turn. After kDone result() has it.
+  Result<Progress> Turn() {
+    turn_rows_ = 0;
+    turn_began_nanos_ = clock_.MonotonicNanos();
+    switch (request_.kind) {
+      case ReadKind::kNothing:
+        return Nothing();
+      case ReadKind::kChanges:
+        return Changes();
+      case ReadKind::kPage:
+      case ReadKind::kResume:
+        return Page();
     }
-    wire::LiveRows rows(request_.encoding);
-    result_.cursor = after;
-    if (request_.last_rows != 0u) KALAM_TRY(FillPage(after, rows));
+    return Fail(ErrorCode::kInternal, "unknown kind of read");
+  }
+
+  ReadResult& result() { return result_; }
+
+  // The read failed because a row has no form on the wire.
+  bool not_shown() const { return not_shown_; }
+
+ private:
+  Result<Progress> Nothing() {
+    result_.cursor = result_.snapshot;
+    if (request_.with_ack) {
+      result_.ack = wire::AckBody(request_.encoding, {}, query_.projection->columns());
+    }
+    return Progress::kDone;
+  }
+
+  Result<Progress> Page() {
+    if (!start_) {
+      if (request_.last_rows) {
+        KALAM_ASSIGN(const Progress progress, FindStartOfLast(*request_.last_rows));
+        if (progress == Progress::kAgain) return progress;
+      } else {
+        start_ = request_.after;
+      }
+      scan_ = nullptr;
+    }
+    if (request_.last_rows != 0u) {
+      KALAM_ASSIGN(const Progress progress, FillPage(*start_));
+      if (progress == Progress::kAgain) return progress;
+    }
     if (!result_.more && !result_.cut) result_.cursor = up_to_;
     const wire::BatchControl control{
         request_.batch_num, result_.more,
@@ -78,60 +118,59 @@ class Run {
     if (request_.with_ack) {
       result_.ack = wire::AckBody(request_.encoding, control, query_.projection->columns());
     }
-    result_.page = wire::DataBatchBody(control, std::move(rows));
-    return std::move(result_);
+    result_.page = wire::DataBatchBody(control, std::move(page_));
+    return Progress::kDone;
   }
 
-  Result<ReadResult> Changes() {
-    VersionScan scan = Scan(request_.after, up_to_, hot::Direction::kForward);
-    result_.cursor = request_.after;
-    size_t bytes = 0;
-    for (;;) {
-      KALAM_ASSIGN(const auto rows, NextBatch(scan));
-      if (rows.empty()) break;
+  Result<Progress> Changes() {
+    if (scan_ == nullptr) scan_ = Scan(request_.after, hot::Direction::kForward);
+    while (!TurnIsOver()) {
+      KALAM_ASSIGN(const auto rows, NextBatch());
+      if (rows.empty()) {
+        result_.cursor = up_to_;
+        return Progress::kDone;
+      }
       for (size_t i = 0; i < rows.size(); ++i) {
-        KALAM_ASSIGN(wire::LiveBodyPtr body, Shown(ChangeOf(rows[i], matches_[i] != 0, scan.erased(i))));
+        KALAM_ASSIGN(wire::LiveBodyPtr body, Shown(ChangeOf(rows[i], matches_[i] != 0, scan_->erased(i))));
         result_.cursor = rows[i].seq();
         if (body == nullptr) continue;
-        bytes += body->size(0);
+        change_bytes_ += body->size(0);
         result_.changes.push_back({rows[i].seq(), std::move(body)});
-        if (result_.changes.size() < request_.rows_max && bytes < request_.bytes_max) continue;
+        if (result_.changes.size() < request_.rows_max && change_bytes_ < request_.bytes_max) continue;
         result_.more = true;
-        return std::move(result_);
+        return Progress::kDone;
       }
     }
-    result_.cursor = up_to_;
-    return std::move(result_);
+    return Progress::kAgain;
   }
 
-  // The read failed because a row has no form on the wire.
-  bool not_shown() const { return not_shown_; }
-
-  Result<ReadResult> Nothing() {
-    result_.cursor = result_.snapshot;
-    if (request_.with_ack) {
-      result_.ack = wire::AckBody(request_.encoding, {}, query_.projection->columns());
-    }
-    return std::move(result_);
+  bool TurnIsOver() const {
+    if (turn_rows_ == 0) return false;
+    return turn_rows_ >= ReadTask::kTurnRows ||
+           clock_.MonotonicNanos() - turn_began_nanos_ >= ReadTask::kTurnNanos;
   }
 
- private:
   template <typename T>
   T Shown(T outcome) {
     not_shown_ = !outcome.has_value();
     return outcome;
   }
 
-  VersionScan Scan(Seq after, Seq up_to, hot::Direction direction) const {
+  // Up to up_to_.
+  std::unique_ptr<VersionScan> Scan(Seq after, hot::Direction direction) const {
     std::unique_ptr<ColdVersions> cold;
     if (files_ != nullptr) {
-      cold = std::make_unique<ColdVersions>(engine_, *query_.table, files_, after, up_to, direction);
+      // Other reads look at rows that do not match, too.
+      const auto conditions = request_.kind == ReadKind::kPage ? query_.filter->conditions()
+                                                               : std::span<const tables::OwnedCondition>();
+      cold = std::make_unique<ColdVersions>(engine_, *query_.table, files_, after, up_to_, direction,
+                                            conditions);
     }
-    return VersionScan(store_, *query_.table, prefix_, snapshot_, after, up_to, direction, now_micros_,
-                       std::move(cold), request_.kind != ReadKind::kPage);
+    return std::make_unique<VersionScan>(store_, *query_.table, prefix_, snapshot_, after, up_to_, direction,
+                                         now_micros_, std::move(cold), request_.kind != ReadKind::kPage);
   }
 
-  Status Preload(VersionScan& scan) {
+  Status Preload() {
     if (!request_.preload || request_.kind != ReadKind::kPage) return {};
     tables::KeyRange range(prefix_);
     const auto key = query_.table->schema().primary_key();
@@ -143,63 +182,76 @@ class Run {
         (void)range.Narrow(condition.op, condition.constant.view());
       }
     }
-    KALAM_ASSIGN(result_.preloaded, scan.Preload(range));
+    KALAM_ASSIGN(result_.preloaded, scan_->Preload(range));
     return {};
   }
 
   // The next rows, with matches_ filled.
-  Result<std::span<const hot::RowView>> NextBatch(VersionScan& scan) {
+  Result<std::span<const hot::RowView>> NextBatch() {
     if (request_.cancelled != nullptr && request_.cancelled->load(std::memory_order_relaxed)) {
       return Fail(ErrorCode::kCancelled, "The subscription has ended");
     }
-    KALAM_ASSIGN(const auto rows, scan.Next());
+    KALAM_ASSIGN(const auto rows, scan_->Next());
+    turn_rows_ += rows.size();
     if (!rows.empty()) {
       KALAM_TRY(query_.filter->Match(rows, query_.table->schema(), now_micros_, matches_));
     }
     return rows;
   }
 
-  // The position before the newest `count` matching rows.
-  Result<Seq> StartOfLast(uint32_t count) {
-    if (count == 0) return up_to_;
-    VersionScan scan = Scan(Seq(), up_to_, hot::Direction::kBackward);
-    KALAM_TRY(Preload(scan));
-    uint32_t found = 0;
-    for (;;) {
-      KALAM_ASSIGN(const auto rows, NextBatch(scan));
-      if (rows.empty()) return Seq();
+  // start_ = the position before the newest `count` matching rows.
+  Result<Progress> FindStartOfLast(uint32_t count) {
+    if (count == 0) {
+      start_ = up_to_;
+      return Progress::kDone;
+    }
+    if (scan_ == nullptr) {
+      scan_ = Scan(Seq(), hot::Direction::kBackward);
+      KALAM_TRY(Preload());
+    }
+    while (!TurnIsOver()) {
+      KALAM_ASSIGN(const auto rows, NextBatch());
+      if (rows.empty()) {
+        start_ = Seq();
+        return Progress::kDone;
+      }
       for (size_t i = 0; i < rows.size(); ++i) {
-        if (rows[i].deleted() || matches_[i] == 0) continue;
-        if (++found == count) return Seq(rows[i].seq().value - 1);
+        if (rows[i].deleted() || matches_[i] == 0 || ++last_found_ < count) continue;
+        start_ = Seq(rows[i].seq().value - 1);
+        return Progress::kDone;
       }
     }
+    return Progress::kAgain;
   }
 
-  Status FillPage(Seq after, wire::LiveRows& out) {
-    VersionScan scan = Scan(after, up_to_, hot::Direction::kForward);
-    KALAM_TRY(Preload(scan));
-    for (;;) {
-      KALAM_ASSIGN(const auto rows, NextBatch(scan));
-      if (rows.empty()) return {};
+  Result<Progress> FillPage(Seq after) {
+    if (scan_ == nullptr) {
+      scan_ = Scan(after, hot::Direction::kForward);
+      KALAM_TRY(Preload());
+    }
+    while (!TurnIsOver()) {
+      KALAM_ASSIGN(const auto rows, NextBatch());
+      if (rows.empty()) return Progress::kDone;
       for (size_t i = 0; i < rows.size(); ++i) {
         const bool shown = matches_[i] != 0 && !rows[i].deleted();
         if (!shown) {
           if (request_.kind != ReadKind::kResume ||
-              !MayHaveMatched(rows[i], matches_[i] != 0, scan.erased(i)))
+              !MayHaveMatched(rows[i], matches_[i] != 0, scan_->erased(i)))
             continue;
           result_.cut = true;
           result_.cursor = Seq(rows[i].seq().value - 1);
-          return {};
+          return Progress::kDone;
         }
-        if (out.size() == request_.rows_max || out.bytes() >= request_.bytes_max) {
+        if (page_.size() == request_.rows_max || page_.bytes() >= request_.bytes_max) {
           result_.more = true;
           result_.cursor = *result_.last_row;
-          return {};
+          return Progress::kDone;
         }
-        KALAM_TRY(Shown(query_.projection->AddRow(rows[i], out)));
+        KALAM_TRY(Shown(query_.projection->AddRow(rows[i], page_)));
         result_.last_row = rows[i].seq();
       }
     }
+    return Progress::kAgain;
   }
 
   bool is_stream() const { return query_.table->type == TableType::kStream; }
@@ -235,48 +287,72 @@ class Run {
   const cold::PinPtr pin_;  // older than the snapshot
   const hot::Snapshot snapshot_;
   std::shared_ptr<const engine::FileSet> files_;
+  const Clock& clock_;
   const int64_t now_micros_;
   Seq up_to_;
   std::vector<uint8_t> matches_;
   bool not_shown_ = false;
   ReadResult result_;
+
+  // --- between turns
+  std::unique_ptr<VersionScan> scan_;
+  std::optional<Seq> start_;  // of the page; unset while the newest `last_rows` are looked for
+  uint32_t last_found_ = 0;
+  wire::LiveRows page_{request_.encoding};
+  size_t change_bytes_ = 0;
+  size_t turn_rows_ = 0;
+  int64_t turn_began_nanos_ = 0;
 };
 
-Result<ReadResult> RunKind(Run& run, ReadKind kind) {
-  switch (kind) {
-    case ReadKind::kNothing:
-      return run.Nothing();
-    case ReadKind::kChanges:
-      return run.Changes();
-    case ReadKind::kPage:
-    case ReadKind::kResume:
-      return run.Page();
+class Task final : public ReadTask {
+ public:
+  Task(hot::Store& store, const engine::Engine& engine, cold::ColdTier* cold, const Clock& clock,
+       ReadRequest request)
+      : store_(store), engine_(engine), cold_(cold), clock_(clock), request_(std::move(request)) {}
+
+  std::optional<OrRefusal<ReadResult>> Turn() override {
+    if (!run_) {
+      if (auto refusal = Begin()) return OrRefusal<ReadResult>(std::unexpected(std::move(*refusal)));
+    }
+    const auto progress = run_->Turn();
+    if (!progress) {
+      if (run_->not_shown()) return std::unexpected(Refusal{codes::kConversion, progress.error().message});
+      return std::unexpected(ReadRefusal(progress.error(), *request_.query));
+    }
+    if (*progress == Progress::kAgain) return std::nullopt;
+    return std::move(run_->result());
   }
-  return Fail(ErrorCode::kInternal, "unknown kind of read");
-}
+
+ private:
+  std::optional<Refusal> Begin() {
+    // An empty batch goes through the queue of the committer; what was before it is over when it answers.
+    if (request_.wait_for_commits) (void)store_.Commit(hot::Batch());
+    run_.emplace(store_, engine_, cold_, clock_, request_);
+    if (const Status found = run_->FindFiles(cold_); !found) {
+      return ReadRefusal(found.error(), *request_.query);
+    }
+    const auto too_old = run_->TooOld();
+    if (!too_old) return ReadRefusal(too_old.error(), *request_.query);
+    if (!*too_old) return std::nullopt;
+    return Refusal{
+        codes::kResyncRequired,
+        fmt::format("Cannot resume '{}' from {}: deletes since then are no longer known. Subscribe "
+                    "again without 'from'",
+                    request_.query->table->full_name(), request_.after.value)};
+  }
+
+  hot::Store& store_;
+  const engine::Engine& engine_;
+  cold::ColdTier* const cold_;
+  const Clock& clock_;
+  const ReadRequest request_;
+  std::optional<Run> run_;  // from the first turn on: its snapshot is taken then
+};
 
 }  // namespace
 
-OrRefusal<ReadResult> Reader::Read(const ReadRequest& request) const {
-  // An empty batch goes through the queue of the committer; what was before it is over when it answers.
-  if (request.wait_for_commits) (void)store_.Commit(hot::Batch());
-  Run run(store_, engine_, cold_, clock_, request);
-  if (const Status found = run.FindFiles(cold_); !found) {
-    return std::unexpected(ReadRefusal(found.error(), *request.query));
-  }
-  const auto too_old = run.TooOld();
-  if (!too_old) return std::unexpected(ReadRefusal(too_old.error(), *request.query));
-  if (*too_old) {
-    return std::unexpected(
-        Refusal{codes::kResyncRequired,
-                fmt::format("Cannot resume '{}' from {}: deletes since then are no longer known. Subscribe "
-                            "again without 'from'",
-                            request.query->table->full_name(), request.after.value)});
-  }
-  auto result = RunKind(run, request.kind);
-  if (result) return std::move(*result);
-  if (run.not_shown()) return std::unexpected(Refusal{codes::kConversion, result.error().message});
-  return std::unexpected(ReadRefusal(result.error(), *request.query));
+std::unique_ptr<ReadTask> Reader::Start(ReadRequest request) const {
+  return std::make_unique<Task>(store_, engine_, cold_, clock_, std::move(request));
 }
 
 }  // namespace kalam::live

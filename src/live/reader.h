@@ -1,8 +1,9 @@
 // Reader: what a subscription reads from the store: pages of its rows, or what changed since a sequence.
 //
 // Rows are read in `_seq` order from a fresh snapshot each time, so nothing is held between pages: rows that
-// changed meanwhile have moved up and are delivered as changes. Threads: pure functions; blocking, for the
-// reader pool only.
+// changed meanwhile have moved up and are delivered as changes. A read works in turns of a bounded length,
+// because a condition that no row fits has it look at the whole table; between them it keeps its snapshot.
+// Threads: blocking, for the reader pool only; a read for one thread at a time.
 #pragma once
 
 #include <atomic>
@@ -64,13 +65,25 @@ struct ReadResult {
   std::vector<PendingChange> changes;
 };
 
+// A read under way.
+class ReadTask {
+ public:
+  virtual ~ReadTask() = default;
+  // Works for one turn; nullopt = not finished, to be called again. Once something else, never again.
+  virtual std::optional<OrRefusal<ReadResult>> Turn() = 0;
+
+  // A turn ends behind the batch with which it has taken so long or looked at so many rows.
+  static constexpr int64_t kTurnNanos = 5'000'000;
+  static constexpr size_t kTurnRows = 8'192;
+};
+
 class Reader {
  public:
   // `cold` may be nullptr: hot rows only.
   Reader(hot::Store& store, const engine::Engine& engine, cold::ColdTier* cold, const Clock& clock)
       : store_(store), engine_(engine), cold_(cold), clock_(clock) {}
 
-  OrRefusal<ReadResult> Read(const ReadRequest& request) const;
+  std::unique_ptr<ReadTask> Start(ReadRequest request) const;
 
  private:
   hot::Store& store_;

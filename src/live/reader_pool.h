@@ -1,4 +1,6 @@
-// ReaderPool: a fixed number of threads for compiling queries and reading snapshots.
+// ReaderPool: a fixed number of threads for compiling queries and reading snapshots, in turns: a task that is
+// not finished goes behind the others, and tasks that have just come get every second turn at least, so a
+// read over a large table holds up nobody.
 #pragma once
 
 #include <condition_variable>
@@ -19,18 +21,23 @@ class ReaderPool {
   ReaderPool(const ReaderPool&) = delete;
   ReaderPool& operator=(const ReaderPool&) = delete;
 
+  // One turn of it; true = it wants another one.
+  using Task = std::move_only_function<bool()>;
   // Nothing happens after Stop().
-  void Post(std::move_only_function<void()> task);
+  void Post(Task task);
   // Drops what waits and joins. Idempotent.
   void Stop();
 
  private:
   void Work();
+  Task Take();  // with mu_ held, when there is one
 
   std::mutex mu_;
   std::condition_variable wake_;
-  std::deque<std::move_only_function<void()>> queue_;  // guarded by mu_
-  bool stopping_ = false;                              // guarded by mu_
+  std::deque<Task> fresh_;      // guarded by mu_
+  std::deque<Task> continued_;  // guarded by mu_; they had a turn
+  bool fresh_next_ = true;      // guarded by mu_; when there are both
+  bool stopping_ = false;       // guarded by mu_
   std::vector<std::thread> threads_;
 };
 

@@ -49,6 +49,11 @@ struct Subscription {
   size_t pending_bytes = 0;
   bool pending_lost = false;  // they were too many; what is there is no longer complete
 
+  // --- the cost of its condition (hub_deferred.cc)
+  bool deferred = false;        // changes are read from the store in the turns of its user
+  bool waits_for_turn = false;  // stands in UserShare::waiting
+  size_t charged_nodes = 0;     // of its user's share
+
   // --- pages
   bool reading = false;      // a read runs
   bool page_wanted = false;  // the client asked while its socket was full
@@ -68,6 +73,16 @@ struct Subscription {
   int64_t changes = 0;
 };
 using SubscriptionPtr = std::shared_ptr<Subscription>;
+
+// What all subscriptions of a user have of the hub.
+struct UserShare {
+  size_t subscriptions = 0;
+  size_t nodes = 0;  // that the hub's thread evaluates
+  // --- the deferred ones
+  std::deque<std::weak_ptr<Subscription>> waiting;
+  bool reading = false;  // one of them has its turn
+  bool resting = false;  // the last one was a moment ago
+};
 
 struct Connection {
   ConnectionKey key;

@@ -130,7 +130,7 @@ def test_every_predicate_of_select(live, ns, where, matching):
 
 
 @pytest.mark.parametrize("sql, code", [
-    ("SELECT * FROM {t} LIMIT 5", "INVALID_SQL"), ("SELECT count(*) FROM {t}", "INVALID_SQL"), ("SELECT * FROM {t} a, {t} b", "INVALID_SQL"),
+    ("SELECT * FROM {t} LIMIT 5", "INVALID_SQL"), ("SELECT count(*) FROM {t}", "INVALID_SQL"), ("SELECT * EXCLUDE (id) FROM {t}", "INVALID_SQL"), ("SELECT * FROM {t} a, {t} b", "INVALID_SQL"),
     ("SELECT DISTINCT id FROM {t}", "INVALID_SQL"), ("SELECT id FROM {t} GROUP BY id", "INVALID_SQL"), ("WITH x AS (SELECT 1) SELECT * FROM {t}", "INVALID_SQL"),
     ("INSERT INTO {t} (id) VALUES (1)", "INVALID_SQL"), ("SELECT * FROM {t}; SELECT 1", "INVALID_SQL"), ("", "INVALID_SQL"), ("nonsense", "INVALID_SQL"),
     ("SELECT * FROM {t} WHERE nope = 1", "INVALID_SQL"), ("SELECT * FROM {ns}.missing", "NOT_FOUND"), ("SELECT * FROM nowhere.t", "NOT_FOUND"),

@@ -225,6 +225,18 @@ def test_ddl_while_subscribed(live, table):
     assert service.expect("error", "s")["code"] == "TABLE_DROPPED"
 
 
+def test_a_column_of_the_condition_goes(live, table):
+    root = live.client()
+    root.run(f"ALTER TABLE {table} ADD COLUMN extra TEXT")
+    ws = live.socket("alice")
+    ws.subscribe("s", f"SELECT * FROM {table} WHERE extra LIKE 'e%'", {})
+    ws.snapshot("s")
+    root.run(f"ALTER TABLE {table} DROP COLUMN extra")
+    error = ws.expect("error", "s")
+    assert error["code"] == "INVALID_SQL"
+    assert f"Table '{table}' was altered" in error["message"] and "extra" in error["message"]
+
+
 def test_drop_can_be_refused(make_live):
     live = make_live({"live": {"refuse_drop_with_subscribers": True}})
     root = live.client()
@@ -336,3 +348,35 @@ def test_flush_is_no_event_and_cold_rows_are_in_snapshots_and_resumes(live, tabl
     assert ws.expect("change", "from")["old_values"][0]["id"] == "4"
     flush(root, table)
     assert watching.silent(0.2)
+
+
+TERMS = ["b", "b = false", "b IS NULL", "s = -2", "s > -2", "i <> 5", "i BETWEEN 2 AND 7", "l = 9007199254740993", "l <= 4", "t = 'it''s \\ \"ü\"'", "t > 'b'", "t IS NOT NULL",
+         "d = '2024-02-29'", "d < '1970-01-01'", "c = '23:59:59.999999'", "c >= '12:00:00'", "ts = '2024-01-02 03:04:05.678901'", "ts > '1999-12-31'", "dt < '2024-01-02 03:04:05'",
+         "u = '550e8400-e29b-41d4-a716-446655440000'", "late = 'x'", "late IS NULL", "i = 5 AND t = 'b' AND s IS NULL", "i IN (5, 6) AND d IS NOT NULL"]
+
+
+def test_plain_terms_over_files(live):
+    """Files are asked for the rows that plain terms let through: as SELECT, for each type, over NULLs and columns that a file does not have."""
+    root, table = live.client(), f"app.f{next(_names)}"
+    root.run(f'CREATE NAMESPACE IF NOT EXISTS app; CREATE SHARED TABLE {table} (id INT PRIMARY KEY, b BOOLEAN, s SMALLINT, i INT, l BIGINT, t TEXT, d DATE, c TIME, ts TIMESTAMP, dt DATETIME, u UUID) '
+             "WITH (ACCESS_LEVEL = 'public')")
+    root.run(f"INSERT INTO {table} VALUES (1, true, -2, 5, 9007199254740993, 'it''s \\ \"ü\"', '2024-02-29', '23:59:59.999999', '2024-01-02 03:04:05.678901', '2024-01-02 03:04:04', "
+             "'550e8400-e29b-41d4-a716-446655440000'), (2, false, 3, 6, 4, 'a', '1969-12-31', '00:00:00', '1999-12-31', '2025-01-01', '00000000-0000-0000-0000-000000000000')")
+    root.run(f"INSERT INTO {table} (id) VALUES (3)")
+    root.run(f"INSERT INTO {table} (id, i, t) VALUES (4, 5, 'b')")
+    flush(root, table)
+    root.run(f"ALTER TABLE {table} ADD COLUMN late TEXT DEFAULT 'x'")
+    root.run(f"INSERT INTO {table} (id, late, i) VALUES (5, NULL, 5), (6, 'y', 7)")
+    flush(root, table)
+    root.run(f"UPDATE {table} SET i = 6 WHERE id = 4")
+    ws = live.socket("root")
+    for term in TERMS:
+        expected = sorted(row[0] for row in root.rows(f"SELECT id FROM {table} WHERE {term}"))
+        ws.subscribe("s", f"SELECT * FROM {table} WHERE {term}", {})
+        rows = [row for page in ws.snapshot("s")[1] for row in page["rows"]]
+        assert sorted(row["id"] for row in rows) == expected, term
+        seqs = [int(row["_seq"]) for row in rows]
+        assert seqs == sorted(set(seqs)), term
+        ws.subscribe("s", f"SELECT * FROM {table} WHERE {term}", {"last_rows": 1})
+        last = [int(row["_seq"]) for page in ws.snapshot("s")[1] for row in page["rows"]]
+        assert last == seqs[-1:], term
