@@ -133,6 +133,7 @@ void RunColdRows(Bench& bench);
 void RunHalfCold(Bench& bench);
 void RunEviction(Bench& bench);
 void RunJobPickUp(Bench& bench);
+void RunJobList(Bench& bench);
 void RunInsert64Sync(Bench& bench);
 void RunInsert64Os(Bench& bench);
 void RunInsert1Sync(Bench& bench);

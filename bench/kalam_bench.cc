@@ -39,6 +39,7 @@ std::span<const Case> AllCases() {
       {"many_tables", "sync", &RunManyTables},
       {"insert_64_os", "os", &RunInsert64Os},
       {"start_ready", "os", &RunStartReady},
+      {"job_list", "os", &RunJobList},
   };
   return kCases;
 }

@@ -9,7 +9,7 @@ bool Waits(JobStatus status) { return status == JobStatus::kQueued || status == 
 
 void Board::Index(const Entry& entry) {
   const Job& job = *entry.job;
-  by_creation_.emplace(job.created_at_ms, job.id);
+  by_creation_.emplace(Order(job.created_at_ms, job.id), &entry);
   if (IsTerminal(job.status)) {
     finished_.emplace(job.finished_at_ms.value_or(job.updated_at_ms), job.id);
     return;
@@ -72,7 +72,7 @@ JobPtr Board::FindActive(std::string_view key) const {
 std::vector<JobPtr> Board::List() const {
   std::vector<JobPtr> list;
   list.reserve(by_creation_.size());
-  for (const auto& [time, id] : by_creation_) list.push_back(Find(id)->job);
+  for (const auto& [order, entry] : by_creation_) list.push_back(entry->job);
   return list;
 }
 

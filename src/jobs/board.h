@@ -51,9 +51,9 @@ class Board {
   void Unindex(const Entry& entry);
 
   std::unordered_map<std::string, Entry> entries_;
-  std::set<Order> by_creation_;
-  std::set<Order> waiting_;   // queued and retrying, not claimed, by next_run_at
-  std::set<Order> finished_;  // by finished_at
+  std::map<Order, const Entry*> by_creation_;  // into entries_, whose places are stable
+  std::set<Order> waiting_;                    // queued and retrying, not claimed, by next_run_at
+  std::set<Order> finished_;                   // by finished_at
   std::unordered_map<std::string, std::string> active_keys_;
   std::unordered_map<std::string, std::string> claims_;  // id -> lane; a thread has it
   std::set<std::string> busy_lanes_;

@@ -98,6 +98,7 @@ int64_t JobMetrics::Number(std::string_view name) const {
 }
 
 std::string MetricsJson(const Job& job) {
+  if (job.metrics.empty()) return "{}";
   boost::json::object json;
   for (const auto& [name, value] : job.metrics.values()) {
     std::visit([&](const auto& v) { json[name] = v; }, value);

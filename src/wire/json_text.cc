@@ -88,13 +88,37 @@ size_t PlainEnd(std::string_view text, size_t i) {
   return i;
 }
 
+// Appends what `write` puts at the address that it gets, at most `size_max` bytes; `write` answers how many.
+template <typename Write>
+void AppendInPlace(std::string& out, size_t size_max, const Write& write) {
+  const size_t old = out.size();
+  out.resize_and_overwrite(old + size_max, [&](char* data, size_t) { return old + write(data + old); });
+}
+
+template <typename Number>
+void AppendDigits(Number number, std::string& out) {
+  constexpr size_t kDigitsMax = 20;  // of 64 bits, with the sign
+  AppendInPlace(out, kDigitsMax, [number](char* to) {
+    return static_cast<size_t>(std::to_chars(to, to + kDigitsMax, number).ptr - to);
+  });
+}
+
 }  // namespace
 
 void AppendJsonString(std::string_view text, std::string& out) {
+  size_t i = PlainEnd(text, 0);
+  if (i == text.size()) {
+    AppendInPlace(out, i + 2, [text](char* to) {
+      to[0] = '"';
+      std::memcpy(to + 1, text.data(), text.size());
+      to[text.size() + 1] = '"';
+      return text.size() + 2;
+    });
+    return;
+  }
   out.push_back('"');
   const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
   size_t copied = 0;  // everything before it is in `out`
-  size_t i = 0;
   while ((i = PlainEnd(text, i)) < text.size()) {
     if (kClasses[bytes[i]] == kWide) {
       if (const size_t length = SequenceLength(bytes + i, text.size() - i)) {
@@ -136,17 +160,9 @@ void AppendJsonKey(std::string_view name, std::string& out) {
   out += "\":";
 }
 
-void AppendInteger(int64_t number, std::string& out) {
-  char text[24];
-  const auto end = std::to_chars(text, text + sizeof text, number);
-  out.append(text, static_cast<size_t>(end.ptr - text));
-}
+void AppendInteger(int64_t number, std::string& out) { AppendDigits(number, out); }
 
-void AppendUnsigned(uint64_t number, std::string& out) {
-  char text[24];
-  const auto end = std::to_chars(text, text + sizeof text, number);
-  out.append(text, static_cast<size_t>(end.ptr - text));
-}
+void AppendUnsigned(uint64_t number, std::string& out) { AppendDigits(number, out); }
 
 bool AppendDouble(double number, std::string& out) {
   if (!std::isfinite(number)) return false;
