@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <shared_mutex>
 #include <span>
 #include <string>
 #include <string_view>
@@ -147,6 +148,10 @@ class ColdTier {
   // written to.
   Result<std::vector<PendingTable>> Pending(std::span<const TableId> tables, uint64_t rows_max);
 
+  // Runs `work` while no file is begun in any storage: what it finds of the segments stays true, and a file
+  // that is begun afterwards sees what it did. Not for long.
+  Status WhileNoFileBegins(const std::function<Status()>& work);
+
   const hot::Store& store() const { return store_; }
   MarkCache& marks() { return marks_; }
 
@@ -201,6 +206,8 @@ class ColdTier {
   Pins pins_;
   MarkCache marks_;
 
+  // Shared from looking up a storage until the segment that names it is recorded. Before mu_.
+  std::shared_mutex begin_mu_;
   std::mutex mu_;
   uint64_t next_segment_ = 1;                                               // guarded by mu_
   std::vector<Garbage> garbage_;                                            // guarded by mu_

@@ -2,6 +2,8 @@
 #include <fmt/format.h>
 
 #include <future>
+#include <mutex>
+#include <shared_mutex>
 #include <utility>
 
 #include "base/background.h"
@@ -42,6 +44,7 @@ class Statistics final : public RowSink {
 Result<std::shared_ptr<Segment>> ColdTier::BeginSegment(const TableWork& work, const TableShape& shape,
                                                         const std::string& prefix, ObjectStorePtr& store) {
   const std::string user = UserOf(shape, prefix);
+  std::shared_lock beginning(begin_mu_);
   const std::string storage = work.storage_of(user);
   KALAM_ASSIGN(ResolvedFolder folder, storages_.Resolve({storage, shape.ns, shape.name, shape.type}, user));
   auto segment = std::make_shared<Segment>();
@@ -65,6 +68,11 @@ Result<std::shared_ptr<Segment>> ColdTier::BeginSegment(const TableWork& work, c
   }
   CrashPoint({"segment.recorded"});
   return segment;
+}
+
+Status ColdTier::WhileNoFileBegins(const std::function<Status()>& work) {
+  std::lock_guard lock(begin_mu_);
+  return work();
 }
 
 Status ColdTier::ReadStatistics(const TableShape& shape, Segment& segment) {

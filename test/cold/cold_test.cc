@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <fstream>
+#include <future>
 #include <thread>
 
 #include "cold/segment.h"
@@ -213,6 +214,36 @@ TEST_F(ColdTest, FilesThatAStartFindsUnfinishedGo) {
   EXPECT_EQ(db_.Files(), 1u);
   EXPECT_EQ(cold::ReadSegments(db_.instance().store(), {})->size(), 1u);
   EXPECT_EQ(One("SELECT COUNT(*) FROM c.t"), "10");
+}
+
+TEST_F(ColdTest, AStorageIsNotDroppedUnderAFlushThatHasFoundIt) {
+  Insert(1, 3);
+  Must("CREATE STORAGE extra TYPE 'filesystem' PATH '" + db_.folder() + "/extra'");
+  cold::TableWork work = db_.WorkOn("c", "t");
+  std::future<Answer> dropped;
+  work.storage_of = [&](std::string_view) {
+    if (!dropped.valid())
+      dropped = std::async(std::launch::async, [&] { return db_.Run("DROP STORAGE extra"); });
+    EXPECT_EQ(dropped.wait_for(std::chrono::milliseconds(200)), std::future_status::timeout);
+    return "extra";
+  };
+  ASSERT_TRUE(db_.instance().cold().Flush(work).has_value());
+  const Answer refused = dropped.get();
+  EXPECT_FALSE(refused.ok);
+  EXPECT_NE(refused.message.find("1 file(s) are left in it"), std::string::npos) << refused.message;
+  EXPECT_EQ(One("SELECT COUNT(*) FROM c.t"), "2");
+}
+
+TEST_F(ColdTest, AFlushThatComesAfterTheDropOfItsStorageFindsThat) {
+  Insert(1, 3);
+  Must("CREATE STORAGE extra TYPE 'filesystem' PATH '" + db_.folder() + "/extra'");
+  cold::TableWork work = db_.WorkOn("c", "t");
+  work.storage_of = [](std::string_view) { return "extra"; };
+  Must("DROP STORAGE extra");
+  const auto flushed = db_.instance().cold().Flush(work);
+  ASSERT_FALSE(flushed.has_value());
+  EXPECT_EQ(flushed.error().code, ErrorCode::kNotFoundStorage);
+  EXPECT_EQ(One("SELECT COUNT(*) FROM c.t"), "2");
 }
 
 TEST_F(ColdTest, FilesOfATableWhoseCleanupWasNeverAskedForGo) {

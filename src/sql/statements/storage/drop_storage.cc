@@ -63,9 +63,12 @@ Result<Outcome> RunDropStorage(const Statement& statement, Request& request, Ser
   for (const catalog::TablePtr& table : services.catalog.Snapshot()->Tables()) {
     in_use = in_use || table->options.storage_id == drop.storage_id;
   }
-  if (!in_use) KALAM_TRY(CheckNoFiles(drop.storage_id, services));
-  const Status dropped = services.catalog.DropStorage(
-      drop.storage_id, AuditOf(request, services, "DROP_STORAGE", drop.storage_id));
+  // A flush that begins a file at this moment either has recorded it, or finds that the storage is gone.
+  const Status dropped = services.cold.WhileNoFileBegins([&]() -> Status {
+    if (!in_use) KALAM_TRY(CheckNoFiles(drop.storage_id, services));
+    return services.catalog.DropStorage(drop.storage_id,
+                                        AuditOf(request, services, "DROP_STORAGE", drop.storage_id));
+  });
   if (dropped) return MessageOutcome(fmt::format("Storage '{}' dropped successfully", drop.storage_id));
   if (drop.if_exists && dropped.error().code == ErrorCode::kNotFoundStorage) {
     return MessageOutcome(fmt::format("Storage '{}' does not exist (skipped)", drop.storage_id), 0);
