@@ -431,6 +431,7 @@ Result<std::vector<TablePtr>> Catalog::Import(CatalogImport content, bool replac
   KALAM_ASSIGN(std::vector<TablePtr> replaced,
                ImportTables(std::move(content.tables), replace, *current, next, batch));
   KALAM_TRY(ImportViews(std::move(content.views), replace, next, batch));
+  KALAM_TRY(ViewsThatStayCanRead(*current, next, replaced));
   KALAM_TRY(CommitAndPublish(std::move(batch), std::move(next), committed));
   return replaced;
 }

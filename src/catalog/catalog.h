@@ -182,7 +182,7 @@ class Catalog {
   Result<TableId> ReserveTableId(const std::function<hot::MetaOp(TableId)>& note);
   // Shows everything in `content`, all in one batch with `also`. Namespaces and storages that exist stay as
   // they are; a storage must lie where the existing one does. Tables and views of the same name are dropped
-  // when `replace`, else kAlreadyExists. kInvalidOperation for a table whose storage exists nowhere.
+  // when `replace`, else kAlreadyExists. kInvalidOperation for a table without storage, or a view in the way.
   // `committed` is called when the batch is durable, before anything of it can be seen. Returns the dropped
   // tables.
   Result<std::vector<TablePtr>> Import(CatalogImport content, bool replace, std::vector<hot::MetaOp> also,

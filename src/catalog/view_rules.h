@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "base/error.h"
 #include "catalog/catalog.h"
@@ -17,6 +18,11 @@ Status NoViewReads(const CatalogSnapshot& snapshot, std::string_view ns, std::st
 
 // The same for everything in namespace `ns` and the views of other namespaces.
 Status NoViewElsewhereReads(const CatalogSnapshot& snapshot, std::string_view ns);
+
+// An import makes `after` of `before` and replaces tables. Refuses when a view that it leaves as it is reads
+// a column, of a replaced table or view, that would be gone or of another type.
+Status ViewsThatStayCanRead(const CatalogSnapshot& before, const CatalogSnapshot& after,
+                            const std::vector<TablePtr>& replaced);
 
 // Refuses when a view reads a column that `after` drops, renames or gives another type.
 Status NoViewReadsChangedColumns(const CatalogSnapshot& snapshot, const Table& before,

@@ -62,13 +62,13 @@ Status CheckReferences(const CatalogSnapshot& snapshot, const View& view, const 
 }
 
 // Columns that the views above the old one were bound to.
-Status CheckReplaced(const CatalogSnapshot& snapshot, const View& old, const View& view) {
+Status CheckReplaced(const std::vector<ViewPtr>& readers, const View& old, const View& view) {
   for (const View::ViewColumn& column : old.columns) {
     const auto same = [&](const View::ViewColumn& c) {
       return c.name == column.name && c.type == column.type;
     };
     if (std::any_of(view.columns.begin(), view.columns.end(), same)) continue;
-    for (const ViewPtr& reader : snapshot.Views()) {
+    for (const ViewPtr& reader : readers) {
       if (!Reads(*reader, old.ns, old.name) || !Names(*reader, column.name)) continue;
       return Fail(
           Error(ErrorCode::kInvalidOperation,
@@ -164,6 +164,34 @@ Status NoViewReadsChangedColumns(const CatalogSnapshot& snapshot, const Table& b
   return {};
 }
 
+Status ViewsThatStayCanRead(const CatalogSnapshot& before, const CatalogSnapshot& after,
+                            const std::vector<TablePtr>& replaced) {
+  std::vector<ViewPtr> staying = before.Views();
+  std::erase_if(staying, [&](const ViewPtr& view) { return after.FindView(view->ns, view->name) != view; });
+  for (const TablePtr& old : replaced) {
+    const TablePtr table = after.FindTable(old->ns, old->name);
+    for (const Column& column : old->schema().columns) {
+      const auto same = [&](const Column& now) { return now.name == column.name && now.type == column.type; };
+      if (std::ranges::any_of(table->schema().columns, same)) continue;
+      for (const ViewPtr& view : staying) {
+        if (!ReadsColumn(*view, old->ns, old->name, column.name)) continue;
+        return Fail(
+            Error(
+                ErrorCode::kInvalidOperation,
+                fmt::format("Table {} of the backup does not have column '{}' as it is now, which view '{}' "
+                            "reads. Drop the view first",
+                            old->full_name(), column.name, view->full_name()))
+                .With("view", view->full_name()));
+      }
+    }
+  }
+  for (const ViewPtr& old : before.Views()) {
+    const ViewPtr view = after.FindView(old->ns, old->name);
+    if (view != old) KALAM_TRY(CheckReplaced(staying, *old, *view));
+  }
+  return {};
+}
+
 Status Catalog::CreateView(View view, const CatalogSnapshot& seen, bool replace,
                            std::vector<hot::MetaOp> also) {
   std::lock_guard lock(write_mu_);
@@ -190,7 +218,7 @@ Status Catalog::CreateView(View view, const CatalogSnapshot& seen, bool replace,
     return Fail(ErrorCode::kAlreadyExists,
                 fmt::format("Already exists: View {} already exists", view.full_name()));
   }
-  if (old != nullptr) KALAM_TRY(CheckReplaced(*current, *old, view));
+  if (old != nullptr) KALAM_TRY(CheckReplaced(current->Views(), *old, view));
   view.updated_at_ms = clock_.WallMillis();
   view.created_at_ms = old != nullptr ? old->created_at_ms : view.updated_at_ms;
   const auto shown = std::make_shared<const View>(std::move(view));

@@ -195,3 +195,38 @@ def test_older_backups_are_read(filled, make_server):
     assert restore(root, "DATABASE", path)["status"] == "completed"
     assert root.rows("SELECT table_name FROM system.tables WHERE namespace_id IN ('app', 'other') ORDER BY 1") == [["t"], ["tasks"]]
     assert root.rows("SELECT user_id FROM system.users") == [["root"]]
+
+
+def test_a_restore_never_takes_a_column_from_a_view_that_stays(make_server, tmp_path):
+    root = make_server().root()
+    root.run("CREATE NAMESPACE app; CREATE SHARED TABLE app.t (id INT PRIMARY KEY, n INT, old TEXT); INSERT INTO app.t VALUES (1, 10, 'then'); "
+             "CREATE VIEW app.base AS SELECT id, n, old FROM app.t")
+    path = tmp_path / "backup"
+    assert end_of(root, job_id_of(message_of(root, f"BACKUP NAMESPACE app TO '{path}'")))["status"] == "completed"
+    root.run("DROP VIEW app.base; ALTER TABLE app.t DROP COLUMN old; ALTER TABLE app.t ADD COLUMN late INT DEFAULT 5; ALTER TABLE app.t MODIFY COLUMN n BIGINT; "
+             "INSERT INTO app.t (id, n) VALUES (2, 20)")
+
+    def refused(view, what, column, scope="NAMESPACE app"):
+        before = root.rows(f"SELECT * FROM {view}")
+        job = restore(root, scope, path, " OVERWRITE")
+        assert job["status"] == "failed", job
+        assert view in job["message"] and f"'{column}'" in job["message"] and what in job["message"] and "Drop" in job["message"], job
+        assert root.rows(f"SELECT * FROM {view}") == before
+        assert root.rows("SELECT id, n FROM app.t ORDER BY id") == [[1, "10"], [2, "20"]], "nothing was replaced"
+        root.run(f"DROP VIEW {view}")
+
+    # A column that the backup lacks, one of another type, one that an old view lacks; by name, by * and through the table alone.
+    root.run("CREATE VIEW app.reads_late AS SELECT id, late FROM app.t")
+    refused("app.reads_late", "app.t", "late")
+    root.run("CREATE VIEW app.reads_all AS SELECT * FROM app.t")
+    refused("app.reads_all", "app.t", "n", scope="TABLE app.t")
+    root.run("CREATE VIEW app.reads_n AS SELECT id FROM app.t WHERE n > 15")
+    refused("app.reads_n", "app.t", "n")
+    root.run("CREATE VIEW app.base AS SELECT id, 'x' AS extra FROM app.t; CREATE VIEW app.above AS SELECT extra FROM app.base")
+    refused("app.above", "app.base", "extra")
+    # What the backup can serve stays, and goes on working.
+    root.run("CREATE VIEW app.ids AS SELECT id FROM app.t")
+    job = restore(root, "NAMESPACE app", path, " OVERWRITE")
+    assert job["status"] == "completed", job
+    assert root.rows("SELECT * FROM app.ids") == [[1]]
+    assert root.rows("SELECT * FROM app.base") == [[1, 10, "then"]]

@@ -51,7 +51,8 @@ class Points:
         self.states = {}  # name of a prepared state -> rows of all tables
         self.wanted_before = None
 
-    # --- prepared data: "hot", then "cold" (three files, dead rows), then "changed" with a backup of "cold"
+    # --- prepared data: "hot", then "cold" (three files, dead rows), then "changed" with a backup of "cold"; and "objects", a backup of "cold" with a view, a
+    # topic, a user and a storage, of which "changed" never heard
 
     def prepare(self):
         self.server.start()
@@ -74,6 +75,17 @@ class Points:
         self.server.client("alice", "Alice-pass-1").run("DELETE FROM app.u WHERE id = 1")
         self.save("changed")
         self.damage_second_table(self.backups / "cold", self.backups / "damaged")
+        self.old_objects = self.objects()
+        self.server.stop()
+        shutil.rmtree(self.data)
+        shutil.copytree(self.saved / "cold", self.data)
+        self.server.start()
+        root = self.root = self.server.root()
+        root.run("CREATE VIEW app.w AS SELECT id, v FROM app.t WHERE id < 10; CREATE TOPIC app.feed; CREATE USER carol WITH PASSWORD 'Carol-pass-1' ROLE user; "
+                 f"CREATE STORAGE extra TYPE 'filesystem' PATH '{self.server.data_dir}/extra'")
+        self.job(f"BACKUP DATABASE TO '{self.backups}/objects'")
+        self.new_objects = self.objects()
+        expect(all(set(old) < set(self.new_objects[kind]) for kind, old in self.old_objects.items()), f"{self.old_objects} {self.new_objects}")
         self.server.stop()
 
     def insert(self, ids):
@@ -119,6 +131,19 @@ class Points:
                 found = [{k: v for k, v in row.items() if not k.startswith("_")} for row in client.run(f"SELECT * FROM app.{name} WHERE id = {key}").dicts]
                 expect(found == ([by_id[key]] if key in by_id else []), f"{name} {key}: {found}")
         return state
+
+    def objects(self):
+        """What there is beside tables, by name; what a name stands for must work."""
+        lists = {"views": "SELECT table_name FROM information_schema.views WHERE table_schema = 'app'", "topics": "SELECT topic_id FROM system.topics",
+                 "users": "SELECT user_id FROM system.users", "storages": "SELECT storage_id FROM system.storages"}
+        found = {kind: sorted(row[0] for row in self.root.rows(sql)) for kind, sql in lists.items()}
+        if "w" in found["views"]:
+            expect(self.root.rows("SELECT id FROM app.w ORDER BY id") == self.root.rows("SELECT id FROM app.t WHERE id < 10 ORDER BY id"), "the view reads something else")
+        if "carol" in found["users"]:
+            expect(self.server.client("carol", "Carol-pass-1").rows("SELECT id FROM app.u") == [], "carol is another one")
+        if "extra" in found["storages"]:
+            self.root.run("STORAGE CHECK extra")
+        return found
 
     def is_state(self, name):
         if self.options.canary and name == self.canary_state:
@@ -278,6 +303,23 @@ class Points:
         self.crash_at("changed", step, lambda p: p.start_job(f"RESTORE DATABASE FROM '{p.backups}/cold' OVERWRITE"))
         self.after_restore(step)
 
+    def restore_objects(self, step):
+        """Tables, views, topics, users and storages come together or not at all."""
+        restore = f"RESTORE DATABASE FROM '{self.backups}/objects' OVERWRITE"
+        self.crash_at("changed", step, lambda p: p.start_job(restore))
+        happened = step in ("restore.durable", "restore.users_shown", "restore.shown", "restore.visible")
+        self.is_state("cold" if happened else "changed")
+        expect(self.objects() == (self.new_objects if happened else self.old_objects), f"{self.objects()}")
+        if happened:
+            self.job_is("restore", "completed", "Restore completed")
+        else:
+            self.job_is("restore", "failed", RESTARTED)
+            self.job(restore)
+        self.jobs_ended()
+        self.is_state("cold")
+        expect(self.objects() == self.new_objects, f"{self.objects()}")
+        self.no_file_is_left()
+
     def restore_swept_twice(self, step):
         """The next start is ended too, while it sweeps."""
         self.crash_at_twice("changed", "restore.rows@3", step)
@@ -358,6 +400,8 @@ class Points:
             (self.backup, self.job_steps("backup") + ["backup.definitions", "backup.file", "backup.file@2", "backup.verified", "backup.files", "backup.manifest"]),
             (self.restore, self.job_steps("restore") + ["restore.verified", "restore.reserved", "restore.reserved@2", "restore.rows", "restore.rows@3", "restore.staged",
                                                         "restore.visible", "restore.cleanup"]),
+            (self.restore_objects, ["restore.definitions", "restore.users", "restore.topics", "restore.objects", "restore.durable", "restore.users_shown", "restore.shown",
+                                    "restore.visible"]),
             (self.restore_swept_twice, ["restore.sweep"]),
             (self.failing_restore, ["restore.failed", "restore.unstaged", "job.deciding.restore.failed", "job.stored.restore.failed"]),
             (self.retry, ["job.deciding.backup.retrying", "job.stored.backup.retrying", "job.deciding.backup.cancelled", "job.stored.backup.cancelled"]),

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <utility>
 
+#include "base/fault_point.h"
 #include "catalog/record.h"
 #include "hot/key_codec.h"
 #include "topics/topics.h"
@@ -106,14 +107,18 @@ Status ImportObjects(const JobServices& services, const BackupManifest& manifest
   }
   auth::Users::Imported accounts;
   int64_t topics_added = 0;
+  CrashPoint({"restore.definitions"});
   const auto with_users = [&](std::vector<hot::MetaOp> user_ops, const std::function<void()>& users_written) {
+    CrashPoint({"restore.users"});
     const auto with_topics = [&](std::vector<hot::MetaOp> ops, const std::function<void()>& topics_written) {
+      CrashPoint({"restore.topics"});
       std::ranges::move(user_ops, std::back_inserter(ops));
       round.metrics().Set("users_restored", accounts.added);
       round.metrics().Set("users_left_out", accounts.left_out);
       round.metrics().Set("topics_restored", topics_added);
       const auto written = [&] {
         users_written();
+        CrashPoint({"restore.users_shown"});
         topics_written();
       };
       return commit(std::move(ops), written);

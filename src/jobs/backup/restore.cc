@@ -290,8 +290,14 @@ class RestoreExecutor final : public Executor {
     const auto commit = [&](std::vector<hot::MetaOp> also, const std::function<void()>& committed) -> Status {
       std::ranges::move(unstage, std::back_inserter(also));
       also.push_back(round.CheckpointOp(std::string(kVisible)));
+      CrashPoint({"restore.objects"});
+      const auto durable = [&] {
+        CrashPoint({"restore.durable"});
+        committed();
+        CrashPoint({"restore.shown"});
+      };
       KALAM_ASSIGN(replaced,
-                   services_.catalog.Import(std::move(content), overwrite, std::move(also), committed));
+                   services_.catalog.Import(std::move(content), overwrite, std::move(also), durable));
       return {};
     };
     KALAM_TRY(ImportObjects(services_, manifest, scope, round, commit));
