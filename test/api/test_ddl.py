@@ -1,5 +1,6 @@
 """Namespaces and tables: create, alter, drop, show, describe, names (sql.md 1.1, 1.3-1.5, 6)."""
 import concurrent.futures
+import os
 
 import pytest
 
@@ -292,3 +293,12 @@ def test_constraints_without_effect_are_named(root, ns, constraint):
     message = root.run(f"CREATE SHARED TABLE {ns}.t (id INT PRIMARY KEY, {constraint})").result["message"]
     assert message == f"shared table {ns}.t created successfully. UNIQUE, CHECK and FOREIGN KEY constraints are not enforced"
     assert root.run(f"CREATE SHARED TABLE {ns}.plain (id INT PRIMARY KEY, v INT NOT NULL DEFAULT 5)").result["message"] == f"shared table {ns}.plain created successfully"
+
+
+def test_a_relative_path_is_kept_as_the_absolute_one(root, unique, tmp_path):
+    name = unique("relative")
+    relative = os.path.relpath(tmp_path / "files")
+    root.run(f"CREATE STORAGE {name} TYPE 'filesystem' PATH '{relative}'")
+    assert root.rows(f"SELECT base_directory FROM system.storages WHERE storage_id = '{name}'") == [[str(tmp_path / "files")]]
+    assert (tmp_path / "files").is_dir()
+    root.run(f"DROP STORAGE {name}")
