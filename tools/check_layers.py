@@ -57,6 +57,7 @@ MAY_INCLUDE = {
 # Libraries that stand behind one folder: include prefix -> folders that may name it.
 OUTSIDE = {
     "duckdb": {"engine"},
+    "yyjson": {"engine"},
     "rocksdb/": {"hot"},
     "boost/beast": {"front", "cli"},
     "jwt/": {"auth"},

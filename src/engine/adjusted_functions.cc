@@ -2,7 +2,9 @@
 // originals):
 //  - / and % as the reference has them: integers divide to integers, and a zero divisor is an error instead
 //  of NULL;
-//  - functions whose cost explodes with an argument get a bound, since one call cannot be interrupted.
+//  - functions whose cost explodes with an argument get a bound, since one call cannot be interrupted;
+//  - octet_length() and to_timestamp() also take texts;
+//  - what json_functions.cc and function_macros.cc make.
 #include <algorithm>
 #include <limits>
 #include <string>
@@ -11,6 +13,7 @@
 #include "duckdb/catalog/catalog.hpp"
 #include "duckdb/catalog/catalog_entry/scalar_function_catalog_entry.hpp"
 #include "duckdb/common/vector_operations/binary_executor.hpp"
+#include "duckdb/common/vector_operations/vector_operations.hpp"
 #include "duckdb/function/scalar_function.hpp"
 #include "duckdb/parser/parsed_data/create_scalar_function_info.hpp"
 #include "duckdb/parser/parsed_data/create_schema_info.hpp"
@@ -173,6 +176,30 @@ void RegisterBounded(duckdb::ClientContext& context, const char* name, Check che
   Create(context, std::move(set));
 }
 
+// --- functions that take one more type
+
+void AddAll(duckdb::ScalarFunctionSet& set, const duckdb::ScalarFunctionSet& more) {
+  for (const ScalarFunction& function : more.functions) set.AddFunction(function);
+}
+
+void CastResult(duckdb::DataChunk& arguments, duckdb::ExpressionState& state, duckdb::Vector& result) {
+  duckdb::VectorOperations::Cast(state.GetContext(), arguments.data[0], result, arguments.size());
+}
+
+void RegisterExtended(duckdb::ClientContext& context) {
+  duckdb::ScalarFunctionSet length("octet_length");
+  AddAll(length, BuiltIn(context, "octet_length"));
+  AddAll(length, BuiltIn(context, "strlen"));
+  Create(context, std::move(length));
+  duckdb::ScalarFunctionSet time("to_timestamp");
+  AddAll(time, BuiltIn(context, "to_timestamp"));
+  AddAll(time, BuiltIn(context, "strptime"));
+  ScalarFunction from_text({LogicalType::VARCHAR}, LogicalType::TIMESTAMP, CastResult);
+  ScalarFunction::SetReturnsError(from_text);
+  time.AddFunction(std::move(from_text));
+  Create(context, std::move(time));
+}
+
 }  // namespace
 
 void RegisterAdjustedFunctions(duckdb::ClientContext& context) {
@@ -194,6 +221,12 @@ void RegisterAdjustedFunctions(duckdb::ClientContext& context) {
   RegisterBounded(context, "damerau_levenshtein", CheckDistance);
   RegisterBounded(context, "jaro_similarity", CheckDistance);
   RegisterBounded(context, "jaro_winkler_similarity", CheckDistance);
+  RegisterExtended(context);
+  for (ScalarFunction& function : JsonFunctions()) {
+    duckdb::ScalarFunctionSet set(function.name);
+    set.AddFunction(std::move(function));
+    Create(context, std::move(set));
+  }
 }
 
 }  // namespace kalam::engine

@@ -10,10 +10,11 @@
 #include "duckdb/common/string_util.hpp"
 #include "duckdb/parser/expression/list.hpp"
 #include "duckdb/parser/parsed_data/sample_options.hpp"
-#include "duckdb/parser/parser.hpp"
 #include "duckdb/parser/query_node/list.hpp"
 #include "duckdb/parser/tableref/list.hpp"
 #include "engine/allowed_functions.h"
+#include "engine/familiar_names.h"
+#include "engine/read_text.h"
 #include "engine/translate.h"
 
 namespace kalam::engine {
@@ -33,9 +34,6 @@ constexpr uint32_t kParameterMax = 65'535;
 // Planning time explodes with these (seconds at 64 joins or 900 CTEs), and nothing interrupts it.
 constexpr size_t kJoinsMax = 40;  // of one FROM
 constexpr size_t kCtesMax = 250;
-// DuckDB's optimizer takes time with the third power of the nesting: a second at 300 levels, and nothing
-// interrupts it.
-constexpr size_t kNestingMax = 250;
 // Views that join views grow with a power of the levels.
 constexpr size_t kViewTablesMax = 64;
 constexpr size_t kViewDepthMax = 16;
@@ -97,7 +95,8 @@ ExpressionPtr Hidden(std::string_view name, const duckdb::LogicalType& type) {
 
 class Walker {
  public:
-  Walker(WalkFindings& findings, const ViewFinder& views) : found_(findings), views_(views) {}
+  Walker(WalkFindings& findings, std::string_view text, const ViewFinder& views)
+      : found_(findings), text_(text), views_(views) {}
 
   Status Node(NodePtr& node, const Scope& outer);
 
@@ -128,6 +127,7 @@ class Walker {
   Status Expression(ExpressionPtr& expression, const Scope& scope);
   Status ColumnRef(ExpressionPtr& expression);
   Status Function(ExpressionPtr& expression, const Scope& scope);
+  Status Lambda(duckdb::LambdaExpression& lambda, const Scope& scope);
   Status Window(duckdb::WindowExpression& window, const Scope& scope);
   Status Star(duckdb::StarExpression& star, const Scope& scope);
   Status Operator(duckdb::OperatorExpression& op, const Scope& scope);
@@ -138,6 +138,7 @@ class Walker {
   void Replace(ExpressionPtr& expression, ContextValue value);
 
   WalkFindings& found_;
+  std::string_view text_;  // what the tree at hand was parsed from
   const ViewFinder& views_;
   std::vector<TableName> named_views_;
   const std::string* view_namespace_ = nullptr;  // inside a view: of names without one
@@ -264,6 +265,7 @@ Status Walker::SelectItem(ExpressionPtr& item, const Scope& scope) {
   const ExpressionClass kind = item->GetExpressionClass();
   const bool plain = kind == ExpressionClass::CONSTANT || kind == ExpressionClass::STAR;
   std::string name;
+  RestoreOperators(*item);
   if (!plain && item->GetAlias().empty()) name = item->GetName();
   if (name.find("count_star()") != std::string::npos) {
     name = StringUtil::Replace(name, "count_star()", "count(*)");
@@ -385,14 +387,14 @@ Status Walker::View(TableRefPtr& ref, TableName name, const ViewText& view) {
         ErrorCode::kLimitExceeded,
         fmt::format("View '{}' reads views of views in more than {} levels", name.table, kViewDepthMax));
   }
-  duckdb::Parser parser(OurParserOptions());
-  parser.ParseQuery(view.query);
-  if (parser.statements.size() != 1 || parser.statements[0]->type != duckdb::StatementType::SELECT_STATEMENT)
+  ReadText read = Read(view.query);
+  if (read.statements.size() != 1 || read.statements[0]->type != duckdb::StatementType::SELECT_STATEMENT)
     return Refuse(fmt::format("View '{}' is not one SELECT", name.table));
   auto query =
-      duckdb::unique_ptr_cast<duckdb::SQLStatement, duckdb::SelectStatement>(std::move(parser.statements[0]));
+      duckdb::unique_ptr_cast<duckdb::SQLStatement, duckdb::SelectStatement>(std::move(read.statements[0]));
   // Nothing of the statement around it can be seen by the view.
   const std::string* outer_namespace = std::exchange(view_namespace_, &view.name_space);
+  const std::string_view outer_text = std::exchange(text_, read.text);
   const bool outer_filter = std::exchange(in_filter_, false);
   const size_t outer_joins = std::exchange(joins_, 0);
   ++view_depth_;
@@ -402,6 +404,7 @@ Status Walker::View(TableRefPtr& ref, TableName name, const ViewText& view) {
   joins_ = outer_joins;
   in_filter_ = outer_filter;
   view_namespace_ = outer_namespace;
+  text_ = outer_text;
   KALAM_TRY(walked);
   if (!view.columns.empty()) query = Pinned(std::move(query), view.columns);
   const auto& base = ref->Cast<duckdb::BaseTableRef>();
@@ -452,6 +455,7 @@ Status Walker::All(duckdb::vector<ExpressionPtr>& expressions, const Scope& scop
 }
 
 Status Walker::Expression(ExpressionPtr& expression, const Scope& scope) {
+  if (UseOurName(expression, text_)) ++rewrites_;
   switch (expression->GetExpressionClass()) {
     case ExpressionClass::CONSTANT:
       return {};
@@ -487,11 +491,8 @@ Status Walker::Expression(ExpressionPtr& expression, const Scope& scope) {
       return All(expression->Cast<duckdb::ConjunctionExpression>().children, scope);
     case ExpressionClass::COLLATE:
       return Expression(expression->Cast<duckdb::CollateExpression>().child, scope);
-    case ExpressionClass::LAMBDA: {
-      auto& lambda = expression->Cast<duckdb::LambdaExpression>();
-      if (lambda.lhs) KALAM_TRY(Expression(lambda.lhs, scope));
-      return Optional(lambda.expr, scope);
-    }
+    case ExpressionClass::LAMBDA:
+      return Lambda(expression->Cast<duckdb::LambdaExpression>(), scope);
     case ExpressionClass::DEFAULT:
       found_.has_default = true;
       return {};
@@ -507,8 +508,14 @@ Status Walker::ColumnRef(ExpressionPtr& expression) {
   const std::string column = StringUtil::Lower(names.back());
   if (in_filter_ && column == "_deleted") found_.mentions_deleted = true;
   if (names.size() == 1) {
-    if (column == "current_schema" || column == "current_catalog") {
-      return Refuse(fmt::format("Function '{}' is not available", column));
+    if (column == "current_schema") {
+      return Refuse(
+          "current_schema is not available: it is the namespace_id of the request, or what USE named");
+    }
+    if (column == "current_catalog") {
+      expression = duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value("kalam"));
+      ++rewrites_;
+      return {};
     }
     if (const ContextValue value = ContextValueOf(column, false); value != ContextValue::kNone)
       Replace(expression, value);
@@ -558,6 +565,11 @@ void Walker::Replace(ExpressionPtr& expression, ContextValue value) {
   expression->SetAlias(alias);
 }
 
+Status Walker::Lambda(duckdb::LambdaExpression& lambda, const Scope& scope) {
+  if (lambda.lhs) KALAM_TRY(Expression(lambda.lhs, scope));
+  return Optional(lambda.expr, scope);
+}
+
 Status Walker::Function(ExpressionPtr& expression, const Scope& scope) {
   auto& function = expression->Cast<duckdb::FunctionExpression>();
   const std::string name = StringUtil::Lower(function.function_name);
@@ -584,7 +596,10 @@ Status Walker::Function(ExpressionPtr& expression, const Scope& scope) {
     function.schema = kAdjustedSchema;
     ++rewrites_;
   }
-  KALAM_TRY(All(function.children, scope));
+  for (ExpressionPtr& child : function.children) {
+    const bool lambda = child->GetExpressionClass() == ExpressionClass::LAMBDA && TakesLambda(name);
+    KALAM_TRY(lambda ? Lambda(child->Cast<duckdb::LambdaExpression>(), scope) : Expression(child, scope));
+  }
   KALAM_TRY(Filter(function.filter, scope));
   if (function.order_bys) KALAM_TRY(Orders(function.order_bys->orders, scope));
   return {};
@@ -678,16 +693,10 @@ duckdb::QueryNode& MainQuery(QueryNode& node) {
   return *at;
 }
 
-Status AllowAndRewrite(NodePtr& node, WalkFindings& findings, const ViewFinder& views) {
+Status AllowAndRewrite(NodePtr& node, WalkFindings& findings, std::string_view text,
+                       const ViewFinder& views) {
   const Scope outermost(nullptr);
-  return Walker(findings, views).Node(node, outermost);
-}
-
-duckdb::ParserOptions OurParserOptions() {
-  duckdb::ParserOptions options;
-  options.max_expression_depth = kNestingMax;
-  options.preserve_identifier_case = false;  // unquoted names are lower case, as in the reference
-  return options;
+  return Walker(findings, text, views).Node(node, outermost);
 }
 
 Result<TableName> ToTableName(const std::string& catalog, const std::string& schema,

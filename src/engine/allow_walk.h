@@ -1,8 +1,9 @@
 // The allow-list over the tree: what may stay, and what is replaced on the way. Not for other modules.
 #pragma once
 
+#include <string_view>
+
 #include "base/error.h"
-#include "duckdb/parser/parser_options.hpp"
 #include "duckdb/parser/query_node.hpp"
 #include "engine/tree.h"
 
@@ -14,12 +15,10 @@ namespace kalam::engine {
 //   common table expressions    -> names that no catalog has, so that a reference can never reach DuckDB's
 //   own catalog NOW(), CURRENT_USER() etc.  -> hidden parameters, so that a plan can be kept and run for
 //   somebody else column references ns.t.c    -> t.c
-// The tree may be half rewritten after an error.
+//   operators and functions that the reference and PostgreSQL know by these names -> what we have
+// The tree may be half rewritten after an error. `text` is what it was parsed from.
 Status AllowAndRewrite(duckdb::unique_ptr<duckdb::QueryNode>& node, WalkFindings& findings,
-                       const ViewFinder& views);
-
-// How every text is parsed.
-duckdb::ParserOptions OurParserOptions();
+                       std::string_view text, const ViewFinder& views);
 
 // The query below its common table expressions: a SELECT or a set operation.
 duckdb::QueryNode& MainQuery(duckdb::QueryNode& node);

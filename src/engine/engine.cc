@@ -73,10 +73,12 @@ class Database {
     duckdb_->instance->config.optimizer_extensions.push_back(MakeScanOptimizer());
     duckdb::Connection connection(*duckdb_);
     RegisterFunctions(*connection.context);
-    for (const char* sql : kSettings) {
+    const auto run = [&](const char* sql) {
       auto result = connection.Query(sql);
       if (result->HasError()) result->ThrowError();
-    }
+    };
+    std::ranges::for_each(FunctionMacros(), run);
+    std::ranges::for_each(kSettings, run);
     // DuckDB's own and its extensions' (parquet, json), which would read files.
     duckdb_->instance->config.replacement_scans.clear();
   }

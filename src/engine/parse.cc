@@ -19,6 +19,7 @@
 #include "duckdb/parser/tableref/subqueryref.hpp"
 #include "engine/allow_walk.h"
 #include "engine/lexer_guard.h"
+#include "engine/read_text.h"
 #include "engine/simple_forms.h"
 #include "engine/translate.h"
 
@@ -94,7 +95,9 @@ Status CheckTarget(const duckdb::TableRef& table) {
 
 Status NoReturning(bool returning, std::string_view kind) {
   if (!returning) return {};
-  return Fail(ErrorCode::kUnsupported, fmt::format("RETURNING is not supported in {}", kind));
+  return Fail(
+      ErrorCode::kUnsupported,
+      fmt::format("RETURNING is not supported in {}: put a SELECT behind it in the same request", kind));
 }
 
 class Builder {
@@ -176,8 +179,11 @@ class Builder {
   Status Conflict(const duckdb::OnConflictInfo& info) {
     const char* op =
         info.action_type == duckdb::OnConflictAction::REPLACE ? "INSERT OR REPLACE" : "ON CONFLICT";
-    return Fail(ErrorCode::kUnsupported,
-                fmt::format("{} is not supported for user, shared and stream tables", op));
+    return Fail(
+        ErrorCode::kUnsupported,
+        fmt::format("{} is not supported for user, shared and stream tables: UPDATE first, and INSERT "
+                    "when that changed no row",
+                    op));
   }
 
   Status Update(duckdb::UpdateStatement& update) {
@@ -263,7 +269,7 @@ StatementKind KindOf(const SQLStatement& statement) {
 }
 
 Result<std::shared_ptr<const Statement>> FromTree(duckdb::unique_ptr<SQLStatement> tree, std::string_view sql,
-                                                  bool offsets_hold, const ViewFinder& views) {
+                                                  const ReadText& read, const ViewFinder& views) {
   auto out = std::make_shared<Statement>();
   out->parts.kind = KindOf(*tree);
   if (tree->type == StatementType::EXPLAIN_STATEMENT) {
@@ -275,13 +281,14 @@ Result<std::shared_ptr<const Statement>> FromTree(duckdb::unique_ptr<SQLStatemen
     out->parts.explain_type = explain.explain_type;
     duckdb::unique_ptr<SQLStatement> inner = std::move(explain.stmt);
     tree = std::move(inner);
-  } else if (offsets_hold) {
-    out->parts.simple = RecogniseSimpleForm(*tree, sql);
+  } else if (read.has_places) {
+    out->parts.simple = RecogniseSimpleForm(*tree, read.text);
+    if (read.rewritten) MoveLiterals(out->parts.simple, *read.rewritten);
   }
   Builder builder(*out, sql);
   KALAM_TRY(builder.Build(std::move(tree)));
   if (out->parts.kind != StatementKind::kExplain) out->parts.kind = out->parts.inner_kind;
-  KALAM_TRY(AllowAndRewrite(out->parts.select->node, out->parts.found, views));
+  KALAM_TRY(AllowAndRewrite(out->parts.select->node, out->parts.found, read.text, views));
   if (out->parts.found.has_view) out->parts.simple = {};
   builder.AddTarget();
   out->parts.has_limit =
@@ -299,16 +306,13 @@ Result<std::shared_ptr<const Statement>> FromTree(duckdb::unique_ptr<SQLStatemen
 }
 
 Result<std::shared_ptr<const Statement>> Parse(const std::string& sql, const ViewFinder& views) {
-  // Unusual white space is replaced before parsing, which moves every offset after it.
-  std::string replaced;
-  const bool offsets_hold = !duckdb::Parser::StripUnicodeSpaces(sql, replaced);
-  duckdb::Parser parser(OurParserOptions());
-  parser.ParseQuery(sql);
-  if (parser.statements.size() > 1)
+  ReadText read = Read(sql);
+  if (read.statements.size() > 1)
     return Fail(ErrorCode::kInvalidSql, "Expected one statement, found several");
-  if (parser.statements.empty()) return Fail(ErrorCode::kEmptySql, "No SQL statement");
-  KALAM_TRY(CheckPlaceholders(sql));
-  return FromTree(std::move(parser.statements[0]), sql, offsets_hold, views);
+  if (read.statements.empty()) return Fail(ErrorCode::kEmptySql, "No SQL statement");
+  KALAM_TRY(CheckPlaceholders(read.text));
+  duckdb::unique_ptr<SQLStatement> tree = std::move(read.statements[0]);
+  return FromTree(std::move(tree), sql, read, views);
 }
 
 Status CheckText(std::string_view sql) {

@@ -1,6 +1,10 @@
 // Functions beyond DuckDB's: SNOWFLAKE_ID(), UUID_V7(), ULID(), COSINE_DISTANCE(). Not for other modules.
 #pragma once
 
+#include <span>
+#include <vector>
+
+#include "duckdb/function/scalar_function.hpp"
 #include "duckdb/main/client_context.hpp"
 
 namespace kalam::engine {
@@ -11,6 +15,12 @@ inline constexpr const char* kWriteFunction = "kalam_write";
 
 // Puts the functions of IsAdjustedFunction into the schema kAdjustedSchema. Within a transaction.
 void RegisterAdjustedFunctions(duckdb::ClientContext& context);
+
+// -> and ->> and the json_* functions of the reference (json_functions.cc).
+std::vector<duckdb::ScalarFunction> JsonFunctions();
+
+// CREATE MACRO statements that complete the schema kAdjustedSchema (function_macros.cc).
+std::span<const char* const> FunctionMacros();
 
 // Puts all functions of this module, scan() too, into DuckDB's system catalog.
 void RegisterFunctions(duckdb::ClientContext& context);

@@ -525,6 +525,28 @@ std::optional<CompareOp> ToCompareOp(duckdb::ExpressionType type) {
   }
 }
 
+void MoveLiterals(SimpleForm& form, const ParserText& text) {
+  const auto move = [&](Operand& operand) { operand.offset = text.Original(operand.offset); };
+  const auto move_filter = [&](std::vector<Comparison>& where) {
+    for (Comparison& comparison : where) {
+      move(comparison.operand);
+      std::ranges::for_each(comparison.list, move);
+    }
+  };
+  if (auto* select = std::get_if<SimpleSelect>(&form)) {
+    move_filter(select->where);
+    if (select->limit) move(*select->limit);
+    if (select->offset) move(*select->offset);
+  } else if (auto* insert = std::get_if<SimpleInsert>(&form)) {
+    for (auto& row : insert->rows) std::ranges::for_each(row, move);
+  } else if (auto* update = std::get_if<SimpleUpdate>(&form)) {
+    for (auto& assignment : update->assignments) move(assignment.operand);
+    move_filter(update->where);
+  } else if (auto* remove = std::get_if<SimpleDelete>(&form)) {
+    move_filter(remove->where);
+  }
+}
+
 SimpleForm RecogniseSimpleForm(const duckdb::SQLStatement& statement, std::string_view sql) {
   switch (statement.type) {
     case duckdb::StatementType::SELECT_STATEMENT:

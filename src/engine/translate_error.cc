@@ -38,8 +38,18 @@ std::string TokenAt(std::string_view sql, size_t position) {
   return std::string(sql.substr(position, std::max<size_t>(1, end - position)));
 }
 
+// What the grammar knows but gives up on, in words that help.
+std::string_view GrammarAdvice(std::string_view text) {
+  if (text.starts_with("errhint NOT IMPLEMENTED"))
+    return "LIMIT with two numbers is not supported: write LIMIT count OFFSET rows_to_skip";
+  if (text.starts_with("unicode_to_utf8 NOT IMPLEMENTED"))
+    return "U&'...' is not supported: write the characters themselves";
+  return {};
+}
+
 Error SyntaxError(const duckdb::ErrorData& error, std::string_view sql) {
-  const std::string text = FirstLine(error.RawMessage());
+  std::string text = FirstLine(error.RawMessage());
+  if (const std::string_view advice = GrammarAdvice(text); !advice.empty()) text = advice;
   const size_t position = std::min(PositionOf(error), sql.size());
   const std::string_view before = sql.substr(0, position);
   const auto line = 1 + std::ranges::count(before, '\n');

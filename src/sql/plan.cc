@@ -247,6 +247,16 @@ Status CheckUpdateColumns(const catalog::Table& table, const std::vector<std::st
   return {};
 }
 
+Status CheckWritten(const catalog::Table& table, const engine::ParsedStatement& parsed) {
+  if (parsed.kind() == engine::StatementKind::kInsert)
+    return CheckInsertColumns(table, parsed.written_columns());
+  if (parsed.kind() != engine::StatementKind::kUpdate) return {};
+  if (table.type == TableType::kStream) {
+    return Fail(ErrorCode::kInvalidOperation, "Invalid operation: UPDATE not supported for STREAM tables");
+  }
+  return CheckUpdateColumns(table, parsed.written_columns());
+}
+
 Result<catalog::TablePtr> Resolve(const engine::TableName& name, const catalog::CatalogSnapshot& snapshot,
                                   std::string_view name_space) {
   const std::string_view ns = name.ns.empty() ? name_space : std::string_view(name.ns);
@@ -300,15 +310,8 @@ Result<PlanPtr> MakePlan(engine::ParsedStatementPtr parsed, const catalog::Catal
                   fmt::format("Invalid operation: Cannot {} system table '{}.{}'", verb, ns, target.table));
     }
     KALAM_ASSIGN(plan->target, Resolve(target, snapshot, name_space));
-    if (plan->kind == engine::StatementKind::kInsert) {
-      KALAM_TRY(CheckInsertColumns(*plan->target, parsed->written_columns()));
-    } else if (plan->kind == engine::StatementKind::kUpdate) {
-      if (plan->target->type == TableType::kStream) {
-        return Fail(ErrorCode::kInvalidOperation,
-                    "Invalid operation: UPDATE not supported for STREAM tables");
-      }
-      KALAM_TRY(CheckUpdateColumns(*plan->target, parsed->written_columns()));
-    }
+    if (const Status checked = CheckWritten(*plan->target, *parsed); !checked)
+      plan->refusal = checked.error();
   }
   for (const engine::TableName& name : parsed->tables()) {
     const std::string_view ns = name.ns.empty() ? name_space : std::string_view(name.ns);
@@ -319,7 +322,9 @@ Result<PlanPtr> MakePlan(engine::ParsedStatementPtr parsed, const catalog::Catal
   }
   const LiteralIndex index(literals);
   const auto& simple = parsed->simple();
-  if (parsed->mentions_deleted() || plan->kind == engine::StatementKind::kExplain) {
+  if (plan->refusal) {
+    // It has no plan.
+  } else if (parsed->mentions_deleted() || plan->kind == engine::StatementKind::kExplain) {
     // Deleted rows and EXPLAIN are the engine's business.
   } else if (const auto* select = std::get_if<engine::SimpleSelect>(&simple);
              select != nullptr && plan->tables.size() == 1) {

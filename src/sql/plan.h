@@ -98,6 +98,9 @@ struct Plan {
   std::vector<PlannedTable> tables;  // parallel to parsed->tables()
   catalog::TablePtr target;          // INSERT, UPDATE, DELETE
   std::vector<uint32_t> parameters;  // distinct $n, ascending
+  // Why the statement cannot run at all. It tells of the tables' columns, so only those who may touch the
+  // tables get to know (AuthorizePlan).
+  std::optional<Error> refusal;
   std::variant<std::monostate, DirectSelect, DirectInsert, DirectUpdate, DirectDelete> direct;
 
   std::optional<SystemSelect> system_select;

@@ -67,6 +67,7 @@ Status AuthorizePlan(const Plan& plan, const Principal& principal, bool imperson
     KALAM_TRY(auth::Allow(principal, auth::Access::kWrite, plan.target->type, plan.target->access_level,
                           plan.target->full_name()));
   }
+  if (plan.refusal) return Fail(*plan.refusal);
   return {};
 }
 

@@ -1,0 +1,66 @@
+// Functions that clients know from the reference and from PostgreSQL, and that DuckDB calls otherwise.
+//
+// Each is a macro in the schema kAdjustedSchema, so each name also stands in allowed_functions.cc. A macro
+// names each of its parameters once: DuckDB copies the argument to every place, so that nested calls would
+// grow by a power. Where a value is needed twice, a list of one structure is transformed.
+#include <array>
+
+#include "engine/scalar_functions.h"
+
+namespace kalam::engine {
+namespace {
+
+constexpr auto kMacros = std::to_array<const char*>({
+    // conditions
+    "CREATE MACRO kalam.nvl(a, b) AS coalesce(a, b)",
+    "CREATE MACRO kalam.nvl2(a, b, c) AS CASE WHEN a IS NOT NULL THEN b ELSE c END",
+    "CREATE MACRO kalam.nanvl(a, b) AS "
+    "list_transform([{'a': a, 'b': b}], lambda x: CASE WHEN isnan(x.a) THEN x.b ELSE x.a END)[1]",
+    // texts
+    "CREATE MACRO kalam.btrim(text) AS trim(text), (text, characters) AS trim(text, characters)",
+    "CREATE MACRO kalam.find_in_set(text, list) AS "
+    "coalesce(list_position(string_split(list, ','), text), 0)::BIGINT",
+    "CREATE MACRO kalam.initcap(text) AS array_to_string(list_transform(regexp_extract_all(lower(text), "
+    "'[\\p{L}\\p{N}]+|[^\\p{L}\\p{N}]+'), lambda x: upper(x[1]) || x[2:]), '')",
+    "CREATE MACRO kalam.overlay(text, new_text, start_at) AS list_transform([{'t': text, 'n': new_text, 's': "
+    "start_at}], lambda x: substr(x.t, 1, x.s - 1) || x.n || substr(x.t, x.s + length(x.n)))[1], "
+    "(text, new_text, start_at, count) AS list_transform([{'t': text, 'n': new_text, 's': start_at, 'c': "
+    "count}], lambda x: substr(x.t, 1, x.s - 1) || x.n || substr(x.t, x.s + x.c))[1]",
+    "CREATE MACRO kalam.regexp_count(text, pattern) AS len(regexp_extract_all(text, pattern))",
+    // numbers
+    "CREATE MACRO kalam.iszero(a) AS a = 0",
+    "CREATE MACRO kalam.signum(a) AS sign(a)::DOUBLE",
+    "CREATE MACRO kalam.trunc(a) AS trunc(a), (a, digits) AS list_transform([{'a': a, 'f': pow(10, "
+    "digits)}], lambda x: trunc(x.a * x.f) / x.f)[1]",
+    // times
+    "CREATE MACRO kalam.date_bin(width, at_time) AS time_bucket(width, at_time, TIMESTAMP '1970-01-01'), "
+    "(width, at_time, origin) AS time_bucket(width, at_time, origin)",
+    "CREATE MACRO kalam.date_format(at_time, format) AS strftime(at_time, format)",
+    "CREATE MACRO kalam.to_char(at_time, format) AS strftime(at_time, format)",
+    "CREATE MACRO kalam.to_date(text) AS CAST(text AS DATE), "
+    "(text, format) AS CAST(strptime(text, format) AS DATE)",
+    "CREATE MACRO kalam.from_unixtime(seconds) AS epoch_ms(CAST(seconds AS BIGINT) * 1000)",
+    "CREATE MACRO kalam.to_timestamp_seconds(count) AS epoch_ms(CAST(count AS BIGINT) * 1000)",
+    "CREATE MACRO kalam.to_timestamp_millis(count) AS epoch_ms(CAST(count AS BIGINT))",
+    "CREATE MACRO kalam.to_timestamp_micros(count) AS make_timestamp(CAST(count AS BIGINT))",
+    "CREATE MACRO kalam.to_timestamp_nanos(count) AS make_timestamp_ns(CAST(count AS BIGINT))",
+    "CREATE MACRO kalam.to_unixtime(at_time) AS CAST(epoch(CAST(at_time AS TIMESTAMP)) AS BIGINT)",
+    // lists
+    "CREATE MACRO kalam.array_empty(list) AS len(list) = 0",
+    "CREATE MACRO kalam.array_except(list, other) AS list_distinct(list_filter(list, lambda x: NOT "
+    "list_contains(other, x)))",
+    "CREATE MACRO kalam.array_remove_all(list, element) AS list_filter(list, lambda x: x IS DISTINCT FROM "
+    "element)",
+    "CREATE MACRO kalam.array_union(list, other) AS list_distinct(list_concat(list, other))",
+    // aggregates
+    "CREATE MACRO kalam.approx_median(a) AS approx_quantile(a, 0.5)",
+    // about the server
+    "CREATE MACRO kalam.current_database() AS 'kalam'",
+    "CREATE MACRO kalam.version() AS 'KalamDB " KALAM_VERSION "'",
+});
+
+}  // namespace
+
+std::span<const char* const> FunctionMacros() { return kMacros; }
+
+}  // namespace kalam::engine
