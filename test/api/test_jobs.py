@@ -194,7 +194,9 @@ def test_export_of_own_data(app):
         rows = [json.loads(line) for line in archive.read("app/notes.ndjson").splitlines()]
     assert [(r["id"], r["body"], r["big"]) for r in rows] == [(1, 'quote " and ü', "9007199254740993")]
     assert root.request("GET", path, headers=root.bearer()).status == 200
-    assert bob.request("GET", path, headers=bob.bearer()).status == 403
+    refused = bob.request("GET", path, headers=bob.bearer())
+    assert refused.status == 403 and refused.json()["request_id"] and refused.json()["error"]["request_id"] == refused.json()["request_id"]
+    assert refused.json()["error"]["timestamp"] > "2026"
     assert alice.request("GET", path).status == 401
     missing = alice.request("GET", "/v1/exports/alice/export-20000101-000000", headers=alice.bearer())
     assert missing.status == 404 and missing.json()["code"] == "EXPORT_NOT_FOUND"

@@ -44,8 +44,10 @@ bool IsExportId(std::string_view id) {
          id.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789-") == std::string_view::npos;
 }
 
-HttpResponse Refusal(int status, std::string_view code, std::string_view message) {
-  return SqlErrorReply(status, code, message, {});
+HttpResponse Refusal(const HttpRequest& request, RouteContext& context, int status, std::string_view code,
+                     std::string_view message) {
+  const std::string request_id = RequestIdOf(request, context.services.random);
+  return SqlErrorReply(status, code, message, {request_id, 0.0, context.services.clock.WallMicros(), false});
 }
 
 HttpResponse NotFoundReply() {
@@ -91,10 +93,11 @@ void HandleExport(HttpRequest& request, RouteContext& context, Respond respond) 
   const auto user_id = PercentDecode(rest.substr(0, slash));
   const std::string export_id(slash == std::string_view::npos ? std::string_view() : rest.substr(slash + 1));
   if (!user_id || !auth::ValidateUserId(*user_id) || !IsExportId(export_id))
-    return respond(Refusal(400, "INVALID_INPUT", "Invalid export path"));
+    return respond(Refusal(request, context, 400, "INVALID_INPUT", "Invalid export path"));
   const Principal& caller = *request.principal();
   if (caller.user_id != *user_id && !caller.is_admin())
-    return respond(Refusal(403, "PERMISSION_DENIED", "You can only download your own exports"));
+    return respond(
+        Refusal(request, context, 403, "PERMISSION_DENIED", "You can only download your own exports"));
   const config::Settings& settings = context.services.settings;
   // Reading the file takes its time, so it is a worker's business. The answer goes to whoever still waits.
   auto shared = std::make_shared<Respond>(std::move(respond));
@@ -105,7 +108,7 @@ void HandleExport(HttpRequest& request, RouteContext& context, Respond respond) 
         (*shared)(FileReply(file, export_id, bytes_max));
       });
   if (!posted) {
-    (*shared)(Refusal(503, "SERVICE_UNAVAILABLE",
+    (*shared)(Refusal(request, context, 503, "SERVICE_UNAVAILABLE",
                       "The server is busy: too many statements wait already. Try again later"));
   }
 }
