@@ -39,7 +39,7 @@ MAY_INCLUDE = {
     "model": BASE,
     "wire": BASE | {"model"},
     "hot": OPEN,
-    "engine": OPEN,
+    "engine": OPEN | {"wire"},
     "catalog": OPEN | {"hot"},
     "cold": OPEN | {"hot", "engine"},
     "auth": OPEN | {"hot", "catalog"},

@@ -265,7 +265,7 @@ Status Walker::SelectItem(ExpressionPtr& item, const Scope& scope) {
   const ExpressionClass kind = item->GetExpressionClass();
   const bool plain = kind == ExpressionClass::CONSTANT || kind == ExpressionClass::STAR;
   std::string name;
-  RestoreOperators(*item);
+  ShowAsWritten(item);
   if (!plain && item->GetAlias().empty()) name = item->GetName();
   if (name.find("count_star()") != std::string::npos) {
     name = StringUtil::Replace(name, "count_star()", "count(*)");
@@ -362,6 +362,7 @@ Status Walker::BaseTable(TableRefPtr& ref, const Scope& scope) {
   const size_t slot = found_.tables.size();
   found_.tables.push_back(std::move(name));
   ref = MakeScan(slot, base, base.table_name);
+  ++rewrites_;
   return {};
 }
 

@@ -107,13 +107,14 @@ static_assert(std::ranges::adjacent_find(kFunctions) == kFunctions.end());
 // clang-format off
 constexpr auto kAdjusted = std::to_array<std::string_view>({
     "%", "->", "->>", "/", "approx_median", "array_empty", "array_except", "array_remove_all", "array_union",
-    "btrim", "current_database", "damerau_levenshtein", "date_bin", "date_format", "editdist3", "find_in_set",
-    "from_unixtime", "initcap", "iszero", "jaro_similarity", "jaro_winkler_similarity", "json_as_text",
-    "json_contains", "json_get", "json_get_array", "json_get_bool", "json_get_float", "json_get_int",
-    "json_get_json", "json_get_str", "json_length", "json_object_keys", "levenshtein", "lpad", "mod", "nanvl",
-    "nvl", "nvl2", "octet_length", "overlay", "regexp_count", "regexp_replace", "repeat",
-    "replace", "rpad", "signum", "to_char", "to_date", "to_timestamp", "to_timestamp_micros",
-    "to_timestamp_millis", "to_timestamp_nanos", "to_timestamp_seconds", "to_unixtime", "trunc", "version"});
+    "btrim", "current_database", "damerau_levenshtein", "date_bin", "date_format", "date_trunc", "datetrunc",
+    "editdist3", "find_in_set", "from_unixtime", "initcap", "iszero", "jaro_similarity",
+    "jaro_winkler_similarity", "json_as_text", "json_contains", "json_get", "json_get_array", "json_get_bool",
+    "json_get_float", "json_get_int", "json_get_json", "json_get_str", "json_length", "json_object_keys",
+    "levenshtein", "lpad", "mod", "nanvl", "nvl", "nvl2", "octet_length", "overlay", "regexp_count",
+    "regexp_replace", "repeat", "replace", "rpad", "signum", "to_char", "to_date", "to_timestamp",
+    "to_timestamp_micros", "to_timestamp_millis", "to_timestamp_nanos", "to_timestamp_seconds", "to_unixtime",
+    "trunc", "version"});
 // clang-format on
 static_assert(std::ranges::is_sorted(kAdjusted));
 

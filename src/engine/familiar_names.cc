@@ -30,6 +30,8 @@ bool WrittenAt(const duckdb::ParsedExpression& expression, std::string_view text
 
 bool Function(ExpressionPtr& expression, std::string_view text) {
   auto& function = expression->Cast<duckdb::FunctionExpression>();
+  // Where the parser puts a call for EXTRACT, OVERLAY, [1, 2] and their like.
+  if (function.schema == DEFAULT_SCHEMA && function.catalog.empty()) function.schema.clear();
   const std::string name = duckdb::StringUtil::Lower(function.function_name);
   const bool two = function.children.size() == 2;
   std::string ours;
@@ -84,6 +86,23 @@ bool Arrow(ExpressionPtr& expression) {
   return true;
 }
 
+// The parser makes CAST('t' AS BOOLEAN) of TRUE.
+bool Truth(ExpressionPtr& expression) {
+  if (expression->GetExpressionClass() != ExpressionClass::CAST) return false;
+  const auto& cast = expression->Cast<duckdb::CastExpression>();
+  if (cast.try_cast || cast.cast_type != duckdb::LogicalType::BOOLEAN ||
+      cast.child->GetExpressionClass() != ExpressionClass::CONSTANT) {
+    return false;
+  }
+  const duckdb::Value& value = cast.child->Cast<duckdb::ConstantExpression>().value;
+  const std::string text = value.type() == duckdb::LogicalType::VARCHAR ? value.ToString() : std::string();
+  if (text != "t" && text != "f") return false;
+  auto truth = duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value::BOOLEAN(text == "t"));
+  truth->SetAlias(expression->GetAlias());
+  expression = std::move(truth);
+  return true;
+}
+
 }  // namespace
 
 bool UseOurName(ExpressionPtr& expression, std::string_view text) {
@@ -92,6 +111,8 @@ bool UseOurName(ExpressionPtr& expression, std::string_view text) {
       return Function(expression, text);
     case ExpressionClass::LAMBDA:
       return Arrow(expression);
+    case ExpressionClass::CAST:
+      return Truth(expression);
     case ExpressionClass::OPERATOR:
       return Not(expression->Cast<duckdb::OperatorExpression>(), text);
     default:
@@ -99,16 +120,19 @@ bool UseOurName(ExpressionPtr& expression, std::string_view text) {
   }
 }
 
-void RestoreOperators(duckdb::ParsedExpression& expression) {
-  if (expression.GetExpressionClass() == ExpressionClass::FUNCTION) {
-    auto& function = expression.Cast<duckdb::FunctionExpression>();
+void ShowAsWritten(ExpressionPtr& expression) {
+  if (expression->GetExpressionClass() == ExpressionClass::FUNCTION) {
+    auto& function = expression->Cast<duckdb::FunctionExpression>();
     if (function.is_operator && function.children.size() == 2) {
       if (function.function_name == kWrittenArrow) function.function_name = kArrow;
       if (function.function_name == kWrittenHasKey) function.function_name = kHasKey;
     }
+    if (function.schema == DEFAULT_SCHEMA && function.catalog.empty()) function.schema.clear();
+  } else if (Truth(expression)) {
+    return;
   }
-  duckdb::ParsedExpressionIterator::EnumerateChildren(expression, [](ExpressionPtr& child) {
-    if (child) RestoreOperators(*child);
+  duckdb::ParsedExpressionIterator::EnumerateChildren(*expression, [](ExpressionPtr& child) {
+    if (child) ShowAsWritten(child);
   });
 }
 

@@ -15,9 +15,9 @@ namespace kalam::engine {
 // `text` is what the tree was parsed from.
 bool UseOurName(duckdb::unique_ptr<duckdb::ParsedExpression>& expression, std::string_view text);
 
-// The operators that parser_text.h wrote otherwise, below and at `expression`, as they were written: so they
-// stand in the names of result columns.
-void RestoreOperators(duckdb::ParsedExpression& expression);
+// Undoes in `expression` and below what the parser and parser_text.h made of operators, special calls, TRUE
+// and FALSE: so they stand in the names of result columns.
+void ShowAsWritten(duckdb::unique_ptr<duckdb::ParsedExpression>& expression);
 
 // The function takes x -> ... as a lambda.
 bool TakesLambda(std::string_view lower_name);

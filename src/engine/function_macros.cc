@@ -35,6 +35,9 @@ constexpr auto kMacros = std::to_array<const char*>({
     // times
     "CREATE MACRO kalam.date_bin(width, at_time) AS time_bucket(width, at_time, TIMESTAMP '1970-01-01'), "
     "(width, at_time, origin) AS time_bucket(width, at_time, origin)",
+    // DuckDB's gives a date for days and longer.
+    "CREATE MACRO kalam.date_trunc(part, at_time) AS CAST(date_trunc(part, at_time) AS TIMESTAMP)",
+    "CREATE MACRO kalam.datetrunc(part, at_time) AS CAST(date_trunc(part, at_time) AS TIMESTAMP)",
     "CREATE MACRO kalam.date_format(at_time, format) AS strftime(at_time, format)",
     "CREATE MACRO kalam.to_char(at_time, format) AS strftime(at_time, format)",
     "CREATE MACRO kalam.to_date(text) AS CAST(text AS DATE), "

@@ -8,6 +8,7 @@
 #include "duckdb/common/types/uuid.hpp"
 #include "duckdb/common/vector_operations/vector_operations.hpp"
 #include "duckdb/main/client_context.hpp"
+#include "engine/list_text.h"
 
 namespace kalam::engine {
 namespace {
@@ -415,7 +416,12 @@ Value FromDuck(const duckdb::Value& value, const DataType& type, Arena& arena) {
 void ColumnReader::Bind(duckdb::ClientContext& context, duckdb::Vector& vector, size_t count) {
   duckdb::Vector* source = &vector;
   const LogicalType layout = LayoutOf(vector.GetType());
-  if (layout.id() != vector.GetType().id()) {
+  const bool list = vector.GetType().id() == LogicalTypeId::LIST ||
+                    (vector.GetType().id() == LogicalTypeId::ARRAY && !IsFloatArray(vector.GetType()));
+  if (list) {
+    converted_ = ListTexts(context, vector, count);
+    source = converted_.get();
+  } else if (layout.id() != vector.GetType().id()) {
     converted_ = duckdb::make_uniq<duckdb::Vector>(layout, std::max<size_t>(count, STANDARD_VECTOR_SIZE));
     const LogicalType exact = WithExactNumbers(vector.GetType());
     if (converted_->GetType().IsJSONType() && exact != vector.GetType()) {

@@ -17,7 +17,7 @@ constexpr std::string_view kCreateHint =
 constexpr std::string_view kAlterHint =
     "ALTER USER <name> SET (PASSWORD '<password>' | ROLE <role> | EMAIL '<email>')";
 constexpr std::string_view kDropHint = "DROP USER [IF EXISTS] <name> [CASCADE]";
-constexpr std::string_view kRoleHint = "roles are user, service, dba and system";
+constexpr std::string_view kRoleHint = "Valid roles: user, service, dba, system";
 
 struct RoleWord {
   std::string_view word;
