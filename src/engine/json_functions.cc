@@ -5,6 +5,8 @@
 // the statement, since columns of type JSON are not validated and one row must not spoil the others; a key is
 // never a path ($.a, /a, *). Numbers are given as they are written. Threads and errors: as every scalar
 // function of DuckDB; memory comes from its allocator and is given back after each row.
+#include <yyjson.hpp>
+
 #include <charconv>
 #include <optional>
 #include <string_view>
@@ -14,7 +16,6 @@
 #include "duckdb/storage/arena_allocator.hpp"
 #include "duckdb/storage/buffer_manager.hpp"
 #include "engine/scalar_functions.h"
-#include "yyjson.hpp"
 
 namespace kalam::engine {
 namespace {

@@ -1,12 +1,10 @@
 #include "engine/plan.h"
 
 #include <algorithm>
+#include <charconv>
 
 #include "duckdb/common/string_util.hpp"
-#include "duckdb/parser/expression/columnref_expression.hpp"
-#include "duckdb/parser/expression/constant_expression.hpp"
-#include "duckdb/parser/expression/function_expression.hpp"
-#include "duckdb/parser/expression/star_expression.hpp"
+#include "duckdb/parser/expression/list.hpp"
 #include "duckdb/parser/query_node/select_node.hpp"
 #include "duckdb/parser/tableref/expressionlistref.hpp"
 #include "duckdb/parser/tableref/joinref.hpp"
@@ -216,6 +214,84 @@ void AddLimit(duckdb::QueryNode& node, int64_t rows) {
   node.modifiers.push_back(std::move(limit));
 }
 
+// A number that is compared with a text column is compared as text, as in the reference. DuckDB reads the
+// column as numbers instead, and one row that is none fails the query.
+class NumbersAsText {
+ public:
+  NumbersAsText(const std::vector<Leaf>& leaves, std::span<const Value> parameters)
+      : leaves_(leaves), parameters_(parameters) {}
+
+  void Walk(ParsedExpression& expression) const {
+    switch (expression.GetExpressionClass()) {
+      case ExpressionClass::CONJUNCTION:
+        for (auto& child : expression.Cast<duckdb::ConjunctionExpression>().children) Walk(*child);
+        return;
+      case ExpressionClass::COMPARISON: {
+        auto& comparison = expression.Cast<duckdb::ComparisonExpression>();
+        if (IsText(*comparison.left)) Convert(comparison.right);
+        if (IsText(*comparison.right)) Convert(comparison.left);
+        return;
+      }
+      case ExpressionClass::BETWEEN: {
+        auto& between = expression.Cast<duckdb::BetweenExpression>();
+        if (!IsText(*between.input)) return;
+        Convert(between.lower);
+        Convert(between.upper);
+        return;
+      }
+      case ExpressionClass::OPERATOR: {
+        auto& children = expression.Cast<duckdb::OperatorExpression>().children;
+        const auto type = expression.GetExpressionType();
+        if (type == duckdb::ExpressionType::OPERATOR_NOT) Walk(*children[0]);
+        if (type != duckdb::ExpressionType::COMPARE_IN && type != duckdb::ExpressionType::COMPARE_NOT_IN)
+          return;
+        if (!IsText(*children[0])) return;
+        for (size_t i = 1; i < children.size(); ++i) Convert(children[i]);
+        return;
+      }
+      default:
+        return;
+    }
+  }
+
+ private:
+  bool IsText(const ParsedExpression& expression) const {
+    if (expression.GetExpressionClass() != ExpressionClass::COLUMN_REF) return false;
+    bool optional = false;
+    const ResultColumn* const origin =
+        OriginOf(expression.Cast<duckdb::ColumnRefExpression>(), leaves_, optional);
+    return origin != nullptr && origin->type.kind == TypeKind::kText;
+  }
+
+  void Convert(duckdb::unique_ptr<ParsedExpression>& operand) const {
+    if (operand->GetExpressionClass() == ExpressionClass::CONSTANT) {
+      const duckdb::Value& value = operand->Cast<duckdb::ConstantExpression>().value;
+      if (!value.IsNull() && value.type().IsNumeric())
+        operand = duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value(value.ToString()));
+    } else if (operand->GetExpressionClass() == ExpressionClass::PARAMETER) {
+      const std::string& name = operand->Cast<duckdb::ParameterExpression>().identifier;
+      size_t number = 0;
+      std::from_chars(name.data(), name.data() + name.size(), number);
+      if (number == 0 || number > parameters_.size()) return;
+      const Value& value = parameters_[number - 1];
+      if (!value.is_null && (value.kind == TypeKind::kBigInt || value.kind == TypeKind::kDouble)) {
+        operand = duckdb::make_uniq<duckdb::CastExpression>(duckdb::LogicalType::VARCHAR, std::move(operand));
+      }
+    }
+  }
+
+  const std::vector<Leaf>& leaves_;
+  std::span<const Value> parameters_;
+};
+
+void CompareNumbersAsText(duckdb::QueryNode& any, const RunRequest& request) {
+  if (any.type != duckdb::QueryNodeType::SELECT_NODE) return;
+  auto& node = any.Cast<SelectNode>();
+  std::vector<Leaf> leaves;
+  if (!node.where_clause || !CollectLeaves(*node.from_table, request.sources, false, leaves)) return;
+  NumbersAsText(leaves, request.parameters).Walk(*node.where_clause);
+}
+
 // Each cell gets its column's type by itself, so that one row's literals cannot change the type of another's.
 void CastCells(duckdb::QueryNode& node, size_t columns) {
   auto& values = node.Cast<SelectNode>().from_table->Cast<duckdb::ExpressionListRef>().values;
@@ -241,6 +317,7 @@ duckdb::unique_ptr<duckdb::SQLStatement> MakeTree(const Statement& statement, co
   }
   if (request.form == RunForm::kInsertedRows && statement.parts.values_insert)
     CastCells(*select->node, request.cast_to.size());
+  CompareNumbersAsText(MainQuery(*select->node), request);
   const auto add = [&](std::string_view name) {
     select->named_param_map.emplace(std::string(name), select->named_param_map.size() + 1);
   };
