@@ -38,6 +38,10 @@ constexpr size_t kCtesMax = 250;
 constexpr size_t kViewTablesMax = 64;
 constexpr size_t kViewDepthMax = 16;
 
+constexpr const char* kCurrentSchema = "current_schema";
+constexpr const char* kNoCurrentSchema =
+    "current_schema is not available: it is the namespace_id of the request, or what USE named";
+
 std::unexpected<Error> Refuse(std::string message) {
   return Fail(ErrorCode::kInvalidSql, std::move(message));
 }
@@ -509,10 +513,7 @@ Status Walker::ColumnRef(ExpressionPtr& expression) {
   const std::string column = StringUtil::Lower(names.back());
   if (in_filter_ && column == "_deleted") found_.mentions_deleted = true;
   if (names.size() == 1) {
-    if (column == "current_schema") {
-      return Refuse(
-          "current_schema is not available: it is the namespace_id of the request, or what USE named");
-    }
+    if (column == kCurrentSchema) return Refuse(kNoCurrentSchema);
     if (column == "current_catalog") {
       expression = duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value("kalam"));
       ++rewrites_;
@@ -585,6 +586,7 @@ Status Walker::Function(ExpressionPtr& expression, const Scope& scope) {
       return {};
     }
   }
+  if (name == kCurrentSchema && !qualified) return Refuse(kNoCurrentSchema);
   // A qualified name may also be a column before the dot: x.lower(). Either way the last part is the
   // function.
   if (!IsAllowedFunction(name)) {

@@ -28,10 +28,16 @@ bool WrittenAt(const duckdb::ParsedExpression& expression, std::string_view text
   return at.IsValid() && at.GetIndex() < text.size() && text.substr(at.GetIndex()).starts_with(sign);
 }
 
+// The parser writes main.date_part() for EXTRACT and its like, and clients of PostgreSQL
+// pg_catalog.version().
+void DropSchema(duckdb::FunctionExpression& function) {
+  if (function.catalog.empty() && (function.schema == DEFAULT_SCHEMA || function.schema == "pg_catalog"))
+    function.schema.clear();
+}
+
 bool Function(ExpressionPtr& expression, std::string_view text) {
   auto& function = expression->Cast<duckdb::FunctionExpression>();
-  // Where the parser puts a call for EXTRACT, OVERLAY, [1, 2] and their like.
-  if (function.schema == DEFAULT_SCHEMA && function.catalog.empty()) function.schema.clear();
+  DropSchema(function);
   const std::string name = duckdb::StringUtil::Lower(function.function_name);
   const bool two = function.children.size() == 2;
   std::string ours;
@@ -127,7 +133,7 @@ void ShowAsWritten(ExpressionPtr& expression) {
       if (function.function_name == kWrittenArrow) function.function_name = kArrow;
       if (function.function_name == kWrittenHasKey) function.function_name = kHasKey;
     }
-    if (function.schema == DEFAULT_SCHEMA && function.catalog.empty()) function.schema.clear();
+    DropSchema(function);
   } else if (Truth(expression)) {
     return;
   }
