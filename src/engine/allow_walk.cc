@@ -590,6 +590,8 @@ Status Walker::Function(ExpressionPtr& expression, const Scope& scope) {
   // A qualified name may also be a column before the dot: x.lower(). Either way the last part is the
   // function.
   if (!IsAllowedFunction(name)) {
+    if (const std::string sign = PostfixOperator(name); !sign.empty())
+      return Refuse(fmt::format("An operand is missing behind the operator {}", sign));
     return Fail(ErrorCode::kInvalidOperation,
                 fmt::format("Invalid function '{}': it does not exist or is not available", name));
   }
@@ -609,7 +611,8 @@ Status Walker::Function(ExpressionPtr& expression, const Scope& scope) {
 }
 
 Status Walker::Window(duckdb::WindowExpression& window, const Scope& scope) {
-  const std::string name = StringUtil::Lower(window.function_name);
+  window.function_name = KnownName(StringUtil::Lower(window.function_name));
+  const std::string& name = window.function_name;
   if (!IsAllowedFunction(name)) {
     return Fail(ErrorCode::kInvalidOperation,
                 fmt::format("Invalid function '{}': it does not exist or is not available", name));

@@ -142,6 +142,15 @@ void ShowAsWritten(ExpressionPtr& expression) {
   });
 }
 
+std::string PostfixOperator(std::string_view lower_name) {
+  constexpr std::string_view kEnd = "__postfix";
+  if (!lower_name.ends_with(kEnd)) return {};
+  lower_name.remove_suffix(kEnd.size());
+  if (lower_name == kWrittenArrow) return kArrow;
+  if (lower_name == kWrittenHasKey) return kHasKey;
+  return std::string(lower_name);
+}
+
 bool TakesLambda(std::string_view lower_name) {
   constexpr auto kNames = std::to_array<std::string_view>(
       {"apply", "array_apply", "array_filter", "array_reduce", "array_transform", "filter", "list_apply",

@@ -2,6 +2,7 @@
 // to DuckDB. Not for other modules.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "duckdb/parser/parsed_expression.hpp"
@@ -18,6 +19,10 @@ bool UseOurName(duckdb::unique_ptr<duckdb::ParsedExpression>& expression, std::s
 // Undoes in `expression` and below what the parser and parser_text.h made of operators, special calls, TRUE
 // and FALSE: so they stand in the names of result columns.
 void ShowAsWritten(duckdb::unique_ptr<duckdb::ParsedExpression>& expression);
+
+// The operator that the parser took for one without a right operand, as it was written; empty for other
+// names.
+std::string PostfixOperator(std::string_view lower_name);
 
 // The function takes x -> ... as a lambda.
 bool TakesLambda(std::string_view lower_name);

@@ -117,6 +117,36 @@ TEST_F(ParseTest, SyntaxErrorsCarryThePlace) {
   EXPECT_THAT(Bad("SELECT 1; SELECT 2"), HasSubstr("invalid_sql: Expected one statement"));
 }
 
+// What is written otherwise for the parser keeps its literals where they are in the statement.
+TEST_F(ParseTest, ReservedNamesKeepDirectPlans) {
+  const std::string sql = "INSERT INTO t (id, to, at, desc) VALUES (7, 'x -> y', $1, 'at')";
+  const auto insert = std::get<SimpleInsert>(Good(sql)->simple());
+  EXPECT_EQ(insert.columns, (std::vector<std::string>{"id", "to", "at", "desc"}));
+  ASSERT_EQ(insert.rows.size(), 1u);
+  EXPECT_EQ(insert.rows[0][0].offset, sql.find("7,"));
+  EXPECT_EQ(insert.rows[0][1].offset, sql.find("'x -> y'"));
+  EXPECT_EQ(insert.rows[0][3].offset, sql.find("'at'"));
+  const std::string query = "SELECT to, `at` FROM t WHERE desc = 'd' AND at > 5 ORDER BY id LIMIT 9";
+  const auto select = std::get<SimpleSelect>(Good(query)->simple());
+  ASSERT_EQ(select.where.size(), 2u);
+  EXPECT_EQ(select.where[0].operand.offset, query.find("'d'"));
+  EXPECT_EQ(select.where[1].operand.offset, query.find("5 ORDER"));
+  EXPECT_EQ(select.limit->offset, query.find('9'));
+}
+
+TEST_F(ParseTest, WordsOfTheGrammarStayWhatTheyAre) {
+  for (const char* sql :
+       {"SELECT a AT TIME ZONE 'UTC' FROM t", "SELECT a FROM t ORDER BY a DESC",
+        "SELECT a FROM t WHERE a SIMILAR TO 'b'", "SELECT a FROM t WHERE a = ANY([1])",
+        "SELECT trim(BOTH 'x' FROM 'xax')", "SELECT MAP {'a': 1}", "SELECT list_transform([1], x -> x + 1)",
+        "SELECT list_reduce([1, 2], (x, y) -> x + y)",
+        "SELECT '->', '? ', \"a->b\" FROM t -- -> ?\n /* a -> b ? 'c' */"}) {
+    (void)Good(sql);
+  }
+  EXPECT_THAT(Bad("SELECT a -> FROM t"), HasSubstr("An operand is missing behind the operator ->"));
+  EXPECT_THAT(Bad("SELECT a FROM t WHERE a ? 'b' AND c = ?"), HasSubstr("'?' is not a placeholder"));
+}
+
 TEST_F(ParseTest, OnlyNumberedPlaceholders) {
   EXPECT_EQ(Good("SELECT $2, $1, $2 FROM t WHERE a = $10")->parameters(), (std::vector<uint32_t>{1, 2, 10}));
   EXPECT_TRUE(Good("SELECT NOW(), CURRENT_USER()")->parameters().empty());
@@ -332,7 +362,7 @@ const std::vector<std::string> kFunctionAttacks = {"getenv('HOME')",
                                                    "currval('s')",
                                                    "txid_current()",
                                                    "current_query()",
-                                                   "current_database()",
+                                                   "system.main.current_database()",
                                                    "current_schema()",
                                                    "current_schemas(true)",
                                                    "current_connection_id()",
@@ -362,7 +392,7 @@ const std::vector<std::string> kFunctionAttacks = {"getenv('HOME')",
                                                    "parse_duckdb_log_message('a', 'b')",
                                                    "format('{:1000000000}', 1)",
                                                    "printf('%1000000000d', 1)",
-                                                   "main.repeat('x', 1)",
+                                                   "system.main.repeat('x', 1)",
                                                    "nosuch(1)",
                                                    "query('x')"};
 const std::vector<std::string> kFunctionPlaces = {"SELECT {0}",
@@ -424,7 +454,7 @@ TEST_F(ParseTest, OtherFormsAreRefused) {
         "SELECT * FROM (SHOW TABLES)", "SELECT * FROM (SUMMARIZE t)",
         "FROM (SELECT 1) PIVOT (sum(a) FOR b IN (1))",
         "WITH RECURSIVE r(a) USING KEY (a) AS (SELECT 1 UNION SELECT * FROM r) SELECT * FROM r",
-        "SELECT current_schema", "SELECT current_catalog", "SELECT 'x'::regclass", "SELECT 1::VARIANT"}) {
+        "SELECT current_schema", "SELECT 'x'::regclass", "SELECT 1::VARIANT"}) {
     EXPECT_FALSE(Parse(sql).has_value()) << sql;
   }
 }

@@ -170,11 +170,11 @@ class ParserTextWriter {
 };
 
 std::optional<ParserText> ParserText::Of(const std::string& sql, What what) {
-  const std::vector<Piece> pieces = Pieces(sql);
+  std::vector<Piece> pieces = Pieces(sql);
   ParserTextWriter writer(sql);
   Calls calls;
   for (size_t i = 0; i < pieces.size(); ++i) {
-    const Piece& piece = pieces[i];
+    Piece& piece = pieces[i];
     const Piece* const before = i == 0 ? nullptr : &pieces[i - 1];
     const Piece* const next = i + 1 == pieces.size() ? nullptr : &pieces[i + 1];
     calls.See(piece, before, i < 2 ? nullptr : &pieces[i - 2]);
@@ -198,6 +198,8 @@ std::optional<ParserText> ParserText::Of(const std::string& sql, What what) {
       writer.Insert('"');
       writer.Write(piece.word);
       writer.Insert('"');
+      piece.word.clear();  // a name: what follows is no operand (ORDER BY by DESC)
+      piece.sign = '"';
     } else if (IsVerboseOfExplain(piece, i, before)) {
       writer.Replace(piece.begin, piece.end);
       writer.Write(std::string(piece.word.size(), ' '));

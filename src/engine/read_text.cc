@@ -1,12 +1,20 @@
 #include "engine/read_text.h"
 
+#include <fmt/format.h>
+
+#include <charconv>
 #include <exception>
 #include <utility>
 
+#include "duckdb/common/error_data.hpp"
+#include "duckdb/common/exception/parser_exception.hpp"
+#include "duckdb/common/string_util.hpp"
 #include "duckdb/parser/parser.hpp"
 
 namespace kalam::engine {
 namespace {
+
+using duckdb::StringUtil;
 
 // DuckDB's optimizer takes time with the third power of the nesting: a second at 300 levels, and nothing
 // interrupts it.
@@ -18,16 +26,38 @@ void Parse(const std::string& sql, ReadText& out) {
   out.statements = std::move(parser.statements);
 }
 
-// Whether the text, which DuckDB cannot read, can be written so that it can.
+// The error about the written text as one about the text that was given.
+[[noreturn]] void ThrowAbout(const std::string& given, const ParserText& written,
+                             const duckdb::ErrorData& error) {
+  const auto subtype = error.ExtraInfo().find("error_subtype");
+  const auto found = error.ExtraInfo().find("position");
+  if (subtype == error.ExtraInfo().end() || subtype->second != "SYNTAX_ERROR" ||
+      found == error.ExtraInfo().end())
+    error.Throw();
+  size_t position = 0;
+  std::from_chars(found->second.data(), found->second.data() + found->second.size(), position);
+  std::string message = error.RawMessage().substr(0, error.RawMessage().find('\n'));
+  message = StringUtil::Replace(message, fmt::format("\"{}\"", kWrittenArrow), "\"->\"");
+  message = StringUtil::Replace(message, fmt::format("\"{}\"", kWrittenHasKey), "\"?\"");
+  throw duckdb::ParserException::SyntaxError(given, message, written.Original(position));
+}
+
+// The text, which DuckDB cannot read, written so that it can. False when there is no other way to write it.
 bool ReadOtherwise(const std::string& given, ReadText& out) {
+  std::optional<ParserText> written;
   try {
-    out.rewritten = ParserText::Of(given, ParserText::What::kEverything);
-    if (!out.rewritten) return false;
-    Parse(out.rewritten->text(), out);
+    written = ParserText::Of(given, ParserText::What::kEverything);
   } catch (const std::exception&) {
-    return false;  // the error about the text as it was given says more
+    return false;  // not even tokens
   }
+  if (!written) return false;
+  out.rewritten = std::move(written);
   out.text = out.rewritten->text();
+  try {
+    Parse(out.text, out);
+  } catch (const std::exception& exception) {
+    ThrowAbout(given, *out.rewritten, duckdb::ErrorData(exception));
+  }
   return true;
 }
 

@@ -27,9 +27,9 @@ INSIDE = ["duckdb_settings()", "duckdb_functions()", "duckdb_tables()", "duckdb_
           "kalam_source(0)", "reduce_sql_statement('SELECT 1')", "check_peg_parser('SELECT 1')", "unknown_function()", "enable_logging()", "disable_logging()", "truncate_duckdb_logs()",
           "enable_profiling()", "duckdb_profiling_settings()", "load_aws_credentials()", "parse_duckdb_log_message('a', 'b')"]
 SCALARS = ["getenv('HOME')", "getenv('KALAMDB_JWT_SECRET')", "current_setting('memory_limit')", "current_setting('temp_directory')", "getvariable('x')", "nextval('s')", "currval('s')",
-           "setseed(0.5)", "write_log('x')", "txid_current()", "current_database()", "current_schema()", "current_schemas(true)", "current_query()", "current_connection_id()",
+           "setseed(0.5)", "write_log('x')", "txid_current()", "system.main.current_database()", "current_schema()", "current_schemas(true)", "current_query()", "current_connection_id()",
            "current_query_id()", "current_transaction_id()", "in_search_path('a', 'b')", "pg_get_viewdef(1)", "has_table_privilege('t', 'select')", "json_serialize_sql('SELECT 1')",
-           "json_serialize_plan('SELECT 1')", "json_deserialize_sql('x')", "read_text('{f}')", "get_block_size('x')", "add_parquet_key('k', 'v')", "sleep_ms(1)", "version()",
+           "json_serialize_plan('SELECT 1')", "json_deserialize_sql('x')", "read_text('{f}')", "get_block_size('x')", "add_parquet_key('k', 'v')", "sleep_ms(1)", "system.main.version()",
            "pg_sleep(60)", "lo_import('{f}')", "load_extension('x')", "readfile('{f}')", "file_exists('{f}')", "parse_duckdb_log_message('x', 'y')", "is_histogram_other_bin(1)",
            "finalize(NULL)", "combine(NULL, NULL)", "create_sort_key(1, 'ASC')", "constant_or_null(1, 2)", "__internal_compress_integral_utinyint(1, 1)", "vector_type(1)"]
 PATHS = ["'{f}'", "\"{f}\"", "'{j}'", "'{p}'", "'{d}/*.csv'", "\"{d}/*.csv\"", "'/etc/passwd'", "\"/etc/passwd\"", "'file:{f}'", "'http://127.0.0.1:1/x.csv'", "'https://127.0.0.1:1/x.parquet'",

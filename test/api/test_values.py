@@ -149,6 +149,9 @@ def test_sums_stay_exact(root, ns):
 def test_lists_are_arrays_and_objects_are_json_text(root):
     reply = root.run("SELECT [1, 2, NULL] AS l, ['a'] AS t, [9223372036854775807] AS b, [[1], [2]] AS n")
     assert reply.rows == [[[1, 2, None], ["a"], ["9223372036854775807"], [[1], [2]]]]
+    assert root.rows("SELECT [{'a': 1, 'b': [NULL]}], ARRAY[MAP {'k': 1.5}]") == [[[{"a": 1, "b": [None]}], [{"k": 1.5}]]]
+    assert root.run("SELECT (SELECT COUNT(*) FROM system.users), EXTRACT(year FROM DATE '2024-01-01'), TRUE").columns == [
+        '(SELECT count(*) FROM "system".users)', "date_part('year', CAST('2024-01-01' AS DATE))", "true"]
     for nested in ("{'a': 1}", "MAP {'a': 1}"):
         reply = root.run(f"SELECT {nested} AS x")
         assert reply.rows == [['{"a":1}']] and reply.result["schema"][0]["data_type"] == "Json"
