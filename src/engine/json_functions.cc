@@ -113,9 +113,9 @@ class KeyColumn {
 };
 
 // Puts the value (null: there is none) of one row into the result. False for NULL.
-using Give = bool (*)(Document& document, yyjson_val* value, Vector& result, size_t row);
+using Giver = bool (*)(Document& document, yyjson_val* value, Vector& result, size_t row);
 
-template <Give give>
+template <Giver Give>
 void Run(duckdb::DataChunk& arguments, duckdb::ExpressionState& state, Vector& result) {
   const size_t count = arguments.size();
   duckdb::UnifiedVectorFormat texts;
@@ -130,7 +130,7 @@ void Run(duckdb::DataChunk& arguments, duckdb::ExpressionState& state, Vector& r
       const auto& text = duckdb::UnifiedVectorFormat::GetData<duckdb::string_t>(texts)[index];
       yyjson_val* value = document.Parse({text.GetData(), text.GetSize()});
       for (size_t i = 0; i < path.size() && value != nullptr; ++i) value = path[i].Step(value, row);
-      valid = give(document, value, result, row);
+      valid = Give(document, value, result, row);
     }
     if (!valid) duckdb::FlatVector::SetNull(result, row, true);
   }
