@@ -3,8 +3,8 @@ import base64
 import json
 import re
 
+import kalam_jobs
 import pytest
-from test_jobs import end_of, job_id_of, message_of
 
 
 @pytest.fixture
@@ -25,8 +25,7 @@ def filled(make_server, tmp_path):
     assert [m["offset"] for m in taken["messages"]] == [0]
     post(root, "ack", topic_id="app.feed", group_id="g", upto_offset=0)
     path = tmp_path / "backup"
-    job = end_of(root, job_id_of(message_of(root, f"BACKUP DATABASE TO '{path}'")))
-    assert job["status"] == "completed", job
+    job = kalam_jobs.run(root, f"BACKUP DATABASE TO '{path}'")
     metrics = json.loads(job["metrics"])
     assert (metrics["views_backed_up"], metrics["topics_backed_up"], metrics["users_backed_up"], metrics["storages_backed_up"]) == (3, 2, 5, 2)
     return server, path
@@ -37,7 +36,7 @@ def post(client, path, **body):
 
 
 def restore(client, what, path, more=""):
-    return end_of(client, job_id_of(message_of(client, f"RESTORE {what} FROM '{path}'{more}")))
+    return kalam_jobs.ended(client, kalam_jobs.id_of(client.run(f"RESTORE {what} FROM '{path}'{more}").result["message"]))
 
 
 def key_of(message):
@@ -202,7 +201,7 @@ def test_a_restore_never_takes_a_column_from_a_view_that_stays(make_server, tmp_
     root.run("CREATE NAMESPACE app; CREATE SHARED TABLE app.t (id INT PRIMARY KEY, n INT, old TEXT); INSERT INTO app.t VALUES (1, 10, 'then'); "
              "CREATE VIEW app.base AS SELECT id, n, old FROM app.t")
     path = tmp_path / "backup"
-    assert end_of(root, job_id_of(message_of(root, f"BACKUP NAMESPACE app TO '{path}'")))["status"] == "completed"
+    kalam_jobs.run(root, f"BACKUP NAMESPACE app TO '{path}'")
     root.run("DROP VIEW app.base; ALTER TABLE app.t DROP COLUMN old; ALTER TABLE app.t ADD COLUMN late INT DEFAULT 5; ALTER TABLE app.t MODIFY COLUMN n BIGINT; "
              "INSERT INTO app.t (id, n) VALUES (2, 20)")
 

@@ -3,15 +3,13 @@ import json
 import os
 import pathlib
 import sys
-import time
 
 import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
+import kalam_jobs  # noqa: E402
 import kalam_server  # noqa: E402
-
-JOB_SECONDS_MAX = 60
 
 
 @pytest.fixture(scope="module")
@@ -66,23 +64,10 @@ def app(root, unique):
     root.run(f"CREATE NAMESPACE {ns}; CREATE SHARED TABLE {ns}.t (v TEXT, id INT PRIMARY KEY); CREATE USER TABLE {ns}.u (id INT PRIMARY KEY, n BIGINT); "
              f"CREATE SHARED TABLE {ns}.empty (id INT PRIMARY KEY)")
     root.run(f"INSERT INTO {ns}.t VALUES " + ", ".join(f"('v{i}', {i})" for i in range(1500)))
-    run_job(root, f"STORAGE FLUSH TABLE {ns}.t")
+    kalam_jobs.run(root, f"STORAGE FLUSH TABLE {ns}.t")
     root.run(f"DELETE FROM {ns}.t WHERE id % 5 = 0; UPDATE {ns}.t SET v = 'changed' WHERE id = 7; ALTER TABLE {ns}.t ADD COLUMN late INT DEFAULT 4; "
              f"INSERT INTO {ns}.t VALUES ('hot', 5000, 6)")
     return ns
-
-
-def run_job(root, sql, status="completed"):
-    message = root.run(sql).result["message"]
-    job = message.split("Job ID: ")[1].split()[0].rstrip(".")
-    end = time.monotonic() + JOB_SECONDS_MAX
-    while time.monotonic() < end:
-        row = root.run(f"SELECT * FROM system.jobs WHERE job_id = '{job}'").dicts[0]
-        if row["status"] in ("completed", "failed", "cancelled", "skipped"):
-            assert row["status"] == status, row
-            return row
-        time.sleep(0.02)
-    pytest.fail(f"job {job} does not end: {row}")
 
 
 def state(world, ns):
@@ -100,18 +85,18 @@ def fill_private(world, ns):
 def test_table(place, root, app, unique):
     name = unique("b")
     before = root.rows(f"SELECT id, v, late FROM {app}.t ORDER BY id")
-    job = run_job(root, f"BACKUP TABLE {app}.t TO '{place.target(name)}'")
+    job = kalam_jobs.run(root, f"BACKUP TABLE {app}.t TO '{place.target(name)}'")
     metrics = json.loads(job["metrics"]) if isinstance(job["metrics"], str) else job["metrics"]
     files = place.files(name)
     assert sorted(files) == ["backup.json", f"tables/{app}/t/rows-0001.kl"]
     assert metrics["rows_backed_up"] == len(before) == 1201 and metrics["backup_path"] == place.target(name)
     assert metrics["snapshot_size_bytes"] == files[f"tables/{app}/t/rows-0001.kl"].stat().st_size
     root.run(f"UPDATE {app}.t SET v = 'after' WHERE id = 1; DROP TABLE {app}.empty")
-    refused = run_job(root, f"RESTORE TABLE {app}.t FROM '{place.target(name)}'", "failed")
+    refused = kalam_jobs.run(root, f"RESTORE TABLE {app}.t FROM '{place.target(name)}'", "failed")
     assert "add OVERWRITE" in refused["message"]
-    run_job(root, f"RESTORE TABLE {app}.t FROM '{place.target(name)}' OVERWRITE")
+    kalam_jobs.run(root, f"RESTORE TABLE {app}.t FROM '{place.target(name)}' OVERWRITE")
     assert root.rows(f"SELECT id, v, late FROM {app}.t ORDER BY id") == before
-    again = run_job(root, f"BACKUP TABLE {app}.t TO '{place.target(name)}'", "failed")
+    again = kalam_jobs.run(root, f"BACKUP TABLE {app}.t TO '{place.target(name)}'", "failed")
     assert "already holds a backup" in again["message"]
 
 
@@ -120,10 +105,10 @@ def test_namespace(place, world, root, app, unique):
     fill_private(world, app)
     root.run(f"CREATE NAMESPACE {other}; CREATE SHARED TABLE {other}.t (id INT PRIMARY KEY); INSERT INTO {other}.t VALUES (1)")
     before = state(world, app)
-    run_job(root, f"BACKUP NAMESPACE {app} TO '{place.target(name)}'")
+    kalam_jobs.run(root, f"BACKUP NAMESPACE {app} TO '{place.target(name)}'")
     assert not any(other in file for file in place.files(name))
     root.run(f"DROP NAMESPACE {app} CASCADE; INSERT INTO {other}.t VALUES (2)")
-    run_job(root, f"RESTORE NAMESPACE {app} FROM '{place.target(name)}'")
+    kalam_jobs.run(root, f"RESTORE NAMESPACE {app} FROM '{place.target(name)}'")
     assert state(world, app) == before
     assert root.rows(f"SELECT id FROM {other}.t ORDER BY id") == [[1], [2]], "it is none of the backup's"
 
@@ -132,22 +117,22 @@ def test_database_after_a_restart(place, world, root, app, unique):
     name = unique("b")
     fill_private(world, app)
     before = state(world, app)
-    run_job(root, f"BACKUP DATABASE TO '{place.target(name)}'")
+    kalam_jobs.run(root, f"BACKUP DATABASE TO '{place.target(name)}'")
     root.run(f"DROP TABLE {app}.u; DELETE FROM {app}.t WHERE id > 100")
     world["server"].restart(kill=True)
     root = world["server"].root()
-    run_job(root, f"RESTORE DATABASE FROM '{place.target(name)}' OVERWRITE")
+    kalam_jobs.run(root, f"RESTORE DATABASE FROM '{place.target(name)}' OVERWRITE")
     assert state(world, app) == before
     root.run(f"INSERT INTO {app}.t VALUES ('new', 0, 1)")
     root.fails(f"INSERT INTO {app}.t VALUES ('new', 7, 1)", contains="primary key")
-    run_job(root, f"STORAGE FLUSH TABLE {app}.t")
+    kalam_jobs.run(root, f"STORAGE FLUSH TABLE {app}.t")
     assert int(root.value(f"SELECT COUNT(*) FROM {app}.t")) == len(before[0]) + 1
 
 
 def test_damage_changes_nothing(place, world, root, app, rng, unique):
     name = unique("b")
     fill_private(world, app)
-    run_job(root, f"BACKUP NAMESPACE {app} TO '{place.target(name)}'")
+    kalam_jobs.run(root, f"BACKUP NAMESPACE {app} TO '{place.target(name)}'")
     root.run(f"INSERT INTO {app}.t VALUES ('later', 6000, 1)")
     now = state(world, app)
     for file, path in sorted(place.files(name).items()):
@@ -161,11 +146,11 @@ def test_damage_changes_nothing(place, world, root, app, rng, unique):
                 path.unlink()
             if file == "backup.json" and harm == "flip":
                 path.write_bytes(good.replace(b'"sha256":"', b'"sha256":"0', 1))
-            job = run_job(root, f"RESTORE NAMESPACE {app} FROM '{place.target(name)}' OVERWRITE", "failed")
+            job = kalam_jobs.run(root, f"RESTORE NAMESPACE {app} FROM '{place.target(name)}' OVERWRITE", "failed")
             assert job["message"], job
             assert state(world, app) == now, (file, harm)
         path.write_bytes(good)
-    run_job(root, f"RESTORE NAMESPACE {app} FROM '{place.target(name)}' OVERWRITE")
+    kalam_jobs.run(root, f"RESTORE NAMESPACE {app} FROM '{place.target(name)}' OVERWRITE")
     assert len(state(world, app)[0]) == len(now[0]) - 1
 
 
@@ -174,24 +159,24 @@ def test_a_bucket_that_refuses(place, world, root, app, unique):
     """No half a backup stands for a whole one, and a restore that cannot read changes nothing."""
     name, s3 = unique("b"), world["s3"]
     s3.fault("status", method="PUT", contains="rows-", status=403, code="AccessDenied", times=1000)
-    job = run_job(root, f"BACKUP NAMESPACE {app} TO '{place.target(name)}'", "failed")
+    job = kalam_jobs.run(root, f"BACKUP NAMESPACE {app} TO '{place.target(name)}'", "failed")
     assert "AccessDenied" in job["message"] and s3.secret_key not in json.dumps(job), job
     assert "backup.json" not in place.files(name)
     s3.clear_faults()
     s3.fault("status", method="PUT", contains="backup.json", status=403, code="AccessDenied", times=1000)
-    run_job(root, f"BACKUP NAMESPACE {app} TO '{place.target(name)}'", "failed")
+    kalam_jobs.run(root, f"BACKUP NAMESPACE {app} TO '{place.target(name)}'", "failed")
     assert place.files(name) == {}, "what was written before the failure is removed"
     s3.clear_faults()
     s3.fault("status", method="PUT", status=503, times=2)  # passes by itself
-    run_job(root, f"BACKUP NAMESPACE {app} TO '{place.target(name)}'")
+    kalam_jobs.run(root, f"BACKUP NAMESPACE {app} TO '{place.target(name)}'")
     now = state(world, app)
     s3.fault("status", method="GET", contains="rows-", status=403, code="AccessDenied", times=1000)
-    job = run_job(root, f"RESTORE NAMESPACE {app} FROM '{place.target(name)}' OVERWRITE", "failed")
+    job = kalam_jobs.run(root, f"RESTORE NAMESPACE {app} FROM '{place.target(name)}' OVERWRITE", "failed")
     assert "AccessDenied" in job["message"], job
     assert state(world, app) == now
     s3.clear_faults()
     s3.fault("cut", method="GET", contains="rows-", times=1)
-    run_job(root, f"RESTORE NAMESPACE {app} FROM '{place.target(name)}' OVERWRITE")
+    kalam_jobs.run(root, f"RESTORE NAMESPACE {app} FROM '{place.target(name)}' OVERWRITE")
     assert state(world, app) == now
 
 
@@ -201,9 +186,9 @@ def test_targets_that_are_none(root, app, world):
     for target in ("storage://nowhere/b", ):
         message = root.sql(f"BACKUP TABLE {app}.t TO '{target}'")
         if message.ok:
-            job = run_job(root, f"BACKUP TABLE {app}.t TO '{target}2'", "failed")
+            job = kalam_jobs.run(root, f"BACKUP TABLE {app}.t TO '{target}2'", "failed")
             assert "nowhere" in job["message"], job
         else:
             assert "nowhere" in message.message, message
-    missing = run_job(root, f"RESTORE TABLE {app}.t FROM 'storage://bucket/backups/missing' OVERWRITE", "failed")
+    missing = kalam_jobs.run(root, f"RESTORE TABLE {app}.t FROM 'storage://bucket/backups/missing' OVERWRITE", "failed")
     assert "holds no complete backup" in missing["message"], missing

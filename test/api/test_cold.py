@@ -5,37 +5,19 @@ import random
 import threading
 import time
 
+import kalam_jobs
 import pytest
 
 ENGINE = {"X-Kalam-Plan": "engine"}
 JOB_SECONDS_MAX = 60
 
 
-def job_of(reply):
-    return reply.text.split("Job ID: ")[1].split('"')[0].strip()
-
-
-def wait_for(client, job):
-    """The job's row once it has ended."""
-    give_up = time.monotonic() + JOB_SECONDS_MAX
-    while time.monotonic() < give_up:
-        row = client.rows(f"SELECT status, message, metrics FROM system.jobs WHERE job_id = '{job}'")[0]
-        if row[0] in ("completed", "failed", "cancelled", "skipped"):
-            return row
-        time.sleep(0.01)  # poll interval: the loop ends on the event or on the deadline
-    raise AssertionError(f"job {job} did not end: {row}")
-
-
 def flush(root, table):
-    status, message, _ = wait_for(root, job_of(root.run(f"STORAGE FLUSH TABLE {table}")))
-    assert status == "completed", message
-    return message
+    return kalam_jobs.run(root, f"STORAGE FLUSH TABLE {table}")["message"]
 
 
 def compact(root, table):
-    status, message, _ = wait_for(root, job_of(root.run(f"STORAGE COMPACT TABLE {table}")))
-    assert status == "completed", message
-    return message
+    return kalam_jobs.run(root, f"STORAGE COMPACT TABLE {table}")["message"]
 
 
 def files(server, suffix=".parquet"):

@@ -1,10 +1,10 @@
 """Damaged files: a flipped bit, a page of zeros, a cut or missing file gives the exact answer or a named error, never a wrong row, never a crash."""
 import json
 import pathlib
-import time
 
 import pytest
 
+import kalam_jobs
 import kalam_server
 
 ROWS = 6000
@@ -24,11 +24,7 @@ def damaged():
             ids = range(part * ROWS // 2, (part + 1) * ROWS // 2)
             for start in range(ids.start, ids.stop, 1000):
                 root.run("INSERT INTO app.t VALUES " + ", ".join("({}, '{}', {})".format(*row_of(i)) for i in range(start, min(start + 1000, ids.stop))))
-            job = root.sql("STORAGE FLUSH TABLE app.t").expect_ok().result["message"].split("Job ID: ")[1].strip()
-            end = time.monotonic() + 60
-            while root.value(f"SELECT status FROM system.jobs WHERE job_id = '{job}'") != "completed":
-                assert time.monotonic() < end, root.sql(f"SELECT * FROM system.jobs WHERE job_id = '{job}'").text
-                time.sleep(0.02)
+            kalam_jobs.run(root, "STORAGE FLUSH TABLE app.t")
         root.run("INSERT INTO app.t VALUES (1000000, 'hot', 1)")
         folder = pathlib.Path(server.config["storage"]["data_path"]) / "storage"
         files = sorted(folder.rglob("batch-*.parquet"))

@@ -9,6 +9,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
+import kalam_jobs  # noqa: E402
 import kalam_server  # noqa: E402
 
 JOB_SECONDS_MAX = 60
@@ -45,14 +46,7 @@ def run_job(root, sql):
     message = reply.result.get("message", "")
     if "Job ID" not in message:
         return {"status": "skipped", "message": message}
-    job = message.split("Job ID: ")[1].split()[0].rstrip(".")
-    end = time.monotonic() + JOB_SECONDS_MAX
-    while time.monotonic() < end:
-        row = root.sql(f"SELECT * FROM system.jobs WHERE job_id = '{job}'").dicts[0]
-        if row["status"] in ("completed", "failed", "cancelled", "skipped"):
-            return row
-        time.sleep(0.02)
-    raise AssertionError(f"job {job} did not end: {row}")
+    return kalam_jobs.ended(root, kalam_jobs.id_of(message))
 
 
 def flush(root, table):

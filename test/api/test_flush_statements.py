@@ -1,23 +1,5 @@
 """FLUSH, COMPACT and their jobs from the outside: ids, counts, rows before and after (sql.md 1.6, acceptance T100 to T105, T135, T153)."""
-import re
-import time
-
-SECONDS_MAX = 60
-
-
-def finished(root, job_id):
-    give_up = time.monotonic() + SECONDS_MAX
-    while time.monotonic() < give_up:
-        rows = root.run(f"SELECT * FROM system.jobs WHERE job_id = '{job_id}'").dicts
-        assert len(rows) == 1, f"job {job_id} is not in system.jobs"
-        if rows[0]["status"] in ("completed", "failed", "cancelled", "skipped"):
-            return rows[0]
-        time.sleep(0.05)  # poll interval; the loop ends on the event or on the deadline
-    raise AssertionError(f"job {job_id} has not ended: {rows[0]}")
-
-
-def job_ids(message):
-    return re.findall(r"\b[A-Z]{2}-[0-9a-f]{12}\b", message)
+import kalam_jobs
 
 
 def test_flush_table_gives_a_job_and_changes_no_answer(root, ns):
@@ -28,7 +10,7 @@ def test_flush_table_gives_a_job_and_changes_no_answer(root, ns):
     reply = root.run(f"STORAGE FLUSH TABLE {table}")
     message = reply.result["message"]
     assert message.startswith(f"Storage flush started for table '{table}'. Job ID: FL-") and reply.affected == 1
-    job = finished(root, job_ids(message)[0])
+    job = kalam_jobs.ended(root, kalam_jobs.ids_of(message)[0])
     assert job["status"] == "completed" and job["job_type"] == "flush", job
     assert root.rows(query) == before
     stats = root.run(f"SHOW STATS FOR TABLE {table}").dicts[0]
@@ -43,9 +25,9 @@ def test_flush_all_gives_one_job_per_table_with_rows(root, ns):
         root.run(f"CREATE SHARED TABLE {ns}.{name} (id BIGINT PRIMARY KEY)")
     root.run(f"INSERT INTO {ns}.a VALUES (1); INSERT INTO {ns}.b VALUES (1)")
     reply = root.run(f"FLUSH ALL TABLES IN {ns}")
-    ids = job_ids(reply.result["message"])
+    ids = kalam_jobs.ids_of(reply.result["message"])
     assert len(ids) == 2 and reply.affected == 2, reply.text
-    assert all(finished(root, job_id)["status"] == "completed" for job_id in ids)
+    assert all(kalam_jobs.ended(root, job_id)["status"] == "completed" for job_id in ids)
     assert root.run(f"FLUSH ALL TABLES IN {ns}").affected == 0
 
 
@@ -53,13 +35,13 @@ def test_service_may_and_user_may_not(callers, root, ns):
     root.run(f"CREATE SHARED TABLE {ns}.t (id BIGINT PRIMARY KEY); INSERT INTO {ns}.t VALUES (1)")
     callers["alice"].fails(f"FLUSH TABLE {ns}.t", status=403, code="AUTH_INSUFFICIENT_ROLE")
     reply = callers["service_sam"].run(f"FLUSH TABLE {ns}.t")
-    assert finished(root, job_ids(reply.result["message"])[0])["status"] == "completed"
+    assert kalam_jobs.ended(root, kalam_jobs.ids_of(reply.result["message"])[0])["status"] == "completed"
 
 
 def test_not_null_looks_at_flushed_rows_too(root, ns):
     table = f"{ns}.t"
     root.run(f"CREATE SHARED TABLE {table} (id BIGINT PRIMARY KEY, a TEXT); INSERT INTO {table} VALUES (1, NULL), (2, 'x')")
-    finished(root, job_ids(root.run(f"FLUSH TABLE {table}").result["message"])[0])
+    kalam_jobs.ended(root, kalam_jobs.ids_of(root.run(f"FLUSH TABLE {table}").result["message"])[0])
     root.fails(f"ALTER TABLE {table} ALTER COLUMN a SET NOT NULL", contains="holds NULL values")
     root.run(f"UPDATE {table} SET a = 'y' WHERE id = 1; ALTER TABLE {table} ALTER COLUMN a SET NOT NULL")
     root.fails(f"UPDATE {table} SET a = NULL WHERE id = 2", contains="NOT NULL")
@@ -68,6 +50,6 @@ def test_not_null_looks_at_flushed_rows_too(root, ns):
 def test_defaults_beside_expressions_reach_flushed_rows(root, ns):
     table = f"{ns}.t"
     root.run(f"CREATE SHARED TABLE {table} (id BIGINT PRIMARY KEY, a INT DEFAULT 7, b TEXT); INSERT INTO {table} VALUES (1, 1, 'x'), (2, 2, 'y')")
-    finished(root, job_ids(root.run(f"FLUSH TABLE {table}").result["message"])[0])
+    kalam_jobs.ended(root, kalam_jobs.ids_of(root.run(f"FLUSH TABLE {table}").result["message"])[0])
     assert root.run(f"UPDATE {table} SET a = DEFAULT, b = upper(b) WHERE id + 0 = 2").affected == 1
     assert root.rows(f"SELECT id, a, b FROM {table} ORDER BY id") == [["1", 1, "x"], ["2", 7, "Y"]]

@@ -1,25 +1,10 @@
 """Background jobs as users see them: STREAM tables that expire, backups that come back, who may end what."""
 import time
 
+import kalam_jobs
 import pytest
 
 SECONDS_MAX = 60
-
-
-def end_of(root, job_id):
-    """The job's row once it is in a terminal state."""
-    until = time.monotonic() + SECONDS_MAX
-    while time.monotonic() < until:
-        rows = root.run(f"SELECT * FROM system.jobs WHERE job_id = '{job_id}'").dicts
-        assert rows, f"{job_id} is not in system.jobs"
-        if rows[0]["status"] in ("completed", "failed", "cancelled", "skipped"):
-            return rows[0]
-        time.sleep(0.02)
-    pytest.fail(f"{job_id} does not end: {rows[0]}")
-
-
-def job_id_of(message):
-    return message.split("Job ID: ")[-1].split("ob: ")[-1].split()[0].strip(".,[]")
 
 
 def message_of(client, sql):
@@ -68,15 +53,15 @@ def test_backup_drop_restore(app, tmp_path):
     path = tmp_path / "backup"
     answer = message_of(root, f"BACKUP DATABASE TO '{path}'")
     assert answer.startswith(f"Database backup started to '{path}'. Job ID: BK-")
-    backup = end_of(root, job_id_of(answer))
+    backup = kalam_jobs.ended(root, kalam_jobs.id_of(answer))
     assert backup["status"] == "completed", backup
     assert (path / "backup.json").exists()
     # After the backup: changes that must be undone by the restore.
     root.run("UPDATE app.t SET v = 'changed' WHERE id = 20; DROP TABLE app.u")
-    refused = end_of(root, job_id_of(message_of(root, f"RESTORE DATABASE FROM '{path}'")))
+    refused = kalam_jobs.ended(root, kalam_jobs.id_of(message_of(root, f"RESTORE DATABASE FROM '{path}'")))
     assert refused["status"] == "failed" and "OVERWRITE" in refused["message"]
     assert root.rows("SELECT v FROM app.t WHERE id = 20") == [["changed"]], "a failed restore changes nothing"
-    restored = end_of(root, job_id_of(message_of(root, f"RESTORE DATABASE FROM '{path}' OVERWRITE")))
+    restored = kalam_jobs.ended(root, kalam_jobs.id_of(message_of(root, f"RESTORE DATABASE FROM '{path}' OVERWRITE")))
     assert restored["status"] == "completed", restored
     assert root.rows("SELECT id, v, late FROM app.t ORDER BY id") == before
     assert alice.rows("SELECT id, n FROM app.u ORDER BY id") == hers
@@ -90,9 +75,9 @@ def test_backup_drop_restore(app, tmp_path):
 def test_backup_of_one_table_and_of_nothing(app, tmp_path):
     server, root = app
     root.run("CREATE SHARED TABLE app.t (id INT PRIMARY KEY); INSERT INTO app.t VALUES (1); CREATE SHARED TABLE app.other (id INT PRIMARY KEY)")
-    assert end_of(root, job_id_of(message_of(root, f"BACKUP TABLE app.t TO '{tmp_path}/t'")))["status"] == "completed"
+    assert kalam_jobs.ended(root, kalam_jobs.id_of(message_of(root, f"BACKUP TABLE app.t TO '{tmp_path}/t'")))["status"] == "completed"
     root.run("DROP TABLE app.t; DROP TABLE app.other")
-    assert end_of(root, job_id_of(message_of(root, f"RESTORE TABLE app.t FROM '{tmp_path}/t'")))["status"] == "completed"
+    assert kalam_jobs.ended(root, kalam_jobs.id_of(message_of(root, f"RESTORE TABLE app.t FROM '{tmp_path}/t'")))["status"] == "completed"
     assert root.rows("SELECT id FROM app.t") == [[1]]
     for sql, text in [(f"RESTORE DATABASE FROM '{tmp_path}/nowhere'", "not found"), (f"BACKUP TABLE app.nothing TO '{tmp_path}/x'", "not found"),
                       ("BACKUP DATABASE TO '/etc/kalam'", "sensitive directory"), ("BACKUP DATABASE TO 'here'", "absolute"), (f"BACKUP DATABASE TO '{tmp_path}/../x'", "..")]:
@@ -105,7 +90,7 @@ def test_drop_leaves_a_cleanup_job(app):
     root.run("CREATE SHARED TABLE app.t (id INT PRIMARY KEY); INSERT INTO app.t VALUES (1), (2), (3)")
     answer = message_of(root, "DROP TABLE app.t")
     assert "Cleanup job: CL-" in answer
-    job = end_of(root, job_id_of(answer))
+    job = kalam_jobs.ended(root, kalam_jobs.id_of(answer))
     assert job["status"] == "completed" and job["job_type"] == "cleanup"
     metrics = job["metrics"].replace(" ", "")
     assert '"tables_deleted":1' in metrics and '"rows_deleted":3' in metrics
@@ -118,7 +103,7 @@ def test_drop_user_cascade_erases_everything(app):
     root.run("CREATE USER TABLE app.u (id INT PRIMARY KEY, v TEXT); CREATE USER alice WITH PASSWORD 'Alice-pass-1' ROLE user")
     server.client("alice", "Alice-pass-1").run("INSERT INTO app.u VALUES (1, 'hers'), (2, 'too')")
     root.run("INSERT INTO app.u VALUES (1, 'mine')")
-    job = end_of(root, job_id_of(message_of(root, "DROP USER alice CASCADE")))
+    job = kalam_jobs.ended(root, kalam_jobs.id_of(message_of(root, "DROP USER alice CASCADE")))
     assert job["status"] == "completed" and job["job_id"].startswith("UC-"), job
     assert '"rows_deleted":2' in job["metrics"].replace(" ", "")
     assert root.rows("SELECT COUNT(*) FROM system.users WHERE user_id = 'alice'") == [["0"]]
@@ -148,7 +133,7 @@ def test_kill_job_ends_a_job_that_goes_on_in_rounds(make_server):
     killed = jobs[0]["job_id"]
     reply = root.run(f"KILL JOB '{killed}'")
     assert reply.result["message"] == f"Job {killed} killed: cancelled" and reply.affected == 1
-    job = end_of(root, killed)
+    job = kalam_jobs.ended(root, killed)
     assert job["status"] == "cancelled", job
     root.fails(f"KILL JOB '{killed}'", contains="Cannot cancel job in status Cancelled")
     root.fails("KILL JOB 'SE-000000000000'", contains="Job SE-000000000000 not found")
@@ -160,12 +145,12 @@ def test_users_kill_their_own_jobs_only(app):
     sam, bob = server.client("sam", "Sams-pass-12"), server.client("bob", "Bob-pass-123")
     root.run("INSERT INTO app.t VALUES (1)")
     for owner, other, sql in ((sam, bob, "FLUSH TABLE app.t"), (bob, sam, "EXPORT USER DATA")):
-        job = job_id_of(message_of(owner, sql))
+        job = kalam_jobs.id_of(message_of(owner, sql))
         # Who does not own it learns nothing, not even whether there is such a job.
         assert other.fails(f"KILL JOB '{job}'", status=403).message == other.fails("KILL JOB 'FL-000000000000'", status=403).message
         reply = owner.sql(f"KILL JOB '{job}'")
         assert reply.status != 403 and (reply.ok or "Cannot cancel job" in reply.message), reply.text
-        end_of(root, job)
+        kalam_jobs.ended(root, job)
 
 
 def test_export_of_own_data(app):
@@ -180,7 +165,7 @@ def test_export_of_own_data(app):
     bob.run("INSERT INTO app.notes VALUES (1, 'not hers', 1)")
     answer = message_of(alice, "EXPORT USER DATA")
     assert answer.startswith("User data export started. Job ID: UE-")
-    job = end_of(root, job_id_of(answer))
+    job = kalam_jobs.ended(root, kalam_jobs.id_of(answer))
     assert job["status"] == "completed", job
     shown = alice.run("SHOW EXPORT").dicts
     assert [row["job_id"] for row in shown] == [job["job_id"]] and shown[0]["status"] == "completed"
@@ -209,17 +194,17 @@ def test_flush_back_up_and_restore_cold_rows(app, tmp_path):
     root.run("INSERT INTO app.t VALUES " + ", ".join(f"({i}, 'v{i}')" for i in range(1000)))
     answer = message_of(root, "STORAGE FLUSH TABLE app.t")
     assert answer.startswith("Storage flush started for table 'app.t'. Job ID: FL-")
-    flush = end_of(root, job_id_of(answer))
+    flush = kalam_jobs.ended(root, kalam_jobs.id_of(answer))
     assert flush["status"] == "completed", flush
     metrics = flush["metrics"].replace(" ", "")
     assert '"rows_flushed":1000' in metrics and '"parquet_files":' in metrics
     root.run("UPDATE app.t SET v = 'new' WHERE id = 5; DELETE FROM app.t WHERE id = 6; INSERT INTO app.t VALUES (2000, 'hot')")
     before = root.rows("SELECT id, v FROM app.t ORDER BY id")
     assert len(before) == 1000
-    assert end_of(root, job_id_of(message_of(root, f"BACKUP DATABASE TO '{tmp_path}/b'")))["status"] == "completed"
-    cleanup = end_of(root, job_id_of(message_of(root, "DROP TABLE app.t")))
+    assert kalam_jobs.ended(root, kalam_jobs.id_of(message_of(root, f"BACKUP DATABASE TO '{tmp_path}/b'")))["status"] == "completed"
+    cleanup = kalam_jobs.ended(root, kalam_jobs.id_of(message_of(root, "DROP TABLE app.t")))
     assert cleanup["status"] == "completed", cleanup
-    assert end_of(root, job_id_of(message_of(root, f"RESTORE DATABASE FROM '{tmp_path}/b'")))["status"] == "completed"
+    assert kalam_jobs.ended(root, kalam_jobs.id_of(message_of(root, f"RESTORE DATABASE FROM '{tmp_path}/b'")))["status"] == "completed"
     assert root.rows("SELECT id, v FROM app.t ORDER BY id") == before
 
 
