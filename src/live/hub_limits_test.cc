@@ -113,6 +113,26 @@ TEST_F(HubTest, CostlyConditionsAreLeftToTheReaders) {
   EXPECT_EQ(db_.hub->Counters().resyncs, 0U);
 }
 
+// What is committed between two pages of a costly subscription comes behind the last one.
+TEST_F(HubTest, ChangesWhileACostlySubscriptionLoads) {
+  const Client client = db_.Connect("ann", Role::kService);
+  for (int64_t id = 1; id <= 3; ++id) db_.Insert(id, "a", 1);
+  wire::LiveOptions options;
+  options.batch_size = 2;
+  db_.Subscribe(client, "s", CostlyQuery(200), options);
+  const object first = Loaded(client);
+  const Seq late = db_.Insert(4, "a", 1);
+  const Seq gone = db_.Commit(db_.DeleteOp("notes", "", 1));
+  db_.hub->List();
+  db_.hub->NextBatch(client.key, {"s", first.at("batch_control").at("last_seq_id").to_number<int64_t>()});
+  EXPECT_EQ(Expect(client, "initial_data_batch").at("rows").as_array().size(), 1U);
+  const object inserted = ExpectChange(client, "insert");
+  EXPECT_EQ(Text(inserted.at("rows").as_array()[0].as_object(), "_seq"), SeqText(late));
+  const object deleted = ExpectChange(client, "delete");
+  EXPECT_EQ(Text(deleted.at("old_values").as_array()[0].as_object(), "_seq"), SeqText(gone));
+  ExpectQuiet(client);
+}
+
 // The bound is one of all subscriptions of a user, whatever the socket, and what ends makes room.
 TEST_F(HubTest, SubscriptionsOfAUserShareTheBound) {
   const Client a = db_.Connect("ann", Role::kService);
@@ -217,10 +237,13 @@ TEST(HubSlowTest, ConsumerThatNeverReadsIsClosedWithACursor) {
   db.Subscribe(slow, "s", "SELECT * FROM app.notes");
   EXPECT_EQ(TypeOf(slow.outlet->Next()), "subscription_ack");
   EXPECT_EQ(TypeOf(slow.outlet->Next()), "initial_data_batch");
-  for (int i = 1; i <= 100; ++i) db.Insert(i);
+  const Seq first = db.Insert(1);
+  for (int i = 2; i <= 100; ++i) db.Insert(i);
   const auto [code, reason] = slow.outlet->Closed();
   EXPECT_EQ(code, 1013);
-  EXPECT_THAT(reason, HasSubstr("resume from the last _seq received"));
+  EXPECT_THAT(reason, HasSubstr("resume from the last _seq received, at least "));
+  // The client got none of them, so the cursor is before all of them.
+  EXPECT_LT(std::stoll(reason.substr(reason.rfind(' '))), first.value);
   EXPECT_LE(reason.size(), 123U);
   EXPECT_TRUE(db.hub->List().empty());
   EXPECT_EQ(db.hub->Counters().closed_slow, 1U);
