@@ -29,6 +29,9 @@
 namespace kalam::engine {
 namespace {
 
+// The text of a file as the JSON that it was.
+constexpr const char* kStoredJsonFunction = "stored_json";
+
 using duckdb::ClientContext;
 using duckdb::Expression;
 using duckdb::LogicalType;
@@ -36,6 +39,11 @@ using duckdb::MultiFileList;
 using duckdb::MultiFileOptions;
 using duckdb::OpenFileInfo;
 using FileSetPtr = std::shared_ptr<const FileSet>;
+
+// JSON is a text in a file: DuckDB would check it, and a row whose text is no JSON could not be read again.
+LogicalType InFile(const DataType& type) {
+  return type.kind == TypeKind::kJson ? LogicalType::VARCHAR : ToDuck(type);
+}
 
 // --- which files a filter leaves over
 
@@ -226,12 +234,13 @@ class ColdReader final : public duckdb::MultiFileReader {
     bind.mapping = duckdb::MultiFileColumnMappingMode::BY_FIELD_ID;
     for (size_t i = 0; i < types_.size(); ++i) {
       if (set.columns[i].field_id == kRowNumberField) continue;
-      types.push_back(ToDuck(types_[i]));
+      types.push_back(InFile(types_[i]));
       names.push_back(names_[i]);
       duckdb::MultiFileColumnDefinition column(names_[i], types.back());
       column.identifier = duckdb::Value::INTEGER(set.columns[i].field_id);
       duckdb::Value absent = ToDuck(set.columns[i].when_absent.view(), types_[i]);
-      absent = absent.DefaultCastAs(types.back());
+      absent = absent.DefaultCastAs(ToDuck(types_[i]));
+      absent.Reinterpret(types.back());
       column.default_expression = duckdb::make_uniq<duckdb::ConstantExpression>(std::move(absent));
       bind.schema.push_back(std::move(column));
     }
@@ -314,6 +323,15 @@ duckdb::TableFunction MakeColdScanFunction(ClientContext& context) {
   return function;
 }
 
+duckdb::ScalarFunction MakeStoredJsonFunction() {
+  return {kStoredJsonFunction,
+          {LogicalType::VARCHAR},
+          LogicalType::JSON(),
+          [](duckdb::DataChunk& arguments, duckdb::ExpressionState&, duckdb::Vector& result) {
+            result.Reinterpret(arguments.data[0]);
+          }};
+}
+
 duckdb::unique_ptr<duckdb::TableRef> ReplaceScan(ClientContext& context,
                                                  duckdb::TableFunctionBindInput& input) {
   RunState& run = RunStateOf(context);
@@ -328,6 +346,14 @@ duckdb::unique_ptr<duckdb::TableRef> ReplaceScan(ClientContext& context,
     auto number = duckdb::make_uniq<duckdb::ColumnRefExpression>("file_row_number");
     number->SetAlias(source.columns()[i].name);
     cold->select_list.push_back(std::move(number));
+  }
+  auto& all = cold->select_list[0]->Cast<duckdb::StarExpression>();
+  for (const auto& column : source.columns()) {
+    if (column.type.kind != TypeKind::kJson) continue;
+    duckdb::vector<duckdb::unique_ptr<duckdb::ParsedExpression>> text;
+    text.push_back(duckdb::make_uniq<duckdb::ColumnRefExpression>(column.name));
+    all.replace_list[column.name] =
+        duckdb::make_uniq<duckdb::FunctionExpression>(kStoredJsonFunction, std::move(text));
   }
   auto select = duckdb::make_uniq<duckdb::SelectStatement>();
   if (source.has_own_rows()) {

@@ -10,6 +10,7 @@
 #include "duckdb/main/connection.hpp"
 #include "duckdb/main/database.hpp"
 #include "duckdb/parser/keyword_helper.hpp"
+#include "duckdb/parser/parsed_data/create_scalar_function_info.hpp"
 #include "duckdb/parser/parsed_data/create_table_function_info.hpp"
 #include "engine/cold_scan.h"
 #include "engine/object_file_system.h"
@@ -30,7 +31,10 @@ std::string CopyText(const ParquetWrite& write) {
     const int32_t id = write.columns[i].field_id;
     if (id == kDeletedField || id == kRowNumberField) continue;
     const std::string name = duckdb::KeywordHelper::WriteQuoted(columns[i].name, '"');
-    select += fmt::format("{}{}", select.empty() ? "" : ", ", name);
+    // JSON is a text in a file (cold_scan.cc).
+    const bool json = columns[i].type.kind == TypeKind::kJson;
+    select += fmt::format("{}{}", select.empty() ? "" : ", ",
+                          json ? fmt::format("CAST({0} AS VARCHAR) AS {0}", name) : name);
     ids += fmt::format("{}{}: {}", ids.empty() ? "" : ", ", name, id);
   }
   const std::string order =
@@ -72,6 +76,8 @@ struct ParquetWriter::Impl {
         duckdb::CreateTableFunctionInfo info(function);
         catalog.CreateFunction(*made->context, info);
       }
+      duckdb::CreateScalarFunctionInfo json(MakeStoredJsonFunction());
+      catalog.CreateFunction(*made->context, json);
     });
     // The writer's figures come from one thread; the setting keeps the order of rows beyond doubt.
     for (const char* sql : {"SET GLOBAL TimeZone = 'UTC'", "SET GLOBAL preserve_insertion_order = true"}) {

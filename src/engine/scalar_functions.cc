@@ -209,6 +209,7 @@ void RegisterFunctions(ClientContext& context) {
   functions.push_back(IdFunction("uuid_v7", LogicalType::VARCHAR, TextIds<UuidV7>));
   functions.push_back(IdFunction("ulid", LogicalType::VARCHAR, TextIds<Ulid>));
   functions.push_back(DistanceFunction());
+  functions.push_back(MakeStoredJsonFunction());
   ScalarFunction write(kWriteFunction, {LogicalType::ANY, LogicalType::UINTEGER}, LogicalType::ANY, Write,
                        BindWrite);
   write.stability = duckdb::FunctionStability::VOLATILE;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <pthread.h>
 #include <rocksdb/db.h>
+#include <rocksdb/env.h>
 #include <rocksdb/write_batch.h>
 #include <sys/statvfs.h>
 
@@ -14,6 +15,7 @@
 
 #include "base/later_queue.h"
 #include "base/limits.h"
+#include "hot/failed_write.h"
 #include "hot/key_codec.h"
 #include "observe/log.h"
 
@@ -56,6 +58,23 @@ std::unexpected<Error> NoRoom(const DiskSpace& disk) {
           .With("storage_error", std::string("no_space")));
 }
 
+// What writers are answered with from now on.
+Error WriteFailed(const rocksdb::Status& status, bool taken_back) {
+  if (!status.IsNoSpace()) {
+    observe::LogError("{}; no write is accepted until the server is restarted",
+                      FromRocks(status, "write").message);
+    return Error(ErrorCode::kUnavailable,
+                 "Writes are refused since a write to disk failed. Check the disk and restart the server");
+  }
+  observe::LogError("The disk is full; writes are refused until it has room, then the server starts anew");
+  return Error(ErrorCode::kUnavailable,
+               fmt::format("The disk of the data folder became full within a write. {}. Free some space: the "
+                           "server starts anew by itself when there is room, and writes go on",
+                           taken_back ? "Nothing of what is refused is stored"
+                                      : "Whether the write that met its end is stored will show then"))
+      .With("storage_error", std::string(kFullWithinWrite));
+}
+
 }  // namespace
 
 size_t Batch::ApproximateBytes() const {
@@ -78,6 +97,8 @@ Committer::Committer(Database database, const StoreOptions& options, const Clock
       disk_(FreeBytesOf(options), options.free_bytes_min, clock),
       seqs_(options.worker_id, ceiling),
       ceiling_(ceiling),
+      env_(options.env != nullptr ? *options.env : *rocksdb::Env::Default()),
+      folder_(options.path),
       last_seq_(ceiling.value) {
   if (durability_ == Durability::kSync) {
     thread_ = std::thread([this] { Work(); });
@@ -205,7 +226,7 @@ void Committer::TakeGroup() {
 
 void Committer::CommitTaken() {
   std::shared_ptr<const CommittedGroup> committed;
-  if (!failed_) {
+  if (!failure_) {
     for (CommitParticipant* participant : listeners_.participants) participant->BeginGroup();
     CommitGroup group(database_, cold_tables_, versions_, recent_, seqs_, listeners_, clock_.WallMillis());
     const Room room = disk_.Look(group_bytes_);
@@ -227,17 +248,14 @@ void Committer::CommitTaken() {
         committed = group.TakeCommitted();
         for (CommitParticipant* participant : listeners_.participants) participant->GroupWritten();
       } else {
-        failed_ = true;
-        observe::LogError("{}; no write is accepted until the server is restarted", written.error().message);
+        failure_ = written.error();
       }
     }
   }
   for (Pending& pending : group_) {
-    if (failed_) {
+    if (failure_) {
       pending.result = CommitResult();
-      pending.result.status =
-          Fail(ErrorCode::kUnavailable,
-               "Writes are refused since a write to disk failed. Check the disk and restart the server");
+      pending.result.status = Fail(*failure_);
     }
     pending.done(std::move(pending.result));
   }
@@ -252,7 +270,8 @@ Status Committer::Write(const CommitGroup& group) {
   RaiseCeiling();
   rocksdb::WriteOptions options;
   options.sync = durability_ == Durability::kSync && group.durable();
-  const uint64_t end = database_.db->GetLatestSequenceNumber() + static_cast<uint64_t>(write_->Count());
+  const uint64_t begin = database_.db->GetLatestSequenceNumber();
+  const uint64_t end = begin + static_cast<uint64_t>(write_->Count());
   positions_.Expect(end, seqs_.last());
   if (!group.traceless().empty()) {
     // Before the write: who sees it must know.
@@ -262,7 +281,10 @@ Status Committer::Write(const CommitGroup& group) {
   const int64_t start = clock_.MonotonicNanos();
   const rocksdb::Status status = database_.db->Write(options, write_.get());
   if (write_->GetDataSize() > kWriteBytesKept) write_ = std::make_unique<rocksdb::WriteBatch>();
-  if (!status.ok()) return Fail(FromRocks(status, "write"));
+  if (!status.ok()) {
+    return std::unexpected(
+        WriteFailed(status, status.IsNoSpace() && TakeBackWrite(*database_.db, env_, folder_, begin)));
+  }
   assert(database_.db->GetLatestSequenceNumber() == end);
   if (options.sync) NoteSyncMicros((clock_.MonotonicNanos() - start) / 1000);
   return {};

@@ -11,8 +11,8 @@
 //   3. _seq ascends in arrival order and is never used again: the store keeps a ceiling above every sequence
 //   that a stored
 //      row may carry.
-//   4. After a failed write nothing is acknowledged any more. A disk that is nearly full is no failure:
-//   batches are refused until it has room.
+//   4. After a failed write nothing is acknowledged any more, but reads go on. A disk that is nearly full is
+//   no failure: batches are refused until it has room. A write that fails because it is full is taken back.
 #pragma once
 
 #include <atomic>
@@ -59,6 +59,8 @@ class Committer {
   // thread is at it.
   void Submit(Batch batch, CommitDone done, LaterQueue* later = nullptr);
   // Completes what waits and refuses what comes. Idempotent.
+  // A write failed, and no other was tried. After Stop().
+  bool failed() const { return failure_.has_value(); }
   void Stop();
 
   // Takes part in every group from the next one on; waits for the group that is being written.
@@ -140,7 +142,10 @@ class Committer {
   DiskSpace disk_;
   SeqGenerator seqs_;
   Seq ceiling_;
-  bool failed_ = false;
+  // Of the database's files, for what becomes of a failed write.
+  rocksdb::Env& env_;
+  const std::string folder_;
+  std::optional<Error> failure_;  // set once by a failed write; what every later one is answered with
 
   std::atomic<int64_t> last_seq_;
   mutable std::mutex writes_mu_;

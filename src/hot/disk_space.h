@@ -7,11 +7,16 @@
 
 #include <cstdint>
 #include <functional>
+#include <string_view>
 #include <utility>
 
 #include "base/clock.h"
 
 namespace kalam::hot {
+
+// The `storage_error` of commits since a write met the end of the disk: they are refused until the program
+// starts anew.
+inline constexpr std::string_view kFullWithinWrite = "full_within_write";
 
 enum class Room : uint8_t {
   kEnough,

@@ -21,6 +21,7 @@
 #include "base/later_queue.h"
 #include "hot/committer.h"
 #include "hot/database.h"
+#include "hot/failed_write.h"
 #include "hot/key_codec.h"
 
 namespace kalam::hot {
@@ -99,6 +100,7 @@ rocksdb::CompressionType FastCompression() {
 rocksdb::DBOptions DbOptionsOf(const StoreOptions& options) {
   rocksdb::DBOptions db;
   if (options.env != nullptr) db.env = options.env;
+  db.listeners.push_back(std::make_shared<NoResumption>());
   db.create_if_missing = true;
   db.create_missing_column_families = true;
   db.max_background_jobs = options.background_jobs;
@@ -300,8 +302,10 @@ Result<std::unique_ptr<Store>> Store::Open(const StoreOptions& options, const Cl
 
 void Store::Stop() {
   impl_->committer->Stop();
-  // An orderly stop is durable in os mode too. A failure changes nothing that was promised.
-  if (impl_->options.durability == Durability::kOs) (void)impl_->db->SyncWAL();
+  // An orderly stop is durable in os mode too. A failure changes nothing that was promised. After a failed
+  // write RocksDB's log may not be touched again.
+  const bool sync = impl_->options.durability == Durability::kOs && !impl_->committer->failed();
+  if (sync) (void)impl_->db->SyncWAL();
 }
 
 Snapshot::Snapshot(Snapshot&& other) noexcept

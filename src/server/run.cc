@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <linux/close_range.h>
 #include <pthread.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +17,7 @@
 #include <iterator>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 
 #include "front/server.h"
@@ -21,6 +25,7 @@
 #include "server/hub_backend.h"
 #include "server/instance.h"
 #include "server/version.h"
+#include "server/write_watch.h"
 
 namespace kalam::server {
 namespace {
@@ -151,7 +156,31 @@ int Complain(const Error& error) {
   return 1;
 }
 
-int Serve(config::Settings settings, rocksdb::Env* env) {
+// Between two looks at a database that accepts no writes any more.
+constexpr timespec kWatchPause{.tv_sec = 1, .tv_nsec = 0};
+// Requests that run may end before the server starts anew.
+constexpr auto kGraceBeforeStart = std::chrono::seconds(10);
+
+enum class Next : uint8_t { kStop, kStartAnew };
+
+Next WaitForEnd(const sigset_t& stop_signals, WriteWatch& writes, bool may_start_anew) {
+  while (sigtimedwait(&stop_signals, nullptr, &kWatchPause) < 0) {
+    writes.Look();
+    if (may_start_anew && writes.CanStartAnew()) return Next::kStartAnew;
+  }
+  return Next::kStop;
+}
+
+// The same program with the same arguments in this process, as after a kill: what was acknowledged is in the
+// log. A signal that came meanwhile waits for it.
+[[noreturn]] void StartAnew(char** argv) {
+  (void)close_range(3, ~0u, CLOSE_RANGE_CLOEXEC);
+  execv("/proc/self/exe", argv);
+  std::perror("kalamdb-server: cannot start anew");
+  std::_Exit(1);
+}
+
+int Serve(config::Settings settings, char** argv, rocksdb::Env* env) {
   const sigset_t stop_signals = BlockSignals();
   RaiseFileLimit();
   if (const Status secure = SecureSecret(settings); !secure) return Complain(secure.error());
@@ -168,11 +197,26 @@ int Serve(config::Settings settings, rocksdb::Env* env) {
                    settings.storage.durability);
   const auto root = db.users().Find("root");
   PrintFirstSteps(fmt::format("http://{}:{}", host, http.port()), root && root->password_hash.empty());
-  int signal = 0;
-  sigwait(&stop_signals, &signal);
-  observe::LogInfo("stopping");
+  WriteWatch writes(db.store(), settings.storage.data_path,
+                    static_cast<uint64_t>(settings.storage.free_bytes_min));
+  const Next next = WaitForEnd(stop_signals, writes, env == nullptr);
+  if (next == Next::kStartAnew) {
+    observe::LogInfo("the disk has room again, starting anew");
+    std::thread([argv] {
+      std::this_thread::sleep_for(kGraceBeforeStart);
+      StartAnew(argv);
+    }).detach();
+  } else {
+    observe::LogInfo("stopping");
+  }
   db.topics().StopWaiting();  // waiting consumers are answered at once
   http.Stop();
+  // A database whose write failed is left as a kill would leave it: to close it is to write (decision 0052).
+  if (next == Next::kStartAnew || writes.failed()) {
+    observe::StopLog();
+    if (next == Next::kStartAnew) StartAnew(argv);
+    std::_Exit(0);
+  }
   db.Stop();
   observe::LogInfo("stopped");
   return 0;
@@ -197,7 +241,7 @@ int RunServer(int argc, char** argv, rocksdb::Env* env) {
     observe::StopLog();
     return 0;
   }
-  const int code = Serve(std::move(loaded->settings), env);
+  const int code = Serve(std::move(loaded->settings), argv, env);
   observe::StopLog();
   return code;
 }

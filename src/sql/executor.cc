@@ -200,7 +200,12 @@ Status Executor::Impl::PrepareOne(Job& job, PreparedStatement& prepared, std::st
   }
   prepared.plan = std::move(*plan);
   prepared.planned_namespace = name_space;
-  KALAM_TRY(AuthorizePlan(*prepared.plan, *prepared.principal, statement.execute_as.has_value()));
+  KALAM_TRY(AuthorizeTables(*prepared.plan, *prepared.principal, statement.execute_as.has_value()));
+  if (prepared.plan->refusal) {
+    if (!batch) return kalam::Fail(*prepared.plan->refusal);
+    prepared.plan = nullptr;  // as above
+    return {};
+  }
   return CheckParameterCount(prepared.plan->parameters, parameters);
 }
 

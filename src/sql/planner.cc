@@ -43,7 +43,7 @@ Result<PlanPtr> Planner::ExactPlan(std::string_view text, std::string_view name_
   return plan;
 }
 
-Status AuthorizePlan(const Plan& plan, const Principal& principal, bool impersonated) {
+Status AuthorizeTables(const Plan& plan, const Principal& principal, bool impersonated) {
   if (impersonated && plan.target && plan.target->type == TableType::kShared) {
     return Fail(
         ErrorCode::kInvalidOperation,
@@ -67,6 +67,11 @@ Status AuthorizePlan(const Plan& plan, const Principal& principal, bool imperson
     KALAM_TRY(auth::Allow(principal, auth::Access::kWrite, plan.target->type, plan.target->access_level,
                           plan.target->full_name()));
   }
+  return {};
+}
+
+Status AuthorizePlan(const Plan& plan, const Principal& principal, bool impersonated) {
+  KALAM_TRY(AuthorizeTables(plan, principal, impersonated));
   if (plan.refusal) return Fail(*plan.refusal);
   return {};
 }

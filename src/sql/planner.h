@@ -35,6 +35,8 @@ class Planner {
 
 // Table access of a plan for one principal: reads of every table, the write of the target. kPermissionDenied.
 // `impersonated`: inside EXECUTE AS USER, where SHARED tables cannot be written at all (kInvalidOperation).
+Status AuthorizeTables(const Plan& plan, const Principal& principal, bool impersonated);
+// The same, and whether the statement can run at all (Plan::refusal).
 Status AuthorizePlan(const Plan& plan, const Principal& principal, bool impersonated);
 
 }  // namespace kalam::sql

@@ -1,0 +1,49 @@
+#include "server/write_watch.h"
+
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+#include "hot/batch.h"
+#include "hot/disk_space.h"
+
+namespace kalam::server {
+namespace {
+
+// A start begins a new log and writes a little.
+constexpr uint64_t kStartBytes = 16u << 20;
+
+bool IsFullWithinWrite(const Error& error) {
+  return std::ranges::any_of(error.details, [](const auto& detail) {
+    const auto* text = std::get_if<std::string>(&detail.value);
+    return detail.key == "storage_error" && text != nullptr && *text == hot::kFullWithinWrite;
+  });
+}
+
+}  // namespace
+
+WriteWatch::WriteWatch(hot::Store& store, std::string folder, uint64_t free_bytes_min)
+    : store_(store), folder_(std::move(folder)), room_min_(std::max(free_bytes_min, kStartBytes)) {}
+
+void WriteWatch::Look() {
+  if (seen_->failed || seen_->asked.exchange(true)) return;
+  store_.Submit(hot::Batch(), [seen = seen_](const hot::CommitResult& result) {
+    if (!result.status) {
+      seen->full = IsFullWithinWrite(result.status.error());
+      seen->failed = seen->full || result.status.error().code == ErrorCode::kUnavailable;
+    }
+    seen->asked = false;
+  });
+}
+
+bool WriteWatch::CanStartAnew() const {
+  if (!seen_->full) return false;
+  struct statvfs disk;
+  if (::statvfs(folder_.c_str(), &disk) != 0) return false;
+  return static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize >= room_min_;
+}
+
+}  // namespace kalam::server
