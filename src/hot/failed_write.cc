@@ -2,7 +2,6 @@
 
 #include <rocksdb/db.h>
 #include <rocksdb/env.h>
-#include <rocksdb/options.h>
 #include <rocksdb/transaction_log.h>
 
 #include <cstring>
@@ -82,13 +81,6 @@ rocksdb::Status CutFile(rocksdb::Env& env, const std::string& path, uint64_t siz
   return status;
 }
 
-bool IsResuming(const rocksdb::DB& db) {
-  for (const auto& listener : db.GetDBOptions().listeners) {
-    if (const auto* ours = dynamic_cast<const NoResumption*>(listener.get())) return ours->resuming();
-  }
-  return true;
-}
-
 }  // namespace
 
 rocksdb::Status ReadWholeLog(rocksdb::Env& env, const std::string& path, uint64_t last_sequence,
@@ -114,8 +106,8 @@ bool TakeBackWrite(rocksdb::DB& db, rocksdb::Env& env, const std::string& folder
   WholeLog whole;
   uint64_t size = 0;
   rocksdb::Status taken = ReadWholeLog(env, path, position, whole);
-  // The write was the first of its log, or it went to another one and this has been begun since.
-  if (taken.ok() && whole.sequence != position && (whole.size != 0 || IsResuming(db))) return false;
+  // Nothing whole: the write was the first of its log.
+  if (taken.ok() && whole.size != 0 && whole.sequence != position) return false;
   if (taken.ok()) taken = env.GetFileSize(path, &size);
   if (taken.ok() && whole.size < size) taken = CutFile(env, path, whole.size);
   if (!taken.ok()) observe::LogError("The failed write cannot be taken out of the log: {}", taken.ToString());

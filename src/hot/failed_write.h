@@ -3,14 +3,13 @@
 // It is taken out of the write-ahead log at once, so that no start can find it there. Nothing may be written
 // to the database afterwards, by this process: the log's end is no longer where RocksDB takes it to be, and
 // its own resumption, which would go on, waits for ever in some cases and ends the process in others
-// (decision 0052). It is off for failed writes (NoResumption); the server starts anew instead. Threads: one
+// (decision 0052). It is off (NoResumption); the server starts anew instead. Threads: one
 // at a time.
 #pragma once
 
 #include <rocksdb/listener.h>
 #include <rocksdb/status.h>
 
-#include <atomic>
 #include <cstdint>
 #include <string>
 
@@ -21,24 +20,17 @@ class Env;
 
 namespace kalam::hot {
 
-// After failed writes alone: what fails in the background, RocksDB tries again.
+// Errors of work in the background: a compaction for which the disk is too small is tried again, as if it had
+// not begun. After a flush that failed the next write fails.
 class NoResumption final : public rocksdb::EventListener {
  public:
-  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason, rocksdb::Status,
-                            bool* automatic) override {
-    using enum rocksdb::BackgroundErrorReason;
-    if (reason == kWriteCallback || reason == kMemTable) {
-      *automatic = false;
-    } else {
-      resuming_ = *automatic;
-    }
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* automatic) override {
+    *automatic = false;
   }
-  void OnErrorRecoveryEnd(const rocksdb::BackgroundErrorRecoveryInfo&) override { resuming_ = false; }
-  // It tries again just now, and may begin a new log at any time.
-  bool resuming() const { return resuming_; }
-
- private:
-  std::atomic<bool> resuming_ = false;
+  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status* error) override {
+    if (reason == rocksdb::BackgroundErrorReason::kCompaction && error->IsNoSpace())
+      *error = rocksdb::Status::OK();
+  }
 };
 
 // After a write failed for want of space. `folder`: of the database; `position`: its sequence before the

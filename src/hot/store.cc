@@ -10,7 +10,10 @@
 #include <rocksdb/table.h>
 
 #include <algorithm>
+#include <array>
 #include <condition_variable>
+#include <cstdarg>
+#include <cstdio>
 #include <filesystem>
 #include <mutex>
 #include <optional>
@@ -23,6 +26,7 @@
 #include "hot/database.h"
 #include "hot/failed_write.h"
 #include "hot/key_codec.h"
+#include "observe/log.h"
 
 namespace kalam::hot {
 namespace {
@@ -97,6 +101,29 @@ rocksdb::CompressionType FastCompression() {
   return has(rocksdb::kSnappyCompression) ? rocksdb::kSnappyCompression : rocksdb::kNoCompression;
 }
 
+// RocksDB's warnings and errors in the server's log.
+class Warnings final : public rocksdb::Logger {
+ public:
+  Warnings() : Logger(rocksdb::InfoLogLevel::WARN_LEVEL) {}
+  void Logv(const char*, va_list) override {}  // without a level: no warning
+  void Logv(rocksdb::InfoLogLevel level, const char* format, va_list arguments) override {
+    if (level != rocksdb::InfoLogLevel::WARN_LEVEL && level != rocksdb::InfoLogLevel::ERROR_LEVEL &&
+        level != rocksdb::InfoLogLevel::FATAL_LEVEL) {
+      return;
+    }
+    std::array<char, kMessageBytes> message;
+    (void)std::vsnprintf(message.data(), message.size(), format, arguments);
+    if (level == rocksdb::InfoLogLevel::WARN_LEVEL) {
+      observe::LogWarn("rocksdb: {}", message.data());
+    } else {
+      observe::LogError("rocksdb: {}", message.data());
+    }
+  }
+
+ private:
+  static constexpr size_t kMessageBytes = 1'024;
+};
+
 rocksdb::DBOptions DbOptionsOf(const StoreOptions& options) {
   rocksdb::DBOptions db;
   if (options.env != nullptr) db.env = options.env;
@@ -113,10 +140,8 @@ rocksdb::DBOptions DbOptionsOf(const StoreOptions& options) {
   // One writer: nothing to coordinate.
   db.allow_concurrent_memtable_write = false;
   db.enable_write_thread_adaptive_yield = false;
-  // RocksDB's own log: warnings only, in files that rotate.
-  db.info_log_level = rocksdb::InfoLogLevel::WARN_LEVEL;
-  db.max_log_file_size = 4u << 20;
-  db.keep_log_file_num = 3;
+  // In a file of its own RocksDB would write on after the disk was full, which its assertions forbid.
+  db.info_log = std::make_shared<Warnings>();
   db.max_manifest_file_size = 16u << 20;
   db.stats_dump_period_sec = 0;
   db.stats_persist_period_sec = 0;
