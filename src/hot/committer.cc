@@ -64,7 +64,8 @@ Error WriteFailed(const rocksdb::Status& status, bool taken_back) {
     observe::LogError("{}; no write is accepted until the server is restarted",
                       FromRocks(status, "write").message);
     return Error(ErrorCode::kUnavailable,
-                 "Writes are refused since a write to disk failed. Check the disk and restart the server");
+                 "Writes are refused since a write to disk failed. Check the disk and restart the server")
+        .With("storage_error", std::string(kWriteFailed));
   }
   observe::LogError("The disk is full; writes are refused until it has room, then the server starts anew");
   return Error(ErrorCode::kUnavailable,

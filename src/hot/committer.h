@@ -59,9 +59,9 @@ class Committer {
   // thread is at it.
   void Submit(Batch batch, CommitDone done, LaterQueue* later = nullptr);
   // Completes what waits and refuses what comes. Idempotent.
+  void Stop();
   // A write failed, and no other was tried. After Stop().
   bool failed() const { return failure_.has_value(); }
-  void Stop();
 
   // Takes part in every group from the next one on; waits for the group that is being written.
   void AddObserver(CommitObserver& observer);

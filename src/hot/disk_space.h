@@ -17,6 +17,8 @@ namespace kalam::hot {
 // The `storage_error` of commits since a write met the end of the disk: they are refused until the program
 // starts anew.
 inline constexpr std::string_view kFullWithinWrite = "full_within_write";
+// Since a write failed otherwise: until somebody restarts it.
+inline constexpr std::string_view kWriteFailed = "write_failed";
 
 enum class Room : uint8_t {
   kEnough,

@@ -31,6 +31,12 @@ Number Fixed(const char* bytes) {
 
 uint32_t Masked(uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xA282EAD8; }
 
+// The whole records of a log.
+struct WholeLog {
+  uint64_t size = 0;      // bytes
+  uint64_t sequence = 0;  // at their end
+};
+
 // Puts fragments together, one after the other, as far as it needs them.
 class LogWalk {
  public:
@@ -81,8 +87,7 @@ rocksdb::Status CutFile(rocksdb::Env& env, const std::string& path, uint64_t siz
   return status;
 }
 
-}  // namespace
-
+// Up to a sequence. What follows is torn, or begins above it.
 rocksdb::Status ReadWholeLog(rocksdb::Env& env, const std::string& path, uint64_t last_sequence,
                              WholeLog& whole) {
   std::unique_ptr<rocksdb::SequentialFile> file;
@@ -98,6 +103,8 @@ rocksdb::Status ReadWholeLog(rocksdb::Env& env, const std::string& path, uint64_
   whole = walk.whole();
   return status;
 }
+
+}  // namespace
 
 bool TakeBackWrite(rocksdb::DB& db, rocksdb::Env& env, const std::string& folder, uint64_t position) {
   std::unique_ptr<rocksdb::LogFile> log;

@@ -3,12 +3,10 @@
 // It is taken out of the write-ahead log at once, so that no start can find it there. Nothing may be written
 // to the database afterwards, by this process: the log's end is no longer where RocksDB takes it to be, and
 // its own resumption, which would go on, waits for ever in some cases and ends the process in others
-// (decision 0052). It is off (NoResumption); the server starts anew instead. Threads: one
-// at a time.
+// (decision 0052). It is off (NoResumption); the server starts anew instead. Threads: one at a time.
 #pragma once
 
 #include <rocksdb/listener.h>
-#include <rocksdb/status.h>
 
 #include <cstdint>
 #include <string>
@@ -36,13 +34,5 @@ class NoResumption final : public rocksdb::EventListener {
 // After a write failed for want of space. `folder`: of the database; `position`: its sequence before the
 // write. True: the write is surely not stored, whenever the process ends. False: a start will show.
 bool TakeBackWrite(rocksdb::DB& db, rocksdb::Env& env, const std::string& folder, uint64_t position);
-
-// The whole records of a write-ahead log up to a sequence. What follows them is torn, or begins above it.
-struct WholeLog {
-  uint64_t size = 0;      // bytes
-  uint64_t sequence = 0;  // at their end
-};
-rocksdb::Status ReadWholeLog(rocksdb::Env& env, const std::string& path, uint64_t last_sequence,
-                             WholeLog& whole);
 
 }  // namespace kalam::hot

@@ -16,10 +16,10 @@ namespace {
 // A start begins a new log and writes a little.
 constexpr uint64_t kStartBytes = 16u << 20;
 
-bool IsFullWithinWrite(const Error& error) {
-  return std::ranges::any_of(error.details, [](const auto& detail) {
+bool Says(const Error& error, std::string_view storage_error) {
+  return std::ranges::any_of(error.details, [&](const auto& detail) {
     const auto* text = std::get_if<std::string>(&detail.value);
-    return detail.key == "storage_error" && text != nullptr && *text == hot::kFullWithinWrite;
+    return detail.key == "storage_error" && text != nullptr && *text == storage_error;
   });
 }
 
@@ -31,9 +31,10 @@ WriteWatch::WriteWatch(hot::Store& store, std::string folder, uint64_t free_byte
 void WriteWatch::Look() {
   if (seen_->failed || seen_->asked.exchange(true)) return;
   store_.Submit(hot::Batch(), [seen = seen_](const hot::CommitResult& result) {
+    // Not a disk that is nearly full, or a queue that is: these pass.
     if (!result.status) {
-      seen->full = IsFullWithinWrite(result.status.error());
-      seen->failed = seen->full || result.status.error().code == ErrorCode::kUnavailable;
+      seen->full = Says(result.status.error(), hot::kFullWithinWrite);
+      seen->failed = seen->full || Says(result.status.error(), hot::kWriteFailed);
     }
     seen->asked = false;
   });
