@@ -3,10 +3,9 @@
 #include <sys/statvfs.h>
 
 #include <algorithm>
-#include <string_view>
 #include <utility>
-#include <variant>
 
+#include "base/error_detail.h"
 #include "hot/batch.h"
 #include "hot/disk_space.h"
 
@@ -15,13 +14,6 @@ namespace {
 
 // A start begins a new log and writes a little.
 constexpr uint64_t kStartBytes = 16u << 20;
-
-bool Says(const Error& error, std::string_view storage_error) {
-  return std::ranges::any_of(error.details, [&](const auto& detail) {
-    const auto* text = std::get_if<std::string>(&detail.value);
-    return detail.key == "storage_error" && text != nullptr && *text == storage_error;
-  });
-}
 
 }  // namespace
 
@@ -33,8 +25,8 @@ void WriteWatch::Look() {
   store_.Submit(hot::Batch(), [seen = seen_](const hot::CommitResult& result) {
     // Not a disk that is nearly full, or a queue that is: these pass.
     if (!result.status) {
-      seen->full = Says(result.status.error(), hot::kFullWithinWrite);
-      seen->failed = seen->full || Says(result.status.error(), hot::kWriteFailed);
+      seen->full = HasDetail(result.status.error(), "storage_error", hot::kFullWithinWrite);
+      seen->failed = seen->full || HasDetail(result.status.error(), "storage_error", hot::kWriteFailed);
     }
     seen->asked = false;
   });

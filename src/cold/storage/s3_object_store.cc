@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/error_detail.h"
 #include "cold/storage/object_path.h"
 #include "cold/storage/s3_client.h"
 #include "cold/storage/s3_refusal.h"
@@ -195,12 +196,7 @@ Status S3ObjectStore::GetRange(std::string_view path, uint64_t offset, std::span
   auto response = client_->Exchange(request, operation, call);
   const bool whole = response && response->received == out.size();
   if (whole) return {};
-  const bool beyond =
-      !response &&
-      std::any_of(response.error().details.begin(), response.error().details.end(), [](const Detail& detail) {
-        const auto* text = std::get_if<std::string>(&detail.value);
-        return detail.key == "storage_error" && text != nullptr && *text == "truncated";
-      });
+  const bool beyond = !response && HasDetail(response.error(), "storage_error", "truncated");
   if (!response && !beyond) return Fail(std::move(response).error());
   return Fail(StoreError(ErrorCode::kIo, operation, "truncated",
                          fmt::format("it ends before byte {}", offset + out.size())));
