@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
+import kalam_files  # noqa: E402
 import kalam_jobs  # noqa: E402
 import kalam_server  # noqa: E402
 
@@ -40,7 +41,7 @@ class Place:
             root, suffix = pathlib.Path(self.s3.folder) / self.s3.bucket / "db/backups" / name, "._S3rver_object"
         else:
             root, suffix = self.folder / ("plain" if self.kind == "path" else "storage/backups") / name, ""
-        found = {str(p.relative_to(root))[: len(str(p.relative_to(root))) - len(suffix)]: p for p in root.rglob("*" + suffix) if p.is_file()}
+        found = {str(p.relative_to(root))[: len(str(p.relative_to(root))) - len(suffix)]: p for p in kalam_files.below(root, suffix)}
         return {key: path for key, path in found.items() if ".kalam" not in key}
 
 

@@ -1,10 +1,10 @@
 """The cold tier over HTTP: flush and compaction as jobs, files and manifest on disk, every type, users apart, kill -9 at any moment."""
 import json
-import pathlib
 import random
 import threading
 import time
 
+import kalam_files
 import kalam_jobs
 import pytest
 
@@ -21,7 +21,7 @@ def compact(root, table):
 
 
 def files(server, suffix=".parquet"):
-    return sorted(pathlib.Path(server.data_dir, "data", "storage").rglob("*" + suffix))
+    return kalam_files.below(server.data_dir / "data" / "storage", suffix)
 
 
 @pytest.fixture

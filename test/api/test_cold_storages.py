@@ -1,7 +1,6 @@
 """The same questions to tables whose cold rows lie in a folder and in an S3 bucket: one table, whatever the place, and named errors when it fails."""
 import json
 import os
-import pathlib
 import sys
 import time
 
@@ -9,6 +8,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "lib"))
 
+import kalam_files  # noqa: E402
 import kalam_jobs  # noqa: E402
 import kalam_server  # noqa: E402
 
@@ -58,8 +58,7 @@ def flush(root, table):
 def objects(place):
     if place["storage"] == "bucket":
         return [key.removeprefix("cold/") for key in place["s3"].objects() if key.startswith("cold/") and ".kalam" not in key]
-    root = pathlib.Path(place["folder"])
-    return sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and ".kalam" not in str(p))
+    return [str(p.relative_to(place["folder"])) for p in kalam_files.below(place["folder"]) if ".kalam" not in str(p)]
 
 
 def test_cold_and_hot_rows_are_one_table(place, rng):

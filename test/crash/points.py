@@ -23,6 +23,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "lib"))
 
+import kalam_files  # noqa: E402
 import kalam_server  # noqa: E402
 
 SECONDS_MAX = 20
@@ -228,9 +229,9 @@ class Points:
         """Parquet files are those of live segments, and staging folders are empty."""
         give_up = time.monotonic() + SECONDS_MAX
         while True:
-            disk = {str(p.relative_to(self.data / "storage")) for p in (self.data / "storage").rglob("*.parquet")}
+            disk = {str(p.relative_to(self.data / "storage")) for p in kalam_files.below(self.data / "storage", ".parquet")}
             listed = set()
-            for manifest in (self.data / "storage").rglob("manifest.json"):
+            for manifest in kalam_files.below(self.data / "storage", "manifest.json"):
                 for segment in json.loads(manifest.read_text())["segments"]:
                     if segment["status"] == "committed":
                         listed.add(str((manifest.parent / pathlib.Path(segment["path"]).name).relative_to(self.data / "storage")))
@@ -271,7 +272,7 @@ class Points:
         reply = self.root.sql("SELECT COUNT(*) FROM app.t")
         expect(not reply.ok, "the dropped table is back")
         give_up = time.monotonic() + SECONDS_MAX
-        while files := [p for p in (self.data / "storage").rglob("*.parquet") if p.parent.name == "t" or "/t/" in str(p)]:
+        while files := [p for p in kalam_files.below(self.data / "storage", ".parquet") if p.parent.name == "t" or "/t/" in str(p)]:
             expect(time.monotonic() < give_up, f"nobody removes {files}")
             time.sleep(0.05)
         self.jobs_ended()

@@ -29,6 +29,8 @@ import threading
 import time
 import urllib.parse
 
+import kalam_files
+
 SOURCE_ROOT = pathlib.Path(__file__).resolve().parents[2]
 PACKAGES = SOURCE_ROOT / "third_party/s3_test_server"
 SERVER = PACKAGES / "node_modules/s3rver/bin/s3rver.js"
@@ -293,7 +295,7 @@ class S3Server:
         """Keys as the store has them on disk."""
         suffix = "._S3rver_object"
         root = pathlib.Path(self.folder) / self.bucket
-        return sorted(str(p.relative_to(root))[: -len(suffix)] for p in root.rglob("*" + suffix))
+        return sorted(str(p.relative_to(root))[: -len(suffix)] for p in kalam_files.below(root, suffix))
 
     def list_objects(self, query):
         if self.process.poll() is not None:
