@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -13,6 +14,7 @@ namespace kalam::bench {
 namespace {
 
 constexpr double kPatienceSeconds = 60;
+constexpr uint64_t kStrangersBegin = 1'000'000'000;
 
 bool WasSuccess(uint64_t, std::string_view body) { return body.starts_with(R"({"status":"success")"); }
 
@@ -284,61 +286,57 @@ void RunLiveFilters(Bench& bench) {
     next = first + result.next_request;
     return 100 * (bench.server().cpu_seconds() - before) / result.seconds;
   };
-  const auto peak = [&](uint64_t first, uint64_t& next) {
-    const LoadResult result = RunAsRoot(bench, insert(first), bench.Load(seconds));
-    next = first + result.next_request;
+  // Writes that match nothing: rooms that nobody looks at, with keys far from the others.
+  uint64_t strangers = 0;
+  const auto write_rate = [&] {
+    const Workload workload{
+        .make =
+            [&](uint64_t n, std::string& body) {
+              body += fmt::format(R"x({{"sql":"INSERT INTO {} (id, room, body) VALUES ({}, {}, 'text')"}})x",
+                                  table, kStrangersBegin + strangers + n, rooms + n % rooms);
+              return true;
+            },
+        .check = WasSuccess};
+    const LoadResult result = RunAsRoot(bench, workload, bench.Load(seconds));
+    strangers += result.next_request;
     return result.rate;
   };
   uint64_t next = 0;
   const double share_without = cpu_share(0, next);
-  const double peak_without = peak(next, next);
+  const double rate_before = write_rate();
   const uint64_t first = next;
-  LiveSockets live({.port = bench.server().port(),
-                    .token = bench.user().token(),
-                    .sockets = sockets,
-                    .subscriptions = per_socket,
-                    .sql =
-                        [&](int socket, int subscription) {
-                          return fmt::format("SELECT * FROM {} WHERE room = {}", table,
-                                             socket * per_socket + subscription);
-                        },
-                    .on_change =
-                        [&](int socket, std::string_view message) {
-                          const uint64_t id = ChangedId(message);
-                          const uint64_t room = id % (2 * rooms);
-                          return id >= first &&
-                                 room / static_cast<uint64_t>(per_socket) == static_cast<uint64_t>(socket) &&
-                                 message.find(fmt::format("\"subscription_id\":\"s{}\"",
-                                                          room % static_cast<uint64_t>(per_socket))) !=
-                                     std::string_view::npos;
-                        }});
-  live.Start();
+  std::optional<LiveSockets> live;
+  live.emplace(LiveOptions{
+      .port = bench.server().port(),
+      .token = bench.user().token(),
+      .sockets = sockets,
+      .subscriptions = per_socket,
+      .sql =
+          [&](int socket, int subscription) {
+            return fmt::format("SELECT * FROM {} WHERE room = {}", table, socket * per_socket + subscription);
+          },
+      .on_change =
+          [&](int socket, std::string_view message) {
+            const uint64_t id = ChangedId(message);
+            const uint64_t room = id % (2 * rooms);
+            return id >= first && room / static_cast<uint64_t>(per_socket) == static_cast<uint64_t>(socket) &&
+                   message.find(fmt::format("\"subscription_id\":\"s{}\"",
+                                            room % static_cast<uint64_t>(per_socket))) !=
+                       std::string_view::npos;
+          }});
+  live->Start();
   const double share = cpu_share(next, next);
   const auto matching = [&](uint64_t from, uint64_t to) {
     uint64_t count = 0;
     for (uint64_t id = from; id < to; ++id) count += id % (2 * rooms) < rooms ? 1 : 0;
     return count;
   };
-  live.WaitForChanges(matching(first, next), kPatienceSeconds);
-  // Writes that match nothing: rooms that nobody looks at.
-  uint64_t done = 0;
-  const uint64_t base = (next / (2 * rooms) + 1) * 2 * rooms;
-  const auto nobody = [&] {
-    const LoadResult result = RunAsRoot(
-        bench,
-        {.make =
-             [&](uint64_t n, std::string& body) {
-               body += fmt::format(R"x({{"sql":"INSERT INTO {} (id, room, body) VALUES ({}, {}, 'text')"}})x",
-                                   table, base + done + n, rooms + n % rooms);
-               return true;
-             },
-         .check = WasSuccess},
-        bench.Load(seconds));
-    done += result.next_request;
-    return result.rate;
-  };
-  const double peak_with = nobody();
-  const double ratio = peak_with / peak_without;
+  live->WaitForChanges(matching(first, next), kPatienceSeconds);
+  const double rate_with = write_rate();
+  live.reset();
+  // The table grows and the disk has its moods: the rate without subscriptions is taken on both sides.
+  const double rate_without = (rate_before + write_rate()) / 2;
+  const double ratio = rate_with / rate_without;
   bench.report().Add({.name = fmt::format("{} filters, 1,000 changes/s", Format(static_cast<double>(rooms))),
                       .value = fmt::format("{:.0f} % of a core", share),
                       .floor = "60 %",
@@ -352,8 +350,8 @@ void RunLiveFilters(Bench& bench) {
        .floor = "0.90",
        .goal = "0.98",
        .verdict = Judge(ratio, 0.90, 0.98, Better::kHigher),
-       .note = fmt::format("{} to {} inserts/s", Format(peak_without), Format(peak_with)),
-       .numbers = {{"ratio", ratio}, {"inserts_with", peak_with}, {"inserts_without", peak_without}}});
+       .note = fmt::format("{} to {} inserts/s", Format(rate_without), Format(rate_with)),
+       .numbers = {{"ratio", ratio}, {"inserts_with", rate_with}, {"inserts_without", rate_without}}});
 }
 
 void RunLiveSnapshot(Bench& bench) {

@@ -14,10 +14,9 @@ namespace {
 
 // Fewer cost a scan less than a millisecond.
 constexpr uint64_t kRowsMin = 4'096;
-// So many are not left lying while more come.
-constexpr uint64_t kRowsMax = 500'000;
-// A flush moves a chunk every few milliseconds and holds a snapshot that keeps what it deletes.
-constexpr auto kQuiet = std::chrono::milliseconds(300);
+// A flush moves a chunk every few milliseconds. A compaction beside it would take a core from those who read
+// and write meanwhile, and leave the next chunks' deletions for another one.
+constexpr auto kQuiet = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -27,6 +26,7 @@ void RangeCompactor::Note(TableId table, uint64_t rows) {
   Moved& moved = moved_[table];
   moved.rows += rows;
   moved.last = Clock::now();
+  moved.position = database_.db->GetLatestSequenceNumber();
   if (!thread_.joinable()) {
     thread_ = std::thread([this] { Run(); });
     pthread_setname_np(thread_.native_handle(), "range-compactor");
@@ -49,27 +49,33 @@ void RangeCompactor::Stop() {
 void RangeCompactor::Run() {
   std::unique_lock lock(mu_);
   while (!stopping_) {
-    const auto now = Clock::now();
     auto due = moved_.end();
     auto next = Clock::time_point::max();
     for (auto it = moved_.begin(); it != moved_.end(); ++it) {
       if (it->second.rows < kRowsMin) continue;
-      const auto quiet_at = it->second.last + kQuiet;
-      if (it->second.rows >= kRowsMax || quiet_at <= now) due = it;
-      next = std::min(next, quiet_at);
+      const auto at = it->second.last + kQuiet;
+      if (at < next) next = at, due = it;
     }
-    if (due != moved_.end()) {
+    if (due == moved_.end()) {
+      wake_.wait(lock);
+    } else if (next > Clock::now()) {
+      wake_.wait_until(lock, next);
+    } else if (SnapshotBefore(due->second.position)) {
+      due->second.last = Clock::now();
+    } else {
       const TableId table = due->first;
       moved_.erase(due);
       lock.unlock();
       Compact(table);
       lock.lock();
-    } else if (next == Clock::time_point::max()) {
-      wake_.wait(lock);
-    } else {
-      wake_.wait_until(lock, next);
     }
   }
+}
+
+bool RangeCompactor::SnapshotBefore(uint64_t position) const {
+  uint64_t oldest = 0;
+  const bool known = database_.db->GetIntProperty(rocksdb::DB::Properties::kOldestSnapshotSequence, &oldest);
+  return known && oldest != 0 && oldest < position;
 }
 
 void RangeCompactor::Compact(TableId table) {

@@ -25,8 +25,8 @@ class RangeCompactor {
   RangeCompactor(const RangeCompactor&) = delete;
   RangeCompactor& operator=(const RangeCompactor&) = delete;
 
-  // So many rows of the table have moved away. Compacts the table when many have and no more come for a
-  // moment.
+  // So many rows of the table have moved away, by the newest write. Compacts the table when many have, no
+  // more come for a moment, and no snapshot keeps them any longer.
   void Note(TableId table, uint64_t rows);
   // Ends a running compaction early. Idempotent.
   void Stop();
@@ -36,8 +36,11 @@ class RangeCompactor {
   struct Moved {
     uint64_t rows = 0;
     Clock::time_point last;
+    uint64_t position = 0;  // of the last one, in RocksDB's sequence
   };
   void Run();
+  // A compaction keeps what a snapshot shows: it would be for nothing.
+  bool SnapshotBefore(uint64_t position) const;
   void Compact(TableId table);
 
   const Database& database_;

@@ -6,6 +6,11 @@
 #include "tables/table_scope.h"
 
 namespace kalam::live {
+namespace {
+
+constexpr float kLoadFactorMax = 0.25F;
+
+}  // namespace
 
 TableWatch* Index::Find(TableId table) {
   const auto it = tables_.find(table);
@@ -30,6 +35,8 @@ FilterGroup& Index::FilterOf(ScopeGroup& scope, const std::shared_ptr<const Filt
     if (index == scope.equalities.end()) {
       scope.equalities.push_back({equality->ordinal, {}});
       index = scope.equalities.end() - 1;
+      // Most changes are asked for by nobody, which an empty bucket tells with one look at memory.
+      index->by_value.max_load_factor(kLoadFactorMax);
     }
     for (const std::string& value : equality->keys) index->by_value[value].push_back(slot.get());
   } else {
