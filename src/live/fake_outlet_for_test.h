@@ -46,7 +46,8 @@ class FakeOutlet final : public Outlet {
       : bytes_max_(bytes_max), encoding_(encoding) {}
 
   size_t Send(std::shared_ptr<const wire::LiveBody> body, const wire::LiveIdPtr& id) override {
-    std::lock_guard lock(mu_);
+    std::unique_lock lock(mu_);
+    released_.wait(lock, [&] { return !held_; });
     if (closed_) return 0;
     std::string text(body->head());
     text += body->EncodedId(*id);
@@ -82,6 +83,19 @@ class FakeOutlet final : public Outlet {
     arrived_.notify_all();
   }
 
+  // The next message holds up the hub's thread until Release: what is posted meanwhile is done in this order.
+  void Hold() {
+    std::lock_guard lock(mu_);
+    held_ = true;
+  }
+  void Release() {
+    {
+      std::lock_guard lock(mu_);
+      held_ = false;
+    }
+    released_.notify_all();
+  }
+
   void Attach(Hub& hub, ConnectionKey key) {
     hub_ = &hub;
     key_ = key;
@@ -105,6 +119,11 @@ class FakeOutlet final : public Outlet {
     if (drained) hub_->OnDrained(key_);
     return boost::json::parse(text).as_object();
   }
+  // Until so many messages wait to be taken.
+  bool WaitFor(size_t messages) {
+    std::unique_lock lock(mu_);
+    return arrived_.wait_for(lock, std::chrono::seconds(10), [&] { return messages_.size() >= messages; });
+  }
   bool empty() const {
     std::lock_guard lock(mu_);
     return messages_.empty();
@@ -127,6 +146,8 @@ class FakeOutlet final : public Outlet {
   ConnectionKey key_;
   mutable std::mutex mu_;
   std::condition_variable arrived_;
+  std::condition_variable released_;
+  bool held_ = false;
   std::deque<std::string> messages_;
   size_t waiting_ = 0;
   size_t most_waiting_ = 0;

@@ -142,6 +142,8 @@ struct Hub::Impl {
   void DeliverTo(Subscription& subscription, Seq seq, const wire::LiveBodyPtr& body);
   // Queues a message; the connection is full when too much waits afterwards.
   void Send(Connection& connection, const wire::LiveIdPtr& id, const wire::LiveBodyPtr& body);
+  // Before anything is queued whose rows are all behind `before`.
+  static void NoteQueued(Connection& connection, Seq before);
   void SendChange(Subscription& subscription, Seq seq, const wire::LiveBodyPtr& body);
   void CloseThoseFullTooLong(int64_t now_nanos);
   void CloseSlow(Connection& connection);

@@ -249,6 +249,79 @@ TEST(HubSlowTest, ConsumerThatNeverReadsIsClosedWithACursor) {
   EXPECT_EQ(db.hub->Counters().closed_slow, 1U);
 }
 
+// The cursor of a close is before everything that the client did not get, in whatever order it was queued.
+class HubCloseTest : public testing::Test {
+ protected:
+  static HubOptions Options() {
+    HubOptions options;
+    options.lag_micros_max = 200'000;
+    return options;
+  }
+  void Subscribe(const std::string& room) {
+    db_.Subscribe(slow_, room, "SELECT * FROM app.notes WHERE room = '" + room + "'");
+  }
+  void SubscribeAndLoad(const std::string& room) {
+    Subscribe(room);
+    EXPECT_EQ(TypeOf(slow_.outlet->Next()), "subscription_ack");
+    EXPECT_EQ(TypeOf(slow_.outlet->Next()), "initial_data_batch");
+  }
+  int64_t ClosedAt() {
+    const auto [code, reason] = slow_.outlet->Closed();
+    EXPECT_EQ(code, 1013);
+    return std::stoll(reason.substr(reason.rfind(' ')));
+  }
+
+  const std::string large_ = std::string(5'000, 'x');
+  LiveDatabase db_{Options()};
+  const Client slow_ = db_.Connect("root", Role::kSystem, std::make_shared<FakeOutlet>(4'096));
+};
+
+TEST_F(HubCloseTest, ChangesThatWereCaughtUpBehindANewerOne) {
+  const Client other = db_.Connect("root", Role::kSystem);
+  db_.Subscribe(other, "s", "SELECT * FROM app.notes WHERE room = 'other'");
+  EXPECT_TRUE(other.outlet->WaitFor(2));
+  SubscribeAndLoad("new");
+  SubscribeAndLoad("old");
+  db_.Insert(1, "old", 1, large_);
+  EXPECT_TRUE(slow_.outlet->WaitFor(1));
+  const Seq missed = db_.Insert(2, "old");  // the socket is full
+  db_.Insert(3, "old");
+  db_.hub->List();
+  // The socket has room again, and a newer change comes before what is read.
+  other.outlet->Hold();
+  db_.Insert(4, "other");
+  EXPECT_EQ(TypeOf(slow_.outlet->Next()), "change");
+  db_.Insert(5, "new");
+  other.outlet->Release();
+  EXPECT_TRUE(slow_.outlet->WaitFor(3));
+  db_.Insert(6, "new", 1, large_);
+  EXPECT_LT(ClosedAt(), missed.value);
+}
+
+TEST_F(HubCloseTest, PagesBehindANewerChange) {
+  const Seq old = db_.Insert(1, "old");
+  SubscribeAndLoad("new");
+  db_.Insert(2, "new");
+  EXPECT_TRUE(slow_.outlet->WaitFor(1));
+  Subscribe("old");
+  EXPECT_TRUE(slow_.outlet->WaitFor(3));
+  db_.Insert(3, "new", 1, large_);
+  EXPECT_LT(ClosedAt(), old.value);
+}
+
+TEST_F(HubCloseTest, PagesThatTheClientHasNotAskedFor) {
+  const Seq first = db_.Insert(1, "old");
+  db_.Insert(2, "old");
+  SubscribeAndLoad("new");
+  wire::LiveOptions options;
+  options.batch_size = 1;
+  db_.Subscribe(slow_, "old", "SELECT * FROM app.notes WHERE room = 'old'", options);
+  EXPECT_EQ(TypeOf(slow_.outlet->Next()), "subscription_ack");
+  EXPECT_EQ(TypeOf(slow_.outlet->Next()), "initial_data_batch");
+  db_.Insert(3, "new", 1, large_);
+  EXPECT_EQ(ClosedAt(), first.value);
+}
+
 TEST(HubQueueTest, ChangesBeyondTheQueueAreReadFromTheStore) {
   HubOptions options;
   options.queue_bytes_max = 1;  // every group that meets a waiting one is dropped

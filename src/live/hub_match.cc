@@ -205,9 +205,15 @@ void Hub::Impl::Send(Connection& connection, const wire::LiveIdPtr& id, const wi
   connection.outlet->WantDrained();
 }
 
+void Hub::Impl::NoteQueued(Connection& connection, Seq before) {
+  // What is caught up, and pages, may come behind a newer change of another subscription.
+  const bool empty = connection.outlet->waiting_bytes() == 0;
+  connection.flushed = empty ? before : std::min(connection.flushed, before);
+}
+
 void Hub::Impl::SendChange(Subscription& subscription, Seq seq, const wire::LiveBodyPtr& body) {
   Connection& connection = *subscription.connection;
-  if (connection.outlet->waiting_bytes() == 0) connection.flushed = Seq(seq.value - 1);
+  NoteQueued(connection, Seq(seq.value - 1));
   Send(connection, subscription.id, body);
   counters_.deliveries.fetch_add(1, std::memory_order_relaxed);
   subscription.cursor = seq;
@@ -238,9 +244,18 @@ void Hub::Impl::CloseSlow(Connection& connection) {
   // What waits is dropped, so the cursor is one that the client has surely got to.
   Seq cursor = connection.flushed;
   for (const auto& [id, subscription] : connection.subscriptions) {
-    const bool behind = subscription->state == SubscriptionState::kBehind ||
-                        subscription->state == SubscriptionState::kCatchingUp;
-    if (behind) cursor = std::min(cursor, subscription->cursor);
+    switch (subscription->state) {
+      case SubscriptionState::kBehind:
+      case SubscriptionState::kCatchingUp:
+        cursor = std::min(cursor, subscription->cursor);
+        break;
+      case SubscriptionState::kLoading:
+        if (subscription->options) cursor = std::min(cursor, subscription->page_cursor);
+        break;
+      case SubscriptionState::kLive:
+      case SubscriptionState::kCompiling:
+        break;
+    }
   }
   counters_.closed_slow.fetch_add(1, std::memory_order_relaxed);
   while (!connection.subscriptions.empty()) {

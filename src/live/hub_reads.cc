@@ -112,6 +112,7 @@ void Hub::Impl::OnRead(ConnectionKey key, const SubscriptionPtr& subscription, R
 
 void Hub::Impl::OnPage(Subscription& subscription, const ReadResult& result) {
   Connection& connection = *subscription.connection;
+  if (result.page != nullptr) NoteQueued(connection, subscription.page_cursor);
   if (result.ack != nullptr) {
     subscription.boundary = result.snapshot;
     Send(connection, subscription.id, result.ack);

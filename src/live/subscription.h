@@ -94,7 +94,7 @@ struct Connection {
   bool full = false;
   int64_t full_since_nanos = 0;
   bool full_check = false;  // the hub has noted to look at it
-  Seq flushed;              // changes up to it had left when the last one was queued
+  Seq flushed;              // every row in what waits is behind it
   size_t reads = 0;         // that run now
   // Queries to be compiled, one after the other: however many a client sends, others get their turn between
   // them.
