@@ -11,6 +11,7 @@ namespace kalam::engine {
 namespace {
 
 constexpr size_t kOperatorBytesMax = 64;
+constexpr size_t kWordBytesShown = 32;
 // Characters looked at again because of comments, per byte of the text.
 constexpr uint64_t kLooksPerByteMax = 64;
 constexpr std::string_view kOperators = "~!@#^&|`?+-*/%<>=";
@@ -19,6 +20,14 @@ bool IsOperator(char c) { return kOperators.find(c) != std::string_view::npos; }
 bool IsWord(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '$' ||
          static_cast<unsigned char>(c) >= 0x80;
+}
+
+// 12, 1_000, 1e5, and the 1e of 1e+5.
+bool IsNumber(std::string_view word) {
+  const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || c == '_'; };
+  const auto rest = std::ranges::find_if_not(word, is_digit);
+  if (rest == word.end()) return true;
+  return (*rest | 0x20) == 'e' && std::all_of(rest + 1, word.end(), is_digit);
 }
 
 class Walk {
@@ -109,6 +118,12 @@ class Walk {
     const size_t begin = at_;
     while (at_ < sql_.size() && IsWord(sql_[at_])) ++at_;
     const std::string_view word = sql_.substr(begin, at_ - begin);
+    if (word[0] >= '0' && word[0] <= '9' && !IsNumber(word)) {
+      return Fail(ErrorCode::kSyntax,
+                  fmt::format("SQL syntax error: '{}' at position {} is neither a number nor a name; put a "
+                              "blank or AS between them, or the name in double quotes",
+                              word.substr(0, kWordBytesShown), begin + 1));
+    }
     const auto is = [&](std::string_view lower) {
       return std::ranges::equal(word, lower, {}, [](char c) { return static_cast<char>(c | 0x20); });
     };

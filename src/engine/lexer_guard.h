@@ -1,4 +1,5 @@
-// LexerGuard: refuses text that would occupy the engine's lexer or parser for hours.
+// LexerGuard: refuses text that would occupy the engine's lexer or parser for hours, and numbers with a tail,
+// which the lexer takes for a number and a name (0x1F for 0 AS x1f).
 //
 // The lexer looks ahead over all operator characters at each operator and each `/*`, and goes back to try a
 // shorter one: a run of n costs n^2 or n^3. The parser copies the terms so far for each further term that AND
@@ -16,7 +17,8 @@ namespace kalam::engine {
 inline constexpr size_t kJoinedTermsMax = 20'000;  // 0.5 s
 
 // kSyntax for a run of operator characters longer than 64 bytes outside of quotes and comments, and for
-// comments that begin too often inside such runs. kInvalidSql for more of the words AND and OR.
+// comments that begin too often inside such runs, and for a number with a tail. kInvalidSql for more of the
+// words AND and OR.
 Status CheckLexerCost(std::string_view sql, size_t joined_terms_max = kJoinedTermsMax);
 
 }  // namespace kalam::engine
