@@ -10,6 +10,11 @@
 
 namespace kalam {
 
+// True when there is a detail `key`.
+inline bool HasDetail(const Error& error, std::string_view key) {
+  return std::ranges::any_of(error.details, [&](const Detail& detail) { return detail.key == key; });
+}
+
 // True when the detail `key` is this text.
 inline bool HasDetail(const Error& error, std::string_view key, std::string_view text) {
   return std::ranges::any_of(error.details, [&](const Detail& detail) {

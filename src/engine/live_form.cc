@@ -185,18 +185,20 @@ size_t CountNodes(const ParsedExpression& expression) {
 }
 
 // CURRENT_USER() and CURRENT_ROLE() became hidden parameters when the statement was parsed.
-void NameCaller(duckdb::unique_ptr<ParsedExpression>& expression, const Principal& principal, bool& named) {
+void NameCaller(duckdb::unique_ptr<ParsedExpression>& expression, const Principal& principal,
+                LiveForm& form) {
   if (expression->GetExpressionClass() == ExpressionClass::PARAMETER) {
     const std::string& name = expression->Cast<duckdb::ParameterExpression>().identifier;
     if (name != kUserParameter && name != kRoleParameter) return;
-    named = true;
+    form.names_caller = true;
+    form.names_role = form.names_role || name == kRoleParameter;
     const std::string text =
         name == kUserParameter ? principal.user_id : std::string(RoleName(principal.role));
     expression = duckdb::make_uniq<duckdb::ConstantExpression>(duckdb::Value(text));
     return;
   }
   duckdb::ParsedExpressionIterator::EnumerateChildren(
-      *expression, [&](duckdb::unique_ptr<ParsedExpression>& child) { NameCaller(child, principal, named); });
+      *expression, [&](duckdb::unique_ptr<ParsedExpression>& child) { NameCaller(child, principal, form); });
 }
 
 // --- the rest
@@ -277,7 +279,7 @@ Result<LiveForm> ReadLiveForm(const ParsedStatement& statement, const Principal&
     return Refuse("Subscription query cannot filter on '_deleted': deleted rows arrive as delete changes.");
   }
   auto where = node->where_clause->Copy();
-  NameCaller(where, principal, form.names_caller);
+  NameCaller(where, principal, form);
   form.has_where = true;
   form.nodes = CountNodes(*where);
   form.complete = AddTerms(*where, form);

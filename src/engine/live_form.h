@@ -47,6 +47,7 @@ struct LiveForm {
   // with the caller's name in place of CURRENT_USER().
   std::string condition;
   bool names_caller = false;  // the condition depends on who asks
+  bool names_role = false;    // and on the role they have
 };
 
 // kInvalidSql in the protocol's words for everything but SELECT columns FROM table [WHERE condition] [ORDER

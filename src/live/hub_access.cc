@@ -17,7 +17,13 @@ void Hub::Impl::CheckCatalog() {
   const uint64_t version = catalog_.version();
   if (version == seen_catalog_) return;
   seen_catalog_ = version;
+  SeeCatalog();
+}
+
+void Hub::Impl::SeeCatalog() {
   const catalog::SnapshotPtr snapshot = catalog_.Snapshot();
+  if (snapshot == seen_snapshot_) return;
+  seen_snapshot_ = snapshot;
   std::vector<TableId> watched;
   for (const auto& [id, watch] : index_.tables()) watched.push_back(id);
   for (const TableId id : watched) {
@@ -85,6 +91,11 @@ void Hub::Impl::CheckPrincipal(Connection& connection) {
     } else if (subscription->group != nullptr) {
       if (auto refusal = RefuseAccess(*connection.principal, *Index::WatchOf(*subscription).table)) {
         End(*subscription, refusal->code, refusal->message);
+      } else if (subscription->query->role) {
+        // Rows enter and leave the result that did not change.
+        End(*subscription, codes::kResyncRequired,
+            "The condition of the subscription names CURRENT_ROLE(), which has changed. Subscribe again "
+            "without 'from'");
       }
     }
   }

@@ -105,8 +105,8 @@ struct Hub::Impl {
   void StartRead(Connection& connection, const SubscriptionPtr& subscription,
                  std::optional<std::string> turn_of = std::nullopt);
   ReadRequest RequestFor(const Connection& connection, Subscription& subscription) const;
-  void OnRead(ConnectionKey key, const SubscriptionPtr& subscription, ReadKind kind, bool waited,
-              const OrRefusal<ReadResult>& result);
+  void OnRead(ConnectionKey key, const SubscriptionPtr& subscription, const QueryPtr& query, ReadKind kind,
+              bool waited, const OrRefusal<ReadResult>& result);
   void OnPage(Subscription& subscription, const ReadResult& result);
   void OnChanges(Subscription& subscription, const ReadResult& result);
   // Everything up to `seq` was delivered: what was kept follows, then changes as they come.
@@ -152,6 +152,8 @@ struct Hub::Impl {
   // Both; before anything that depends on them, and whenever they change. Two atomic reads when nothing did.
   void CheckRights();
   void CheckCatalog();
+  // As CheckCatalog, also in the moment in which a snapshot is out and its version is not.
+  void SeeCatalog();
   void CheckUsers();
   void CheckPrincipal(Connection& connection);
   void OnTableChanged(TableWatch& watch, const catalog::TablePtr& fresh);
@@ -193,6 +195,7 @@ struct Hub::Impl {
   Seq handled_;  // every change up to it was matched
   int64_t now_micros_ = 0;
   uint64_t seen_catalog_ = 0;
+  catalog::SnapshotPtr seen_snapshot_;
   uint64_t seen_users_ = 0;
   struct Push {
     int64_t at_nanos = 0;

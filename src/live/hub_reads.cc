@@ -67,6 +67,7 @@ void Hub::Impl::StartRead(Connection& connection, const SubscriptionPtr& subscri
   ReadRequest request = RequestFor(connection, *subscription);
   const ReadKind kind = request.kind;
   const bool waits = request.wait_for_commits;
+  const QueryPtr query = request.query;
   if (subscription->state == SubscriptionState::kBehind) {
     subscription->state = SubscriptionState::kCatchingUp;
     subscription->pending.clear();
@@ -77,21 +78,21 @@ void Hub::Impl::StartRead(Connection& connection, const SubscriptionPtr& subscri
   subscription->page_wanted = false;
   subscription->reading = true;
   ++connection.reads;
-  readers_.Post([this, key = connection.key, subscription, kind, waits, turn_of = std::move(turn_of),
+  readers_.Post([this, key = connection.key, subscription, query, kind, waits, turn_of = std::move(turn_of),
                  began_nanos = clock_.MonotonicNanos(), read = reader_.Start(std::move(request))]() mutable {
     auto result = read->Turn();
     if (!result) return true;
-    Post([this, key, subscription, kind, waits, turn_of = std::move(turn_of), began_nanos,
+    Post([this, key, subscription, query, kind, waits, turn_of = std::move(turn_of), began_nanos,
           result = std::move(*result)]() mutable {
-      OnRead(key, subscription, kind, waits, result);
+      OnRead(key, subscription, query, kind, waits, result);
       if (turn_of) EndTurn(*turn_of, began_nanos);
     });
     return false;
   });
 }
 
-void Hub::Impl::OnRead(ConnectionKey key, const SubscriptionPtr& subscription, ReadKind kind, bool waited,
-                       const OrRefusal<ReadResult>& result) {
+void Hub::Impl::OnRead(ConnectionKey key, const SubscriptionPtr& subscription, const QueryPtr& query,
+                       ReadKind kind, bool waited, const OrRefusal<ReadResult>& result) {
   CheckRights();  // what was read is not for those who lost their access meanwhile
   Connection* const connection = Find(key);
   if (connection == nullptr) return;
@@ -99,7 +100,14 @@ void Hub::Impl::OnRead(ConnectionKey key, const SubscriptionPtr& subscription, R
   if (!subscription->ended->load(std::memory_order_relaxed)) {
     subscription->reading = false;
     if (waited) Index::WatchOf(*subscription).settled = true;
-    if (!result) {
+    if (subscription->query != query) {
+      // The table was altered meanwhile: what was read has the old columns, or met rows that have new ones.
+      if (kind == ReadKind::kChanges) {
+        FallBehind(*subscription, subscription->cursor);
+      } else {
+        subscription->page_wanted = true;
+      }
+    } else if (!result) {
       End(*subscription, result.error().code, result.error().message);
     } else if (kind == ReadKind::kChanges) {
       OnChanges(*subscription, *result);

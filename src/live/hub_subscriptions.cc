@@ -57,6 +57,7 @@ void Hub::Impl::Remove(Subscription& subscription) {
   const TableId table = subscription.query != nullptr ? subscription.query->table->id : TableId();
   if (RemoveFromIndex(subscription)) watched_.Remove(table);
   connection.subscriptions.erase(subscription.id->text);
+  if (subscription.state == SubscriptionState::kCompiling) std::erase(connection.uncompiled, keep);
   const auto count = per_user_.find(std::string_view(connection.principal->user_id));
   if (--count->second.subscriptions == 0) per_user_.erase(count);
   counters_.subscriptions.fetch_sub(1, std::memory_order_relaxed);
@@ -94,6 +95,10 @@ void Hub::Impl::Subscribe(ConnectionKey key, wire::LiveSubscribe request) {
     Remove(*SubscriptionPtr(same->second));
   }
   if (!CheckLimits(*connection, id)) return;
+  // Before it waits with others to be compiled.
+  if (const auto refusal = Queries::RefuseLength(request.sql)) {
+    return SendError(*connection, id, refusal->code, refusal->message);
+  }
   auto subscription = std::make_shared<Subscription>();
   subscription->connection = connection;
   subscription->id = id;
@@ -134,16 +139,18 @@ void Hub::Impl::OnCompiled(ConnectionKey key, const SubscriptionPtr& subscriptio
   // Compiled again when the table or the caller's role has changed since. The index must be of that version.
   catalog::TablePtr fresh;
   do {
-    CheckCatalog();
+    SeeCatalog();
     if (!compiled) break;
     const catalog::Table& table = *(*compiled)->table;
+    const Role role = subscription->connection->principal->role;
     fresh = catalog_.Snapshot()->FindTable(table.ns, table.name);
     if (fresh == nullptr || fresh->id != table.id || fresh->schema().version != table.schema().version ||
+        (*compiled)->role.value_or(role) != role ||
         RefuseAccess(*subscription->connection->principal, *fresh)) {
       compiled = queries_.Compile(subscription->sql, *subscription->connection->principal);
       if (compiled) fresh = (*compiled)->table;
     }
-  } while (catalog_.version() != seen_catalog_);
+  } while (catalog_.Snapshot() != seen_snapshot_);
   if (!compiled) return End(*subscription, compiled.error().code, compiled.error().message);
   subscription->query = std::move(*compiled);
   AddToIndex(*subscription, fresh);

@@ -32,7 +32,7 @@ Result<std::shared_ptr<const Projection>> Projection::Make(const catalog::Table&
     out->primary_key_ = Item{*key, true, KeysOf(schema.columns[*key].name)};
   }
   for (const engine::LiveForm::Item& item : items) {
-    out->key_ += fmt::format("{}:{}|{}|", item.column.size(), item.column, item.label);
+    out->key_ += fmt::format("{}:{}|{}:{}|", item.column.size(), item.column, item.label.size(), item.label);
     if (!item.column.empty()) {
       const auto ordinal = schema.Find(item.column);
       if (!ordinal) {

@@ -101,13 +101,17 @@ constexpr size_t kQueryBytesMax = 128u << 10;
 constexpr size_t kJoinedTermsMax = 5'000;
 constexpr size_t kEvaluatedNodesMax = 5'000;
 
-Status CheckSize(std::string_view sql) {
+Status CheckLength(std::string_view sql) {
   if (sql.size() > kQueryBytesMax) {
     return Fail(ErrorCode::kInvalidSql,
                 fmt::format("The subscription's query has {} bytes, the maximum is {}; use a condition over "
                             "fewer constants, or several subscriptions",
                             sql.size(), kQueryBytesMax));
   }
+  return {};
+}
+Status CheckSize(std::string_view sql) {
+  KALAM_TRY(CheckLength(sql));
   return engine::CheckLexerCost(sql, kJoinedTermsMax);
 }
 
@@ -264,6 +268,11 @@ std::optional<Refusal> RefuseAccess(const Principal& principal, const catalog::T
   return Refusal{codes::kUnauthorized, allowed.error().message};
 }
 
+std::optional<Refusal> Queries::RefuseLength(std::string_view sql) {
+  const Status length = CheckLength(sql);
+  return length ? std::nullopt : std::optional(ToRefusal(length.error()));
+}
+
 OrRefusal<QueryPtr> Queries::Compile(const std::string& sql, const Principal& principal) {
   const auto refuse = [](Error error) { return std::unexpected(ToRefusal(std::move(error))); };
   if (const Status size = CheckSize(sql); !size) return refuse(size.error());
@@ -293,6 +302,7 @@ OrRefusal<QueryPtr> Queries::Compile(const std::string& sql, const Principal& pr
 
   std::string key = fmt::format("{}/{}/", table->id.value, table->schema().version);
   if (form->names_caller) key += fmt::format("{}:{}/", principal.user_id.size(), principal.user_id);
+  if (form->names_role) key += fmt::format("{}/", RoleName(principal.role));
   key += sql;
   if (QueryPtr known = Remembered(key)) return known;
   auto made = Make(*form, *parsed, table, principal);
@@ -306,6 +316,7 @@ Result<QueryPtr> Queries::Make(const engine::LiveForm& form, const engine::Parse
   const TableSchema& schema = table->schema();
   auto query = std::make_shared<Query>();
   query->table = table;
+  if (form.names_role) query->role = principal.role;
   KALAM_ASSIGN(query->projection, Projection::Make(*table, form.items));
   Filter::Terms terms;
   const bool decided = ToTerms(form, schema, engine_, terms);
@@ -339,10 +350,13 @@ QueryPtr Queries::Remembered(const std::string& key) {
 
 void Queries::Remember(const std::string& key, const QueryPtr& query) {
   std::lock_guard lock(mu_);
-  known_[key] = query;
-  if (known_.size() < sweep_at_) return;
+  const auto [it, fresh] = known_.insert_or_assign(key, query);
+  if (fresh) known_bytes_ += key.size() + sizeof(*it);
+  if (known_bytes_ < sweep_at_bytes_) return;
   std::erase_if(known_, [](const auto& entry) { return entry.second.expired(); });
-  sweep_at_ = std::max<size_t>(1'024, known_.size() * 2);
+  known_bytes_ = 0;
+  for (const auto& entry : known_) known_bytes_ += entry.first.size() + sizeof(entry);
+  sweep_at_bytes_ = std::max(kSweepBytes, known_bytes_ * 2);
 }
 
 }  // namespace kalam::live

@@ -100,6 +100,7 @@ struct Query {
   catalog::TablePtr table;
   std::shared_ptr<const Filter> filter;
   std::shared_ptr<const Projection> projection;
+  std::optional<Role> role;  // of the caller, where the condition names it
 };
 using QueryPtr = std::shared_ptr<const Query>;
 
@@ -111,6 +112,8 @@ class Queries {
 
   // Checks shape, names and rights.
   OrRefusal<QueryPtr> Compile(const std::string& sql, const Principal& principal);
+  // What Compile would say of a text that is too long, without a look at it.
+  static std::optional<Refusal> RefuseLength(std::string_view sql);
 
  private:
   Result<QueryPtr> Make(const engine::LiveForm& form, const engine::ParsedStatementPtr& parsed,
@@ -118,11 +121,14 @@ class Queries {
   QueryPtr Remembered(const std::string& key);
   void Remember(const std::string& key, const QueryPtr& query);
 
+  static constexpr size_t kSweepBytes = 1u << 20;
+
   const catalog::Catalog& catalog_;
   const engine::Engine& engine_;
   std::mutex mu_;
   std::unordered_map<std::string, std::weak_ptr<const Query>> known_;  // guarded by mu_
-  size_t sweep_at_ = 1'024;                                            // guarded by mu_
+  size_t known_bytes_ = 0;                                             // of keys; guarded by mu_
+  size_t sweep_at_bytes_ = kSweepBytes;                                // guarded by mu_
 };
 
 // May this principal subscribe to the table? Judged at subscription and again whenever rights change.

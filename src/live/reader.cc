@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "base/error_detail.h"
 #include "hot/resume_horizon.h"
 #include "live/codes.h"
 #include "live/version_scan.h"
@@ -326,7 +327,13 @@ class Task final : public ReadTask {
  private:
   std::optional<Refusal> Begin() {
     // An empty batch goes through the queue of the committer; what was before it is over when it answers.
-    if (request_.wait_for_commits) (void)store_.Commit(hot::Batch());
+    // One that the committer itself refuses, for want of room, has been through it, too.
+    if (request_.wait_for_commits) {
+      const Status passed = store_.Commit(hot::Batch()).status;
+      if (!passed && !HasDetail(passed.error(), "storage_error")) {
+        return ReadRefusal(passed.error(), *request_.query);
+      }
+    }
     run_.emplace(store_, engine_, cold_, clock_, request_);
     if (const Status found = run_->FindFiles(cold_); !found) {
       return ReadRefusal(found.error(), *request_.query);

@@ -119,14 +119,15 @@ Result<ReadResult> Topics::Consume(const ReadRequest& request, std::string_view 
         result.next_offset = group->cursor.Next(seed);
         return result;
       }
-      if (group->cursor.claims() >= kClaimsMax) {
+      const int64_t now = clock_.MonotonicNanos();
+      if (group->cursor.Claims(now) >= kClaimsMax) {
         return Fail(ErrorCode::kLimitExceeded,
                     fmt::format("Consumer group '{}' has {} fetches of topic '{}' that are not acknowledged. "
                                 "Acknowledge them or ask for more messages at once",
                                 name, kClaimsMax, entry.topic->name));
       }
-      claimed = group->cursor.Claim(
-          {seed, request.limit, log, clock_.MonotonicNanos(), options_.visibility_timeout_ms * 1'000'000});
+      claimed =
+          group->cursor.Claim({seed, request.limit, log, now, options_.visibility_timeout_ms * 1'000'000});
     }
     result.next_offset = claimed.begin;
     if (claimed.empty()) return result;
@@ -143,8 +144,17 @@ Result<ReadResult> Topics::Consume(const ReadRequest& request, std::string_view 
       result.has_more = result.count == request.limit || end < claimed.end;
       return result;
     }
-    // Retention or CLEAR removed the whole range meanwhile: the floor is above it now.
-    if (partition.floor.load() <= claimed.begin) {
+    // Retention or CLEAR removed the whole range meanwhile, or DROP the topic. What is stored tells it first.
+    KALAM_ASSIGN(const TopicEntry now, FindPartition(request.topic, request.partition));
+    if (now.topic->number != entry.topic->number) return Consume(request, name, sink);
+    hot::PinnedBytes stored;
+    Floor floor;
+    KALAM_ASSIGN(const bool found,
+                 store_.Get(hot::Space::kMeta, FloorKey(entry.topic->number, request.partition), stored));
+    if (found) {
+      KALAM_ASSIGN(floor, DecodeFloor(stored.bytes()));
+    }
+    if (floor.offset <= claimed.begin) {
       return Fail(ErrorCode::kCorruption,
                   fmt::format("Messages {} to {} of topic '{}', partition {} are missing", claimed.begin,
                               claimed.end - 1, entry.topic->name, request.partition));

@@ -45,6 +45,18 @@ GroupCursor::Claimed GroupCursor::Claim(const Fetch& fetch) {
   return {{begin, end}, last_id_};
 }
 
+size_t GroupCursor::Claims(int64_t now_nanos) {
+  if (cursor_) Expire(now_nanos);
+  return claims_.size();
+}
+
+void GroupCursor::Forget() {
+  acknowledged_.reset();
+  cursor_.reset();
+  claims_.clear();
+  first_expiry_nanos_ = INT64_MAX;
+}
+
 void GroupCursor::GiveBack(const Claimed& claimed, uint64_t end) {
   if (end >= claimed.end) return;
   // An acknowledgement that came meanwhile has removed the claim, or moved its begin up.

@@ -54,8 +54,13 @@ class GroupCursor {
   // Everything up to and including `upto` is done. Cumulative: also what others have claimed.
   void Acknowledge(uint64_t upto);
 
+  // Begins anew, as a group that has neither read nor acknowledged. Ids of claims do not come again: a reader
+  // may still give back one from before.
+  void Forget();
+
   std::optional<uint64_t> acknowledged() const { return acknowledged_; }
-  size_t claims() const { return claims_.size(); }
+  // That have not expired.
+  size_t Claims(int64_t now_nanos);
 
  private:
   struct ClaimEnd {

@@ -60,7 +60,7 @@ TEST(GroupCursorTest, AcknowledgementsAreCumulativeAndNeverGoBack) {
   cursor.Claim(FetchOf(10, 30, 0));
   cursor.Acknowledge(14);
   EXPECT_EQ(cursor.acknowledged(), 14u);
-  EXPECT_EQ(cursor.claims(), 1u);
+  EXPECT_EQ(cursor.Claims(0), 1u);
   cursor.Acknowledge(3);
   EXPECT_EQ(cursor.acknowledged(), 14u);
   // The rest of a claim that was acknowledged in part comes again, and only the rest.
@@ -86,9 +86,26 @@ TEST(GroupCursorTest, AnAcknowledgementMayOvertakeTheReader) {
   cursor.Acknowledge(6);
   cursor.GiveBack(claimed, 3);
   ExpectRange(cursor.Claim(FetchOf(10, 10, 0)), 7, 10);
-  const GroupCursor before = cursor;
+  const size_t before = cursor.Claims(0);
   cursor.GiveBack(claimed, 3);  // a claim that is gone changes nothing
-  EXPECT_EQ(cursor.claims(), before.claims());
+  EXPECT_EQ(cursor.Claims(0), before);
+}
+
+TEST(GroupCursorTest, ClaimsThatHaveExpiredAreNotCounted) {
+  GroupCursor cursor;
+  for (int i = 0; i < 5; ++i) cursor.Claim(FetchOf(2, 30, 0));
+  EXPECT_EQ(cursor.Claims(99), 5u);
+  EXPECT_EQ(cursor.Claims(100), 0u);
+  ExpectRange(cursor.Claim(FetchOf(100, 30, 100)), 0, 30);
+}
+
+TEST(GroupCursorTest, AReaderFromBeforeTheGroupWasForgottenGivesNothingBack) {
+  GroupCursor cursor;
+  const auto old = cursor.Claim(FetchOf(10, 30, 0));
+  cursor.Forget();
+  ExpectRange(cursor.Claim(FetchOf(10, 30, 0)), 0, 10);
+  cursor.GiveBack(old, 0);
+  ExpectRange(cursor.Claim(FetchOf(10, 30, 0)), 10, 20);
 }
 
 TEST(GroupCursorTest, RetentionMovesTheCursorForward) {

@@ -222,6 +222,7 @@ Status Topics::EraseRemoved(TopicNumber number) {
   const std::string end = MessageKey(TopicNumber(number.value + 1), 0, 0);
   hot::Batch batch;
   batch.meta.push_back({RemovedKey(number), std::nullopt});
+  KALAM_TRY(AppendGroupRemovals(number, batch));  // so may an acknowledgement
   batch.messages.push_back({begin, {}, end});
   KALAM_TRY(store_.Commit(std::move(batch)).status);
   return store_.ReclaimMessages(begin, end);

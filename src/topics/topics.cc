@@ -258,7 +258,7 @@ Result<TopicPtr> Topics::Clear(std::string_view name, std::vector<hot::MetaOp> a
   for (uint32_t i = 0; i < entry.topic->partitions; ++i) entry.log->partition(i).floor.store(ends[i]);
   for (const std::shared_ptr<Group>& group : entry.log->Groups()) {
     std::lock_guard guard(group->mu);
-    group->cursor = GroupCursor();
+    group->cursor.Forget();
   }
   return entry.topic;
 }
