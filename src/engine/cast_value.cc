@@ -48,6 +48,18 @@ Result<Value> ToInteger(const Pair& pair) {
   return Value::Integer(pair.to.kind, n);
 }
 
+// As the reference's engine: the number is the stored one. DuckDB's infinities are the largest numbers.
+Result<Value> IntegerToTime(const Pair& pair) {
+  const int64_t n = pair.value.integer;
+  constexpr int64_t kInfinity = std::numeric_limits<int64_t>::max();
+  bool fits = true;
+  if (pair.to.kind == TypeKind::kTime) fits = n >= 0 && n <= kTimeMicrosMax;
+  if (pair.to.kind == TypeKind::kDate) fits = n == static_cast<int32_t>(n);
+  if (IsMicros(pair.to.kind)) fits = n >= kTimestampMicrosMin || n == -kInfinity;
+  if (!fits) return CannotCast(pair, "the value is out of range");
+  return Value::Integer(pair.to.kind, n);
+}
+
 // One float of a JSON array; the end of the number, or null.
 const char* ParseFloat(const char* at, const char* end, float& out) {
   const auto parsed = std::from_chars(at, end, out);
@@ -153,13 +165,8 @@ Result<Value> CastValue(const Value& value, const DataType& from, const DataType
   if (IsInteger(from.kind)) {
     if (IsInteger(to.kind)) return ToInteger(pair);
     if (to.kind == TypeKind::kDouble) return Value::Real(to.kind, static_cast<double>(value.integer));
-    // As the reference's engine: the number is the stored one.
-    if (IsMicros(to.kind) || to.kind == TypeKind::kTime) return Value::Integer(to.kind, value.integer);
-    if (to.kind == TypeKind::kDate) {
-      if (value.integer != static_cast<int32_t>(value.integer))
-        return CannotCast(pair, "the value is out of range");
-      return Value::Integer(to.kind, value.integer);
-    }
+    if (IsMicros(to.kind) || to.kind == TypeKind::kTime || to.kind == TypeKind::kDate)
+      return IntegerToTime(pair);
   }
   if (from.kind == TypeKind::kFloat && to.kind == TypeKind::kDouble) return Value::Real(to.kind, value.real);
   if (IsMicros(from.kind) && IsMicros(to.kind)) return Value::Integer(to.kind, value.integer);

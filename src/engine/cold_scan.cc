@@ -7,6 +7,7 @@
 #include "duckdb/catalog/catalog.hpp"
 #include "duckdb/catalog/catalog_entry/table_function_catalog_entry.hpp"
 #include "duckdb/common/multi_file/multi_file_reader.hpp"
+#include "duckdb/common/vector_operations/unary_executor.hpp"
 #include "duckdb/optimizer/filter_combiner.hpp"
 #include "duckdb/parser/expression/columnref_expression.hpp"
 #include "duckdb/parser/expression/constant_expression.hpp"
@@ -29,8 +30,8 @@
 namespace kalam::engine {
 namespace {
 
-// The text of a file as the JSON that it was.
-constexpr const char* kStoredJsonFunction = "stored_json";
+// The text of a file as the JSON that it was, and a time of day of a file, cut to the range of its type.
+constexpr const char* kStoredValueFunction = "stored_value";
 
 using duckdb::ClientContext;
 using duckdb::Expression;
@@ -323,13 +324,19 @@ duckdb::TableFunction MakeColdScanFunction(ClientContext& context) {
   return function;
 }
 
-duckdb::ScalarFunction MakeStoredJsonFunction() {
-  return {kStoredJsonFunction,
-          {LogicalType::VARCHAR},
-          LogicalType::JSON(),
-          [](duckdb::DataChunk& arguments, duckdb::ExpressionState&, duckdb::Vector& result) {
-            result.Reinterpret(arguments.data[0]);
-          }};
+duckdb::ScalarFunctionSet MakeStoredValueFunctions() {
+  const auto json = [](duckdb::DataChunk& arguments, duckdb::ExpressionState&, duckdb::Vector& result) {
+    result.Reinterpret(arguments.data[0]);
+  };
+  const auto time = [](duckdb::DataChunk& arguments, duckdb::ExpressionState&, duckdb::Vector& result) {
+    duckdb::UnaryExecutor::Execute<duckdb::dtime_t, duckdb::dtime_t>(
+        arguments.data[0], result, arguments.size(),
+        [](duckdb::dtime_t stored) { return duckdb::dtime_t(TimeWithinRange(stored.micros)); });
+  };
+  duckdb::ScalarFunctionSet functions(kStoredValueFunction);
+  functions.AddFunction(duckdb::ScalarFunction({LogicalType::VARCHAR}, LogicalType::JSON(), json));
+  functions.AddFunction(duckdb::ScalarFunction({LogicalType::TIME}, LogicalType::TIME, time));
+  return functions;
 }
 
 duckdb::unique_ptr<duckdb::TableRef> ReplaceScan(ClientContext& context,
@@ -349,11 +356,11 @@ duckdb::unique_ptr<duckdb::TableRef> ReplaceScan(ClientContext& context,
   }
   auto& all = cold->select_list[0]->Cast<duckdb::StarExpression>();
   for (const auto& column : source.columns()) {
-    if (column.type.kind != TypeKind::kJson) continue;
-    duckdb::vector<duckdb::unique_ptr<duckdb::ParsedExpression>> text;
-    text.push_back(duckdb::make_uniq<duckdb::ColumnRefExpression>(column.name));
+    if (column.type.kind != TypeKind::kJson && column.type.kind != TypeKind::kTime) continue;
+    duckdb::vector<duckdb::unique_ptr<duckdb::ParsedExpression>> stored;
+    stored.push_back(duckdb::make_uniq<duckdb::ColumnRefExpression>(column.name));
     all.replace_list[column.name] =
-        duckdb::make_uniq<duckdb::FunctionExpression>(kStoredJsonFunction, std::move(text));
+        duckdb::make_uniq<duckdb::FunctionExpression>(kStoredValueFunction, std::move(stored));
   }
   auto select = duckdb::make_uniq<duckdb::SelectStatement>();
   if (source.has_own_rows()) {

@@ -2,7 +2,7 @@
 // subquery that joins them to its own rows. Not for other modules.
 #pragma once
 
-#include "duckdb/function/scalar_function.hpp"
+#include "duckdb/function/function_set.hpp"
 #include "duckdb/function/table_function.hpp"
 
 namespace kalam::engine {
@@ -10,7 +10,7 @@ namespace kalam::engine {
 // DuckDB's Parquet scan with a file list, a schema and deleted rows of ours.
 duckdb::TableFunction MakeColdScanFunction(duckdb::ClientContext& context);
 // That the scan's subquery needs.
-duckdb::ScalarFunction MakeStoredJsonFunction();
+duckdb::ScalarFunctionSet MakeStoredValueFunctions();
 
 // For scan(slot): hot_scan(slot) UNION ALL cold_scan(slot) when the source has files, else null.
 duckdb::unique_ptr<duckdb::TableRef> ReplaceScan(duckdb::ClientContext& context,

@@ -5,6 +5,7 @@
 #include <fstream>
 #include <set>
 
+#include "duckdb.hpp"
 #include "engine/engine.h"
 #include "engine/memory_source_for_test.h"
 #include "engine/parquet_writer.h"
@@ -243,6 +244,45 @@ TEST_F(ColdScanTest, FilesThatCannotMatchAreLeftOut) {
   std::filesystem::remove(folder_ + "/4.parquet");
   EXPECT_EQ(Run("SELECT COUNT(*) FROM t WHERE id < 30", source), Lines{"30"});
   EXPECT_EQ(Run("SELECT COUNT(*) FROM t WHERE id = $1", source, {Value::BigInt(99)}), Lines{"0"});
+}
+
+TEST_F(ColdScanTest, TimesOfAFileAreCutToTheirRange) {
+  const std::vector<ResultColumn> columns = {{"id", Type(TypeKind::kBigInt), true, true},
+                                             {"ti", Type(TypeKind::kTime), false, false},
+                                             {"_seq", Type(TypeKind::kBigInt), false, true}};
+  const std::vector<int64_t> stored = {-5, 3'723'000'000, 360'000'000'000, 360'000'000'000'000'000};
+  {
+    duckdb::DuckDB database(nullptr);
+    duckdb::Connection connection(database);
+    connection.Query("CREATE TABLE t (id BIGINT, ti TIME, _seq BIGINT)");
+    duckdb::Appender appender(connection, "t");
+    for (size_t i = 0; i < stored.size(); ++i) {
+      const auto id = static_cast<int64_t>(i);
+      appender.AppendRow(id, duckdb::Value::TIME(duckdb::dtime_t(stored[i])), 1000 + id);
+    }
+    appender.Close();
+    const auto copied = connection.Query("COPY t TO '" + folder_ +
+                                         "/times.parquet' (FORMAT parquet, FIELD_IDS {id: 1, ti: 2, _seq: " +
+                                         std::to_string(kSeqField) + "})");
+    ASSERT_FALSE(copied->HasError()) << copied->GetError();
+  }
+  DataFile file;
+  file.path = FileName("local", "times.parquet");
+  file.size = std::filesystem::file_size(folder_ + "/times.parquet");
+  file.rows = file.visible_rows = static_cast<uint32_t>(stored.size());
+  file.key_min = OwnedValue(Value::BigInt(0));
+  file.key_max = OwnedValue(Value::BigInt(3));
+  file.seq_min = 1000;
+  file.seq_max = 1003;
+  auto set = SetOf({file});
+  set->columns.resize(3);
+  set->columns[2] = {kSeqField, {}};
+  set->seq_column = 2;
+  const auto source = std::make_shared<FileSource>(
+      std::make_shared<MemorySource>(columns, std::vector<std::vector<OwnedValue>>{}), std::move(set));
+  EXPECT_EQ(Run("SELECT id, ti::TEXT FROM t ORDER BY id", source),
+            (Lines{"0|'00:00:00'", "1|'01:02:03'", "2|'24:00:00'", "3|'24:00:00'"}));
+  EXPECT_EQ(Run("SELECT id FROM t WHERE ti = '01:02:03'", source), (Lines{"1"}));
 }
 
 TEST_F(ColdScanTest, OldFilesReadAsTheColumnsOfToday) {

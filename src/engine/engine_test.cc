@@ -176,6 +176,21 @@ TEST_F(EngineTest, ScansGetColumnsAndBounds) {
 
 // --- types
 
+// A time of day that no clock shows may be stored; DuckDB reads past a table of digits for its text.
+TEST_F(EngineTest, StoredTimesBeyondTheirRangeAreCut) {
+  std::vector<std::vector<OwnedValue>> rows;
+  for (const int64_t micros : {int64_t{-5}, int64_t{360'000'000'000}, int64_t{360'000'000'000'000'000},
+                               INT64_MIN, INT64_MAX, int64_t{3'723'000'000}})
+    rows.push_back({Own(Value::Integer(TypeKind::kTime, micros))});
+  tables_["times"] = std::make_shared<MemorySource>(
+      std::vector<ResultColumn>{{"ti", Type(TypeKind::kTime), false, false}}, std::move(rows));
+  EXPECT_EQ(Rows("SELECT ti::TEXT FROM times"),
+            "'00:00:00'; '24:00:00'; '24:00:00'; '00:00:00'; '24:00:00'; '01:02:03'");
+  EXPECT_EQ(Rows("SELECT COUNT(*) FROM times WHERE ti = $1",
+                 {.parameters = {Value::Integer(TypeKind::kTime, INT64_MAX)}}),
+            "3");
+}
+
 TEST_F(EngineTest, EveryColumnTypeRoundTrips) {
   std::vector<ResultColumn> columns;
   std::vector<OwnedValue> row;

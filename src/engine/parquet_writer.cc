@@ -76,8 +76,8 @@ struct ParquetWriter::Impl {
         duckdb::CreateTableFunctionInfo info(function);
         catalog.CreateFunction(*made->context, info);
       }
-      duckdb::CreateScalarFunctionInfo json(MakeStoredJsonFunction());
-      catalog.CreateFunction(*made->context, json);
+      duckdb::CreateScalarFunctionInfo stored(MakeStoredValueFunctions());
+      catalog.CreateFunction(*made->context, stored);
     });
     // The writer's figures come from one thread; the setting keeps the order of rows beyond doubt.
     for (const char* sql : {"SET GLOBAL TimeZone = 'UTC'", "SET GLOBAL preserve_insertion_order = true"}) {

@@ -209,7 +209,6 @@ void RegisterFunctions(ClientContext& context) {
   functions.push_back(IdFunction("uuid_v7", LogicalType::VARCHAR, TextIds<UuidV7>));
   functions.push_back(IdFunction("ulid", LogicalType::VARCHAR, TextIds<Ulid>));
   functions.push_back(DistanceFunction());
-  functions.push_back(MakeStoredJsonFunction());
   ScalarFunction write(kWriteFunction, {LogicalType::ANY, LogicalType::UINTEGER}, LogicalType::ANY, Write,
                        BindWrite);
   write.stability = duckdb::FunctionStability::VOLATILE;
@@ -222,6 +221,8 @@ void RegisterFunctions(ClientContext& context) {
       duckdb::CreateScalarFunctionInfo info(std::move(function));
       catalog.CreateFunction(context, info);
     }
+    duckdb::CreateScalarFunctionInfo stored(MakeStoredValueFunctions());
+    catalog.CreateFunction(context, stored);
     duckdb::CreateTableFunctionInfo scan(MakeScanFunction());
     catalog.CreateFunction(context, scan);
     duckdb::CreateTableFunctionInfo hot_scan(MakeHotScanFunction());

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 
 #include "duckdb/common/types/decimal.hpp"
@@ -325,7 +326,7 @@ duckdb::Value ToDuck(const Value& value, const DataType& type) {
     case TypeKind::kDate:
       return duckdb::Value::DATE(duckdb::date_t(static_cast<int32_t>(value.integer)));
     case TypeKind::kTime:
-      return duckdb::Value::TIME(duckdb::dtime_t(value.integer));
+      return duckdb::Value::TIME(duckdb::dtime_t(TimeWithinRange(value.integer)));
     case TypeKind::kBytes:
       return duckdb::Value::BLOB(reinterpret_cast<duckdb::const_data_ptr_t>(value.bytes.data),
                                  value.bytes.size);
@@ -530,6 +531,8 @@ Value ColumnReader::Read(size_t row) const {
 
 // --- writing
 
+int64_t TimeWithinRange(int64_t micros) { return std::clamp<int64_t>(micros, 0, kTimeMicrosMax); }
+
 ColumnWriter::ColumnWriter(duckdb::Vector& vector, TypeKind kind)
     : vector_(&vector),
       data_(duckdb::FlatVector::GetData(vector)),
@@ -558,6 +561,9 @@ bool ColumnWriter::Set(size_t row, const Value& value) {
     case TypeKind::kInt:
     case TypeKind::kDate:
       put(static_cast<int32_t>(value.integer));
+      break;
+    case TypeKind::kTime:
+      put(TimeWithinRange(value.integer));
       break;
     case TypeKind::kFloat:
       put(static_cast<float>(value.real));

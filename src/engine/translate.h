@@ -53,6 +53,12 @@ class ColumnReader {
   const float* floats_ = nullptr;  // EMBEDDING
 };
 
+// The numbers that DuckDB can work with. Its texts of other times of day read past a table of digits, so that
+// none may reach it: what is written is refused (CastValue), and what is stored already is cut to the range.
+inline constexpr int64_t kTimeMicrosMax = 86'400'000'000;  // 24:00:00, from 0
+inline constexpr int64_t kTimestampMicrosMin = -9'223'372'022'400'000'000;
+int64_t TimeWithinRange(int64_t micros);
+
 // Writes cells of one kind into one vector.
 class ColumnWriter {
  public:
