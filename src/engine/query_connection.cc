@@ -39,9 +39,10 @@ bool FitsPlan(duckdb::Value& value, const duckdb::LogicalType& expected) {
   if (from.id() == LogicalTypeId::VARCHAR) return value.DefaultTryCastAs(expected);
   const bool integer = from.IsIntegral();
   const bool real = from.id() == LogicalTypeId::DOUBLE || from.id() == LogicalTypeId::FLOAT;
-  if (integer && expected.id() == LogicalTypeId::DOUBLE &&
-      std::llabs(original.GetValue<int64_t>()) > kExactInDouble)
-    return false;
+  if (integer && expected.id() == LogicalTypeId::DOUBLE) {
+    const auto n = original.GetValue<int64_t>();
+    if (n > kExactInDouble || n < -kExactInDouble) return false;
+  }
   const bool number = expected.IsNumeric() && (integer || (real && !expected.IsIntegral()));
   if (!number && from.id() != expected.id()) return false;
   if (!value.DefaultTryCastAs(expected, true)) return false;

@@ -50,8 +50,8 @@ BoundSelect::BoundSelect(const Plan& plan, const BindContext& context, std::opti
     lists = lists || list;
   }
   if (lists) keys_ = range_->keys();
-  const bool few =
-      limit_ && conditions_.empty() && *limit_ + offset_ <= kInlineRowsMax && !select_.count_star;
+  const bool few = limit_ && conditions_.empty() && !select_.count_star && *limit_ <= kInlineRowsMax &&
+                   offset_ <= kInlineRowsMax - *limit_;
   const bool few_keys = keys_ && keys_->size() <= kInlineRowsMax;
   cost_ = range_->point() || range_->empty() || few || few_keys ? DirectCost::kShort : DirectCost::kScan;
 }
