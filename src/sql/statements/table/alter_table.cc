@@ -260,8 +260,14 @@ Result<bool> Apply(catalog::Table& table, const AlterTable& alter, const Request
   return changed;
 }
 
-bool MayAlter(const Principal& caller, TableType type) {
-  return caller.role >= Role::kService || type == TableType::kUser || type == TableType::kStream;
+// Everyone may change USER and STREAM tables; SHARED ones those who may also write them.
+Status MayAlter(const Principal& caller, const catalog::Table& table) {
+  if (table.type != TableType::kShared) return {};
+  if (caller.role < Role::kService) {
+    return Fail(
+        InsufficientRole("Insufficient privileges to alter table", "ALTER TABLE", caller, Role::kService));
+  }
+  return auth::Allow(caller, auth::Access::kWrite, table.type, table.access_level, table.full_name());
 }
 
 }  // namespace
@@ -272,19 +278,14 @@ Status AuthorizeAlterTable(const Statement& statement, const Principal& caller, 
     return Refuse(fmt::format("Cannot alter system table '{}.{}'", alter.table.ns, alter.table.table));
   }
   const auto table = services.catalog.Snapshot()->FindTable(alter.table.ns, alter.table.table);
-  if (!table || MayAlter(caller, table->type)) return {};
-  return Fail(
-      InsufficientRole("Insufficient privileges to alter table", "ALTER TABLE", caller, Role::kService));
+  return table ? MayAlter(caller, *table) : Status();
 }
 
 Result<Outcome> RunAlterTable(const Statement& statement, Request& request, Services& services) {
   const auto& alter = std::get<AlterTable>(statement.body);
   const std::string ns = alter.table.ns.empty() ? request.name_space : alter.table.ns;
   const auto current = services.catalog.Snapshot()->FindTable(ns, alter.table.table);
-  if (current && !MayAlter(*request.principal, current->type)) {
-    return Fail(InsufficientRole("Insufficient privileges to alter table", "ALTER TABLE", *request.principal,
-                                 Role::kService));
-  }
+  if (current) KALAM_TRY(MayAlter(*request.principal, *current));
   bool changed = false;
   const auto apply = [&](catalog::Table& draft) -> Result<bool> {
     auto applied = Apply(draft, alter, request, services);
