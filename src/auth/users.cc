@@ -142,6 +142,9 @@ Status Users::Update(std::string_view user_id, const std::function<Status(User&)
   if (current == nullptr || current->deleted_at_ms) return NotFound(user_id);
   User next = *current;
   KALAM_TRY(change(next));
+  // Nobody else could give it back.
+  if (user_id == kRootId && next.role != Role::kSystem)
+    return Fail(ErrorCode::kInvalidOperation, "User 'root' keeps the role system");
   next.user_id = current->user_id;
   next.updated_at_ms = impl_->clock.WallMillis();
   return impl_->Put(std::move(next), std::move(also));
