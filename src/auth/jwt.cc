@@ -15,6 +15,7 @@ namespace {
 namespace json = boost::json;
 
 constexpr int64_t kLeewaySeconds = 60;
+constexpr std::string_view kAccountKey = "account_created_at";
 constexpr std::string_view kHeader = R"({"typ":"JWT","alg":"HS256"})";
 
 // One answer for every fault: what was wrong is nobody's business.
@@ -61,7 +62,7 @@ bool ReadOptionalText(const json::object& claims, std::string_view key, std::opt
   return ReadText(claims, key, out.emplace());
 }
 
-bool ReadSeconds(const json::object& claims, std::string_view key, int64_t& out) {
+bool ReadNumber(const json::object& claims, std::string_view key, int64_t& out) {
   const json::value* value = claims.if_contains(key);
   if (value == nullptr || !value->is_int64() || value->get_int64() < 0) return false;
   out = value->get_int64();
@@ -71,12 +72,15 @@ bool ReadSeconds(const json::object& claims, std::string_view key, int64_t& out)
 bool ReadClaims(const json::object& object, Claims& claims) {
   if (!ReadText(object, "sub", claims.user_id) || claims.user_id.empty()) return false;
   if (!ReadText(object, "iss", claims.issuer)) return false;
-  if (!ReadSeconds(object, "exp", claims.expires_at) || !ReadSeconds(object, "iat", claims.issued_at))
+  if (!ReadNumber(object, "exp", claims.expires_at) || !ReadNumber(object, "iat", claims.issued_at))
     return false;
-  if (object.contains("nbf") && !ReadSeconds(object, "nbf", claims.not_before)) return false;
+  if (object.contains("nbf") && !ReadNumber(object, "nbf", claims.not_before)) return false;
   if (!ReadOptionalText(object, "email", claims.email)) return false;
   if (!ReadOptionalText(object, "role", claims.role)) return false;
   if (claims.role && !ParseRole(*claims.role)) return false;
+  if (object.contains(kAccountKey) &&
+      !ReadNumber(object, kAccountKey, claims.account_created_at_ms.emplace()))
+    return false;
   return ReadOptionalText(object, "token_type", claims.token_type);
 }
 
@@ -94,6 +98,7 @@ std::string EncodeJwt(const Claims& claims, std::string_view secret) {
   if (claims.email) payload["email"] = *claims.email;
   if (claims.role) payload["role"] = *claims.role;
   if (claims.token_type) payload["token_type"] = *claims.token_type;
+  if (claims.account_created_at_ms) payload[kAccountKey] = *claims.account_created_at_ms;
   std::string token = Base64UrlEncode(kHeader) + '.' + Base64UrlEncode(json::serialize(payload));
   std::string signature = Sign(token, secret);
   return token + '.' + Base64UrlEncode(signature);

@@ -20,7 +20,8 @@ struct VerifiedToken {
   // Not shared with other threads' entries: two threads that count references to one object cost each other
   // 100 ns and more.
   std::shared_ptr<const Principal> principal;
-  int64_t expires_at = 0;      // seconds
+  int64_t expires_at = 0;  // seconds
+  int64_t account_created_at_ms = 0;
   uint64_t users_version = 0;  // as of which the user was looked at
 };
 

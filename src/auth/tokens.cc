@@ -48,6 +48,7 @@ struct Tokens::Impl {
       // Some user changed since: look again at this one, the signature stays good.
       UserPtr user = users.Find(known->principal->user_id);
       if (user == nullptr || user->deleted_at_ms || user->role != known->principal->role) return nullptr;
+      if (user->created_at_ms != known->account_created_at_ms) return nullptr;
       known->users_version = version;
     }
     return known->principal;
@@ -73,6 +74,7 @@ IssuedToken Tokens::Issue(const User& user, TokenType type) const {
   claims.email = user.email;
   claims.role = RoleName(user.role);
   claims.token_type = TokenTypeName(type);
+  claims.account_created_at_ms = user.created_at_ms;
   return {EncodeJwt(claims, impl_->options.secret), claims.expires_at * 1'000'000};
 }
 
@@ -80,6 +82,14 @@ Result<Claims> Tokens::Verify(std::string_view token) const {
   KALAM_ASSIGN(Claims claims, DecodeJwt(token, impl_->options.secret));
   KALAM_TRY(CheckClaims(claims, impl_->NowSeconds()));
   return claims;
+}
+
+UserPtr Tokens::UserOf(const Claims& claims) const {
+  UserPtr user = impl_->users.Find(claims.user_id);
+  if (user == nullptr || user->deleted_at_ms) return nullptr;
+  if (claims.account_created_at_ms)
+    return *claims.account_created_at_ms == user->created_at_ms ? user : nullptr;
+  return claims.issued_at >= user->created_at_ms / 1'000 ? user : nullptr;
 }
 
 Result<std::shared_ptr<const Principal>> Tokens::Authenticate(
@@ -97,11 +107,12 @@ Result<std::shared_ptr<const Principal>> Tokens::Authenticate(
   if (claims.token_type != TokenTypeName(TokenType::kAccess)) return Refuse();
   uint64_t version =
       impl_->users.version();  // before the user: an older version is checked once more, never once less
-  UserPtr user = impl_->users.Find(claims.user_id);
-  if (user == nullptr || user->deleted_at_ms) return Refuse();
+  UserPtr user = UserOf(claims);
+  if (user == nullptr) return Refuse();
   if (claims.role && *claims.role != RoleName(user->role)) return Refuse();
   auto principal = std::make_shared<const Principal>(Principal{user->user_id, user->role});
-  ThisThreadsCache().Put({impl_->number, std::string(token), principal, claims.expires_at, version});
+  ThisThreadsCache().Put(
+      {impl_->number, std::string(token), principal, claims.expires_at, user->created_at_ms, version});
   return principal;
 }
 

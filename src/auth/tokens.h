@@ -25,6 +25,8 @@ struct Claims {
   std::optional<std::string> email;
   std::optional<std::string> role;
   std::optional<std::string> token_type;
+  // Of the account; tells it from a later one of the same name. Tokens that others signed have none.
+  std::optional<int64_t> account_created_at_ms;
 };
 
 struct IssuedToken {
@@ -50,6 +52,10 @@ class Tokens {
   // Signature, algorithm (HS256 only), issuer `kalamdb`, exp and nbf with 60 s leeway, iat not more than 60 s
   // ahead, sub non-empty. kTokenExpired for an expired but otherwise good token; else kUnauthenticated.
   Result<Claims> Verify(std::string_view token) const;
+
+  // The user that `claims` name, as it is now. nullptr when there is none, or only one that got the name
+  // after the token was issued; says nothing about its role.
+  UserPtr UserOf(const Claims& claims) const;
 
   // The value of an Authorization header (nullopt = absent) to the caller's current identity: Bearer access
   // token of an existing user whose stored role equals the token's. kUnauthenticated with message

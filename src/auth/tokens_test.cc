@@ -98,7 +98,7 @@ TEST_F(TokensTest, IssuedTokensHaveTheClaimsOfTheProtocol) {
   EXPECT_EQ(
       Base64UrlDecode(issued.token.substr(dot + 1, issued.token.rfind('.') - dot - 1)),
       R"({"sub":"alice","iss":"kalamdb","exp":1767312000,"iat":1767225600,"email":"a@x.io","role":"user",)"
-      R"("token_type":"access"})");
+      R"("token_type":"access","account_created_at":1767225600000})");
   auto claims = tokens_->Verify(issued.token);
   ASSERT_TRUE(claims);
   EXPECT_EQ(claims->user_id, "alice");
@@ -247,6 +247,24 @@ TEST_F(TokensTest, KnownTokensFollowTheUser) {
   ASSERT_TRUE(users_->Drop("alice"));
   EXPECT_EQ(Authenticate("Bearer " + old), "Invalid credentials");
   EXPECT_EQ(Authenticate("Bearer " + root), "root system");
+}
+
+TEST_F(TokensTest, ANewAccountOfTheNameHasNothingFromTheOld) {
+  const std::string known = Issue("alice");
+  const std::string fresh = Issue("alice");
+  const std::string foreign = Signed(kGoodHeader, Payload(R"(,"token_type":"access")"));
+  EXPECT_EQ(Authenticate("Bearer " + known), "alice user");
+  EXPECT_EQ(Authenticate("Bearer " + foreign), "alice user");
+  ASSERT_TRUE(users_->Drop("alice"));
+  ASSERT_TRUE(users_->Erase("alice"));
+  clock_.AdvanceMicros(1'000);  // within the second
+  User alice;
+  alice.user_id = "alice";
+  ASSERT_TRUE(users_->Create(alice));
+  EXPECT_EQ(Authenticate("Bearer " + Issue("alice")), "alice user");
+  EXPECT_EQ(Authenticate("Bearer " + known), "Invalid credentials");
+  EXPECT_EQ(Authenticate("Bearer " + fresh), "Invalid credentials");
+  EXPECT_EQ(tokens_->UserOf(*tokens_->Verify(fresh)), nullptr);
 }
 
 TEST_F(TokensTest, ATokenWithoutRoleFollowsTheRole) {

@@ -102,6 +102,8 @@ def test_drop_user_cascade_erases_everything(app):
     server, root = app
     root.run("CREATE USER TABLE app.u (id INT PRIMARY KEY, v TEXT); CREATE USER alice WITH PASSWORD 'Alice-pass-1' ROLE user")
     server.client("alice", "Alice-pass-1").run("INSERT INTO app.u VALUES (1, 'hers'), (2, 'too')")
+    old = server.client("alice", "Alice-pass-1")
+    old.run("SELECT 1")
     root.run("INSERT INTO app.u VALUES (1, 'mine')")
     job = kalam_jobs.ended(root, kalam_jobs.id_of(message_of(root, "DROP USER alice CASCADE")))
     assert job["status"] == "completed" and job["job_id"].startswith("UC-"), job
@@ -110,6 +112,10 @@ def test_drop_user_cascade_erases_everything(app):
     # A new account of the same name starts from nothing.
     root.run("CREATE USER alice WITH PASSWORD 'Other-pass-1' ROLE user")
     assert server.client("alice", "Other-pass-1").rows("SELECT * FROM app.u") == []
+    # ... and the tokens of the old one are nothing to it.
+    old.fails("SELECT 1", status=401)
+    assert old.request("GET", "/v1/api/auth/me", headers=old.bearer()).status == 401
+    assert old.request("POST", "/v1/api/auth/refresh", headers=old.bearer(old.refresh_token)).status == 401
     assert root.rows("SELECT v FROM app.u") == [["mine"]]
 
 

@@ -31,8 +31,8 @@ Result<std::string_view> AccessTokenOf(const HttpRequest& request) {
 
 // The user that good claims name, as it is now.
 Result<auth::UserPtr> CurrentUser(const auth::Claims& claims, const RouteContext& context) {
-  const auth::UserPtr user = context.services.users.Find(claims.user_id);
-  if (user == nullptr || user->deleted_at_ms) return Refused("User no longer valid");
+  const auth::UserPtr user = context.services.tokens.UserOf(claims);
+  if (user == nullptr) return Refused("User no longer valid");
   if (claims.role && *claims.role != RoleName(user->role))
     return Refused("Token role does not match user role");
   return user;
