@@ -190,18 +190,36 @@ std::optional<DirectInsert> PlanInsert(const catalog::Table& table, const engine
   return plan;
 }
 
+// Whether every row gets a value of its own.
+bool DiffersByRow(const Operand& operand, const Column& column) {
+  using Function = Operand::Function;
+  if (operand.kind == Operand::Kind::kFunction) {
+    return operand.function == Function::kSnowflakeId || operand.function == Function::kUuidV7 ||
+           operand.function == Function::kUlid;
+  }
+  const DefaultKind kind = column.default_value.kind;
+  return operand.kind == Operand::Kind::kDefault &&
+         (kind == DefaultKind::kSnowflakeId || kind == DefaultKind::kUuidV7 || kind == DefaultKind::kUlid);
+}
+
 std::optional<DirectUpdate> PlanUpdate(const catalog::Table& table, const engine::SimpleUpdate& simple,
                                        const LiteralIndex& literals) {
   using Form = engine::SimpleUpdate::Assignment::Form;
   const TableSchema& schema = table.schema();
   if (!schema.primary_key()) return std::nullopt;
   DirectUpdate plan;
+  // The direct way computes each value once.
+  const bool one_row = std::ranges::any_of(simple.where, [&](const engine::Comparison& comparison) {
+    return comparison.op == engine::CompareOp::kEqual &&
+           schema.Find(comparison.column) == schema.primary_key();
+  });
   for (const auto& assignment : simple.assignments) {
     DirectUpdate::Item item;
     const auto ordinal = schema.Find(assignment.column);
     if (!ordinal || schema.columns[*ordinal].primary_key) return std::nullopt;
     item.ordinal = *ordinal;
     item.form = assignment.form;
+    if (!one_row && DiffersByRow(assignment.operand, schema.columns[*ordinal])) return std::nullopt;
     if (assignment.form != Form::kOperand) {
       const auto source = schema.Find(assignment.source_column);
       // Arithmetic is done here only where its result type and overflow are plain: BIGINT columns.
