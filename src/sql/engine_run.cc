@@ -263,6 +263,9 @@ Result<Outcome> RunEngineQuery(Request& request, Services& services) {
   engine::RunRequest run;
   run.statement = request.plan->parsed;
   run.form = engine::RunForm::kQuery;
+  // A system table has an order of its own, which is also that of the way without the engine.
+  const auto& tables = request.plan->tables;
+  run.default_order = tables.size() != 1 || tables.front().system == nullptr;
   run.sources = sources;
   run.parameters = request.payload.parameters;
   const auto cap = explain ? std::nullopt : RowCap(*request.plan, services.settings);
