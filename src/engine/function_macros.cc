@@ -19,7 +19,8 @@ constexpr auto kMacros = std::to_array<const char*>({
     // texts
     "CREATE MACRO kalam.btrim(text) AS trim(text), (text, characters) AS trim(text, characters)",
     "CREATE MACRO kalam.find_in_set(text, list) AS "
-    "coalesce(list_position(string_split(list, ','), text), 0)::BIGINT",
+    "list_transform([{'t': text, 'l': list}], lambda x: CASE WHEN x.t IS NOT NULL AND x.l IS NOT NULL THEN "
+    "coalesce(list_position(string_split(x.l, ','), x.t), 0)::BIGINT END)[1]",
     "CREATE MACRO kalam.initcap(text) AS array_to_string(list_transform(regexp_extract_all(lower(text), "
     "'[\\p{L}\\p{N}]+|[^\\p{L}\\p{N}]+'), lambda x: upper(x[1]) || x[2:]), '')",
     "CREATE MACRO kalam.overlay(text, new_text, start_at) AS list_transform([{'t': text, 'n': new_text, 's': "
@@ -30,8 +31,13 @@ constexpr auto kMacros = std::to_array<const char*>({
     // numbers
     "CREATE MACRO kalam.iszero(a) AS a = 0",
     "CREATE MACRO kalam.signum(a) AS sign(a)::DOUBLE",
-    "CREATE MACRO kalam.trunc(a) AS trunc(a), (a, digits) AS list_transform([{'a': a, 'f': pow(10, "
-    "digits)}], lambda x: trunc(x.a * x.f) / x.f)[1]",
+    // A decimal is cut where it is written: its product with a power of ten would go through DOUBLE.
+    "CREATE MACRO kalam.trunc(a) AS trunc(a), (a, digits) AS list_transform([{'a': a, 'd': digits}], lambda "
+    "x: CASE WHEN typeof(x.a) LIKE 'DECIMAL%' AND x.d >= 0 THEN CAST(split_part(CAST(x.a AS VARCHAR), '.', "
+    "1) "
+    "|| '.' || left(split_part(CAST(x.a AS VARCHAR), '.', 2), x.d) || '0' AS DOUBLE) ELSE trunc(x.a * "
+    "pow(10, "
+    "x.d)) / pow(10, x.d) END)[1]",
     // times
     "CREATE MACRO kalam.date_bin(width, at_time) AS time_bucket(width, at_time, TIMESTAMP '1970-01-01'), "
     "(width, at_time, origin) AS time_bucket(width, at_time, origin)",
@@ -50,11 +56,16 @@ constexpr auto kMacros = std::to_array<const char*>({
     "CREATE MACRO kalam.to_unixtime(at_time) AS CAST(epoch(CAST(at_time AS TIMESTAMP)) AS BIGINT)",
     // lists
     "CREATE MACRO kalam.array_empty(list) AS len(list) = 0",
-    "CREATE MACRO kalam.array_except(list, other) AS list_distinct(list_filter(list, lambda x: NOT "
-    "list_contains(other, x)))",
+    // DuckDB's own leave NULLs out.
+    "CREATE MACRO kalam.array_except(list, other) AS list_transform([{'l': list, 'o': other}], lambda x: "
+    "list_transform([list_filter(x.l, lambda y: CASE WHEN y IS NULL THEN len(x.o) = list_count(x.o) ELSE NOT "
+    "list_contains(x.o, y) END)], lambda z: CASE WHEN len(z) > list_count(z) THEN "
+    "list_concat(list_distinct(z), [NULL]) ELSE list_distinct(z) END)[1])[1]",
     "CREATE MACRO kalam.array_remove_all(list, element) AS list_filter(list, lambda x: x IS DISTINCT FROM "
     "element)",
-    "CREATE MACRO kalam.array_union(list, other) AS list_distinct(list_concat(list, other))",
+    "CREATE MACRO kalam.array_union(list, other) AS list_transform([list_concat(list, other)], lambda x: "
+    "CASE "
+    "WHEN len(x) > list_count(x) THEN list_concat(list_distinct(x), [NULL]) ELSE list_distinct(x) END)[1]",
     // aggregates
     "CREATE MACRO kalam.approx_median(a) AS approx_quantile(a, 0.5)",
     // about the server
