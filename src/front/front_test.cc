@@ -352,7 +352,12 @@ TEST(RequestParserTest, Faults) {
         "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 1\r\n\r\n"}) {
     EXPECT_EQ(Parsed(text).fault, HeadFault::kMalformed) << text;
   }
-  EXPECT_EQ(Parsed("POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n").fault, HeadFault::kTransferCoding);
+  for (const char* coding :
+       {"gzip", "gzip, chunked", "chunked, chunked", "gzip\r\nTransfer-Encoding: chunked"}) {
+    EXPECT_EQ(Parsed(std::string("POST / HTTP/1.1\r\nTransfer-Encoding: ") + coding + "\r\n\r\n").fault,
+              HeadFault::kTransferCoding)
+        << coding;
+  }
   EXPECT_TRUE(Parsed("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n").head.chunked);
   std::string many = "GET / HTTP/1.1\r\n";
   for (int i = 0; i < 101; ++i) many += "A: b\r\n";

@@ -1,6 +1,7 @@
 #include "front/request_parser.h"
 
 #include <algorithm>
+#include <boost/beast/core/string.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 #include <cstring>
@@ -71,7 +72,10 @@ class HeadParser final : public http::basic_parser<true> {
     // A folded value was put together elsewhere; RFC 9112 section 5.2 lets a server refuse it.
     RequestHead::Field located;
     if (!Locate(name, located.name) || !Locate(value, located.value)) return Stop(HeadFault::kMalformed, ec);
-    if (field == http::field::transfer_encoding) has_transfer_encoding_ = true;
+    if (field == http::field::transfer_encoding) {
+      chunked_alone_ = !has_transfer_encoding_ && boost::beast::iequals(value, "chunked");
+      has_transfer_encoding_ = true;
+    }
     head_.fields.push_back(located);
   }
 
@@ -80,8 +84,8 @@ class HeadParser final : public http::basic_parser<true> {
     head_.keep_alive = keep_alive();
     head_.chunked = chunked();
     head_.content_length = content_length().value_or(0);
-    // Any other coding would leave unclear where the body ends.
-    if (has_transfer_encoding_ && !chunked()) return Stop(HeadFault::kTransferCoding, ec);
+    // Any other coding would leave unclear where the body ends, or what it says.
+    if (has_transfer_encoding_ && !chunked_alone_) return Stop(HeadFault::kTransferCoding, ec);
   }
 
   // Bodies do not come here.
@@ -134,6 +138,7 @@ class HeadParser final : public http::basic_parser<true> {
   RequestHead& head_;
   HeadFault fault_ = HeadFault::kMalformed;
   bool has_transfer_encoding_ = false;
+  bool chunked_alone_ = false;  // one field, which names nothing else
 };
 
 }  // namespace

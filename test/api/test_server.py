@@ -84,6 +84,12 @@ def test_malformed_http_is_refused_and_harmless(server, data):
     server.client().request("GET", "/health").expect(200)
 
 
+@pytest.mark.parametrize("coding", [b"gzip", b"gzip, chunked", b"gzip\r\nTransfer-Encoding: chunked"])
+def test_a_body_in_another_coding_is_refused(server, coding):
+    answer = raw_exchange(server, b"POST /v1/api/sql HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + coding + b"\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 501 "), answer[:200]
+
+
 def test_pipelined_requests_are_answered_in_order(server, alice):
     requests = b""
     for number in range(40):
