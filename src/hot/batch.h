@@ -76,7 +76,8 @@ struct RowOp {
   // from the version seen, 0 = not known.
   RowHistory history;
   // Of kUpdate and kDelete: the stored bytes of the version `seen`, for tables that have cold rows: the
-  // committer cannot read those. Only used for Change::before.
+  // committer cannot read those. For Change::before: where somebody needs that, an operation that finds its
+  // row cold without them is refused with kConflict, whatever its transform needs.
   std::string cold_before;
 };
 

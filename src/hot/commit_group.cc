@@ -174,9 +174,9 @@ Status CommitGroup::AddRow(RowOp& op, Seq read_at, CommitResult& result) {
   image->indexed = op.kind != RowOpKind::kErase;
   if (op.kind == RowOpKind::kErase) image->erased = image->value;
   std::string before;
-  // Written without knowing that the row is cold: its old bytes are nowhere but in the file.
-  if (need == Need::kBoth && image->cold && op.cold_before.empty() &&
-      (!op.transform || op.transform->needs_current())) {
+  // Written without knowing that the row is cold, or by what another version of it said: the old bytes are
+  // nowhere but in the file.
+  if (need == Need::kBoth && image->cold && (op.cold_before.empty() || op.seen != image->seq)) {
     return Fail(ErrorCode::kConflict, "Conflict: another statement changed the row meanwhile");
   }
   if (need == Need::kBoth) before = image->cold ? std::move(op.cold_before) : image->value;

@@ -68,8 +68,8 @@ class Committer {
   void AddParticipant(CommitParticipant& participant);
 
   // The last _seq that a read at this position of the database can find: rows up to it are there, later ones
-  // are not.
-  Seq SeqAt(uint64_t database_position) const { return positions_.SeqAt(database_position); }
+  // are not. nullopt when the position is long gone.
+  std::optional<Seq> SeqAt(uint64_t database_position) const { return positions_.SeqAt(database_position); }
 
   void SetSchemaVersion(TableId table, uint32_t version) { versions_.Set(table, version); }
   // Row operations of the table that were written since the start.

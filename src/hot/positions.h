@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <mutex>
+#include <optional>
 
 #include "base/ids.h"
 
@@ -25,15 +26,15 @@ class CommitPositions {
     kept_[next_++ % kKept] = {position, last_seq};
   }
 
-  // Of the newest write that ends at or before `position`. For one that is forgotten the answer is too low.
-  Seq SeqAt(uint64_t position) const {
+  // Of the newest write that ends at or before `position`; nullopt = forgotten, which takes kKept writes.
+  std::optional<Seq> SeqAt(uint64_t position) const {
     std::lock_guard lock(mu_);
     const size_t count = next_ < kKept ? next_ : kKept;
     for (size_t i = 1; i <= count; ++i) {
       const Entry& entry = kept_[(next_ - i) % kKept];
       if (entry.position <= position) return entry.last_seq;
     }
-    return start_;
+    return next_ > kKept ? std::nullopt : std::optional(start_);
   }
 
  private:

@@ -354,9 +354,16 @@ Snapshot::~Snapshot() {
 Snapshot Store::TakeSnapshot() const {
   Snapshot snapshot;
   snapshot.store_ = this;
-  snapshot.snapshot_ = impl_->db->GetSnapshot();
-  snapshot.seq_ = impl_->committer->SeqAt(snapshot.snapshot_->GetSequenceNumber());
-  return snapshot;
+  for (;;) {
+    snapshot.snapshot_ = impl_->db->GetSnapshot();
+    const auto seq = impl_->committer->SeqAt(snapshot.snapshot_->GetSequenceNumber());
+    if (seq) {
+      snapshot.seq_ = *seq;
+      return snapshot;
+    }
+    // So many writes came between the two that its place among them is forgotten.
+    impl_->db->ReleaseSnapshot(snapshot.snapshot_);
+  }
 }
 
 uint64_t Snapshot::position() const { return snapshot_->GetSequenceNumber(); }

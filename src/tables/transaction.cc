@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "hot/key_codec.h"
@@ -30,6 +31,9 @@ class LaterCommitWins final : public hot::RowTransform {
  private:
   const std::string image_;
 };
+
+// Between two of them a flush or a compaction has moved rows again.
+constexpr int kCommitAttempts = 8;
 
 bool Live(std::optional<std::string_view> row) { return row && !hot::RowDeleted(*row); }
 
@@ -193,9 +197,42 @@ Status Transaction::Commit() {
   hot::Batch batch = MakeBatch();
   batch.meta = std::move(meta_);
   if (batch.rows.empty() && batch.meta.empty()) return {};
-  hot::CommitResult result = store_.Commit(std::move(batch));
-  if (result.status) return {};
-  return Abort(TransactionState::kAborted, CommitError(std::move(result)));
+  // A flush moves rows and leaves them what they are, so it is no reason to refuse anything.
+  const bool may_have_moved = cold_ != nullptr && std::ranges::any_of(batch.rows, [](const hot::RowOp& op) {
+                                return op.kind != hot::RowOpKind::kInsert;
+                              });
+  for (int attempt = 1;; ++attempt) {
+    const bool last = !may_have_moved || attempt == kCommitAttempts;
+    hot::CommitResult result = store_.Commit(last ? std::move(batch) : batch);
+    if (result.status) return {};
+    if (!last && result.failed_op && result.status.error().code == ErrorCode::kConflict) {
+      KALAM_ASSIGN(const bool moved, ReadMoved(batch));
+      if (moved) continue;
+    }
+    return Abort(TransactionState::kAborted, CommitError(std::move(result)));
+  }
+}
+
+Result<bool> Transaction::ReadMoved(hot::Batch& batch) const {
+  const ReadView now = ReadView{&store_, nullptr, nullptr, cold_, nullptr}.AtSnapshot();
+  bool any = false;
+  RowBuffer buffer;
+  for (hot::RowOp& op : batch.rows) {
+    if (op.kind == hot::RowOpKind::kInsert) continue;
+    const catalog::Table& table = *touched_.at(hot::TableOf(op.key));
+    KALAM_ASSIGN(const bool cold, now.IsCold(table, op.key));
+    if (!cold) continue;
+    KALAM_ASSIGN(const auto stored, now.Get(table, op.key, op.prefix_size, buffer));
+    if (!stored || !buffer.is_cold) continue;
+    const Seq seq = hot::RowSeq(*stored);
+    if (!op.cold_before.empty() && op.seen == seq) continue;
+    // Another version, where the first commit wins, is what the commit is refused for.
+    if (!op.transform && op.seen != seq) return false;
+    op.seen = seq;
+    op.cold_before = *stored;
+    any = true;
+  }
+  return any;
 }
 
 Error Transaction::CommitError(hot::CommitResult result) const {

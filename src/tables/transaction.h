@@ -70,6 +70,9 @@ class Transaction {
   Result<bool> StageRow(const catalog::Table& table, hot::RowOp& op);
   Status Touch(const catalog::TablePtr& table);
   hot::Batch MakeBatch();
+  // Gives the operations the bytes of rows that have moved to the cold tier since they were staged. True when
+  // there were any, so that the commit may succeed now.
+  Result<bool> ReadMoved(hot::Batch& batch) const;
   Error CommitError(hot::CommitResult result) const;
   // Ends the transaction as `state` and passes the error on.
   std::unexpected<Error> Abort(TransactionState state, Error error);
