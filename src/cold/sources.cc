@@ -29,6 +29,9 @@ std::vector<engine::FileColumn> FileColumnsOf(const TableSchema& schema) {
   return columns;
 }
 
+// A batch is copied as a whole, and a row group can end only behind one.
+constexpr size_t kBatchBytesMax = 1u << 20;
+
 class HotRows::RowScan final : public engine::SourceScan {
  public:
   RowScan(const HotRows& source, std::unique_ptr<hot::Cursor> cursor, std::vector<size_t> columns)
@@ -37,7 +40,8 @@ class HotRows::RowScan final : public engine::SourceScan {
   Result<size_t> Next(engine::BatchWriter& out) override {
     const size_t width = source_.shape_.schema().columns.size();
     size_t rows = 0;
-    for (; cursor_->Valid() && rows < out.capacity(); cursor_->Next()) {
+    size_t bytes = 0;
+    for (; cursor_->Valid() && rows < out.capacity() && bytes < kBatchBytesMax; cursor_->Next()) {
       if (cursor_->value().size() >= hot::kRowHeaderSize && hot::RowDeleted(cursor_->value())) continue;
       if (source_.rows_ == source_.rows_max_) {
         source_.next_key_ = cursor_->key();
@@ -52,6 +56,7 @@ class HotRows::RowScan final : public engine::SourceScan {
                               : Value::Boolean(false));
       }
       source_.histories_.push_back({static_cast<uint32_t>(row.seq().value), row.history()});
+      bytes += cursor_->value().size();
       ++rows;
       ++source_.rows_;
     }

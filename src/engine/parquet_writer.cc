@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 
@@ -22,8 +23,16 @@
 namespace kalam::engine {
 namespace {
 
-// The COPY statement. Names are quoted; nothing else in it comes from users.
-std::string CopyText(const ParquetWrite& write) {
+constexpr size_t kRowGroupBytesMax = 32u << 20;
+
+// A row group is collected as it came, then encoded, then compressed: about four times its bytes at the
+// worst, when one row fills it. With the default limit that leaves room for a row of the largest size.
+size_t RowGroupBytes(size_t memory_bytes_max) { return std::min(kRowGroupBytesMax, memory_bytes_max / 16); }
+
+// The COPY statement. Names are quoted; nothing else in it comes from users. The limit of bytes holds only
+// without DuckDB's preserving of order, which would cut row groups by rows alone: there is one thread, and it
+// writes the rows as they come.
+std::string CopyText(const ParquetWrite& write, size_t row_group_bytes) {
   std::string select;
   std::string ids;
   const auto columns = write.source->columns();
@@ -43,9 +52,9 @@ std::string CopyText(const ParquetWrite& write) {
           : fmt::format(" ORDER BY {}", duckdb::KeywordHelper::WriteQuoted(write.order_by, '"'));
   return fmt::format(
       "COPY (SELECT {} FROM {}(0){}) TO {} (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {}, "
-      "FIELD_IDS {{{}}})",
+      "ROW_GROUP_SIZE_BYTES {}, PRESERVE_ORDER false, FIELD_IDS {{{}}})",
       select, kScanFunction, order, duckdb::KeywordHelper::WriteQuoted(write.path, '\''),
-      write.row_group_rows, ids);
+      write.row_group_rows, row_group_bytes, ids);
 }
 
 }  // namespace
@@ -79,8 +88,7 @@ struct ParquetWriter::Impl {
       duckdb::CreateScalarFunctionInfo stored(MakeStoredValueFunctions());
       catalog.CreateFunction(*made->context, stored);
     });
-    // The writer's figures come from one thread; the setting keeps the order of rows beyond doubt.
-    for (const char* sql : {"SET GLOBAL TimeZone = 'UTC'", "SET GLOBAL preserve_insertion_order = true"}) {
+    for (const char* sql : {"SET GLOBAL TimeZone = 'UTC'", "SET GLOBAL preserve_insertion_order = false"}) {
       auto result = made->Query(sql);
       if (result->HasError()) result->ThrowError();
     }
@@ -93,18 +101,27 @@ struct ParquetWriter::Impl {
     state->sources = sources;
     (void)state->TakeError();
     const std::stop_callback interrupt(write.stop, [this] { connection->Interrupt(); });
-    auto result = connection->Query(CopyText(write));
+    auto result = connection->Query(CopyText(write, RowGroupBytes(memory_bytes_max)));
     state->sources = {};
     if (!result->HasError()) return {};
     if (std::optional<Error> ours = state->TakeError()) return Fail(std::move(*ours));
     const bool fatal = IsFatal(result->GetErrorObject());
     Error error = Translate(result->GetErrorObject(), Stage::kRun);
+    if (error.code == ErrorCode::kLimitExceeded) error.message = TooLittleMemory();
     result.reset();
     if (fatal) {
       connection.reset();
       database.reset();
     }
     return Fail(std::move(error));
+  }
+
+  std::string TooLittleMemory() const {
+    return fmt::format(
+        "Writing a Parquet file needs more memory than engine.memory_limit allows ({} bytes); raise it to "
+        "some "
+        "times the size of the largest row",
+        memory_bytes_max);
   }
 
   Random& random;

@@ -3,8 +3,8 @@
 // Purpose: the write half of the cold tier. It has a DuckDB of its own that may touch the disk and never sees
 //   a statement of a user; the one that runs statements cannot write files.
 // Owner: main(). DuckDB is opened by the first file. Threads: thread-safe; files are written one at a time,
-//   by the calling thread. Errors: of the source as they are; kIo from the disk; kCancelled when stopped.
-// Limits: memory_bytes_max is DuckDB's; one row group is in memory at a time.
+//   by the calling thread. Errors: of the source; kIo; kCancelled; kLimitExceeded: too little memory.
+// Limits: memory_bytes_max is DuckDB's; a row group is in memory, it ends behind a batch: keep them small.
 #pragma once
 
 #include <cstddef>
