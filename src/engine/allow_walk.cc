@@ -13,6 +13,7 @@
 #include "duckdb/parser/query_node/list.hpp"
 #include "duckdb/parser/tableref/list.hpp"
 #include "engine/allowed_functions.h"
+#include "engine/bytes_literal.h"
 #include "engine/familiar_names.h"
 #include "engine/read_text.h"
 #include "engine/translate.h"
@@ -463,7 +464,7 @@ Status Walker::Expression(ExpressionPtr& expression, const Scope& scope) {
   if (UseOurName(expression, text_)) ++rewrites_;
   switch (expression->GetExpressionClass()) {
     case ExpressionClass::CONSTANT:
-      return {};
+      return ReadBytesLiteral(expression->Cast<duckdb::ConstantExpression>(), text_);
     case ExpressionClass::COLUMN_REF:
       return ColumnRef(expression);
     case ExpressionClass::FUNCTION:

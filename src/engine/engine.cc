@@ -73,6 +73,7 @@ class Database {
     duckdb_->instance->config.optimizer_extensions.push_back(MakeScanOptimizer());
     duckdb::Connection connection(*duckdb_);
     RegisterFunctions(*connection.context);
+    RegisterCasts(*duckdb_->instance);
     const auto run = [&](const char* sql) {
       auto result = connection.Query(sql);
       if (result->HasError()) result->ThrowError();

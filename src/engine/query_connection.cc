@@ -36,6 +36,10 @@ bool FitsPlan(duckdb::Value& value, const duckdb::LogicalType& expected) {
   const duckdb::Value original = value;
   const duckdb::LogicalType& from = original.type();
   if (expected.IsJSONType()) return false;  // the default casts take any text as JSON
+  if (from.id() == LogicalTypeId::VARCHAR && expected.id() == LogicalTypeId::BLOB) {
+    value = duckdb::Value::BLOB_RAW(duckdb::StringValue::Get(original));  // as RegisterCasts has it
+    return true;
+  }
   if (from.id() == LogicalTypeId::VARCHAR) return value.DefaultTryCastAs(expected);
   const bool integer = from.IsIntegral();
   const bool real = from.id() == LogicalTypeId::DOUBLE || from.id() == LogicalTypeId::FLOAT;

@@ -7,6 +7,9 @@
 #include <cstring>
 
 #include "duckdb/catalog/catalog.hpp"
+#include "duckdb/function/cast/cast_function_set.hpp"
+#include "duckdb/function/cast/default_casts.hpp"
+#include "duckdb/function/cast_rules.hpp"
 #include "duckdb/function/scalar_function.hpp"
 #include "duckdb/parser/parsed_data/create_scalar_function_info.hpp"
 #include "duckdb/parser/parsed_data/create_table_function_info.hpp"
@@ -231,6 +234,14 @@ void RegisterFunctions(ClientContext& context) {
     catalog.CreateFunction(context, cold_scan);
     RegisterAdjustedFunctions(context);
   });
+}
+
+void RegisterCasts(duckdb::DatabaseInstance& database) {
+  // As CastValue does it for what is written. DuckDB reads \xNN as one byte and refuses what is not ASCII, so
+  // that a text would not find the bytes that were written with it.
+  duckdb::CastFunctionSet::Get(database).RegisterCastFunction(
+      LogicalType::VARCHAR, LogicalType::BLOB, duckdb::BoundCastInfo(duckdb::DefaultCasts::ReinterpretCast),
+      duckdb::CastRules::ImplicitCast(LogicalType::VARCHAR, LogicalType::BLOB));
 }
 
 }  // namespace kalam::engine

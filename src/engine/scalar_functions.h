@@ -24,5 +24,7 @@ std::span<const char* const> FunctionMacros();
 
 // Puts all functions of this module, scan() too, into DuckDB's system catalog.
 void RegisterFunctions(duckdb::ClientContext& context);
+// A text becomes BYTES as it is.
+void RegisterCasts(duckdb::DatabaseInstance& database);
 
 }  // namespace kalam::engine
