@@ -29,8 +29,8 @@ struct Pair {
 std::unexpected<Error> CannotCast(const Pair& pair, std::string_view why = {}) {
   std::string message = fmt::format("Unable to cast value {} of type {} to {}", ToDisplay(pair.value),
                                     SqlName(pair.from), SqlName(pair.to));
-  if (!pair.column.empty()) message += fmt::format(" for column '{}'", pair.column);
   if (!why.empty()) message += fmt::format(": {}", why);
+  if (!pair.column.empty()) message += fmt::format(" for column '{}'", pair.column);
   Error error(ErrorCode::kConstraint, std::move(message));
   if (!pair.column.empty()) error = std::move(error).With("column", std::string(pair.column));
   return std::unexpected(std::move(error));
@@ -140,7 +140,9 @@ bool ParseEmbedding(std::string_view json, std::vector<float>& out) {
     do {
       skip();
       float f = 0;
-      if (at == end || (at = ParseFloat(at, end, f)) == nullptr) return false;
+      if (at == end) return false;
+      at = ParseFloat(at, end, f);
+      if (at == nullptr) return false;
       out.push_back(f);
     } while (take(','));
     if (!take(']')) return false;

@@ -216,8 +216,9 @@ Result<std::optional<Value>> WrittenValue(const OperandRef& ref, const Column& c
             .With("column_name", column.name));
   }
   Error error = std::move(cast).error();
+  // As the engine says it.
   error.message = fmt::format("{} for column '{}'", error.message, column.name);
-  return Fail(std::move(error));
+  return Fail(std::move(error).With("column", column.name));
 }
 
 std::optional<int64_t> RowCount(const OperandRef& ref, const BindContext& context) {
