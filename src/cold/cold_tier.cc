@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <unordered_set>
 #include <utility>
 
 #include "cold/sources.h"
@@ -284,6 +285,12 @@ Status ColdTier::ReadBySeq(const TableShape& shape, const std::string& prefix, c
 Result<std::vector<TableId>> ColdTier::Compactable() {
   std::vector<TableId> tables;
   KALAM_ASSIGN(const auto segments, ReadSegments(store_, {}));
+  {
+    std::unordered_set<uint64_t> ids;
+    for (const SegmentPtr& segment : segments) ids.insert(segment->id);
+    std::lock_guard lock(mu_);
+    std::erase_if(decoded_bytes_, [&](const auto& known) { return !ids.contains(known.first); });
+  }
   for (size_t begin = 0; begin < segments.size();) {
     size_t end = begin;
     std::vector<SegmentPtr> scope;

@@ -49,6 +49,8 @@ struct TierOptions {
   size_t mark_bytes_max = 64u << 20;
   // Compaction: a scope keeps at most so many files that could be merged.
   uint32_t small_files_max = 4;
+  // Decoded bytes of the files that one compaction sorts. Files whose keys do not overlap need no sort.
+  uint32_t sort_bytes_max = 64u << 20;
 };
 
 // What a reader of several sources at one snapshot holds.
@@ -190,6 +192,8 @@ class ColdTier {
   Status CompactScope(const TableWork& work, const TableShape& shape, std::vector<SegmentPtr> inputs,
                       CompactReport& report);
   Result<std::vector<SegmentPtr>> ChooseInputs(const std::vector<SegmentPtr>& segments);
+  // Finds decoded bytes of inputs that must be sorted and are not known yet. False when there were none.
+  Result<bool> Measure(const TableShape& shape, const std::vector<SegmentPtr>& inputs);
   // One batch: the records become `removed`; then they are garbage.
   Status Retire(std::vector<SegmentPtr> segments, std::vector<std::string> dropped_prefixes);
   // Writes manifest.json beside the files. Best effort: the records are the truth.
@@ -213,6 +217,7 @@ class ColdTier {
   std::vector<Garbage> garbage_;                                            // guarded by mu_
   std::unordered_map<std::string, engine::ParsedStatementPtr> statements_;  // guarded by mu_
   std::unordered_map<TableId, Counted> counted_;                            // guarded by mu_
+  std::unordered_map<uint64_t, uint64_t> decoded_bytes_;                    // guarded by mu_; by segment
 };
 
 // The user of a prefix with private rows; empty for shared tables.

@@ -211,7 +211,11 @@ Result<std::unique_ptr<Instance>> Instance::Open(const config::Settings& setting
   KALAM_ASSIGN(i.engine_, engine::Engine::Open(engine_options, i.clock_, i.random_));
   i.parquet_ = std::make_unique<engine::ParquetWriter>(
       i.random_, static_cast<size_t>(settings.engine.memory_limit), i.objects_.get());
-  i.cold_ = std::make_unique<cold::ColdTier>(*i.store_, *i.engine_, *i.parquet_, *i.storages_, i.clock_);
+  cold::TierOptions tier_options;
+  tier_options.sort_bytes_max =
+      static_cast<uint32_t>(std::min<int64_t>(settings.engine.memory_limit / 4, 1 << 30));
+  i.cold_ = std::make_unique<cold::ColdTier>(*i.store_, *i.engine_, *i.parquet_, *i.storages_, i.clock_,
+                                             tier_options);
   KALAM_TRY(i.cold_->Open());
   i.snowflake_ = std::make_unique<tables::SnowflakeIds>(i.clock_, kSnowflakeWorker, i.store_->last_seq());
   i.facts_ = {kVersion, BuildDate(), i.clock_.WallMicros(), {}};
