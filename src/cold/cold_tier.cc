@@ -312,6 +312,39 @@ Result<std::vector<TableId>> ColdTier::Compactable() {
   return tables;
 }
 
+namespace {
+
+// The smallest _seq of the table's live hot rows; the greatest there is when it has none. by_seq has them in
+// that order, scope by scope.
+Result<Seq> OldestLiveRow(const hot::Store& store, TableId table) {
+  Seq oldest(INT64_MAX);
+  const std::string prefix = hot::SharedPrefix(table);
+  hot::PinnedBytes bytes;
+  auto cursor = store.Scan(hot::Space::kBySeq, prefix, hot::PrefixEnd(prefix));
+  while (cursor->Valid()) {
+    const std::string_view entry = cursor->key();
+    if (entry.size() < prefix.size() + sizeof(uint64_t)) {
+      return Fail(ErrorCode::kCorruption, "a stored sequence key is malformed");
+    }
+    const std::string_view end = entry.substr(entry.size() - sizeof(uint64_t));
+    const std::string scope(entry.substr(0, entry.size() - sizeof(uint64_t)));
+    KALAM_ASSIGN(const Seq seq, hot::DecodeSeq(end));
+    KALAM_ASSIGN(const bool found, store.Get(hot::Space::kRows, scope + std::string(cursor->value()), bytes));
+    const std::string_view row = found ? bytes.bytes() : std::string_view();
+    // A tombstone, or a row that has changed since: look at the next one.
+    if (seq < oldest && (row.size() < hot::kRowHeaderSize || hot::RowDeleted(row))) {
+      cursor->Next();
+      continue;
+    }
+    oldest = std::min(oldest, seq);
+    cursor->Seek(hot::PrefixEnd(scope));
+  }
+  KALAM_TRY(cursor->status());
+  return oldest;
+}
+
+}  // namespace
+
 Result<std::vector<PendingTable>> ColdTier::Pending(std::span<const TableId> tables, uint64_t rows_max) {
   std::vector<PendingTable> pending;
   for (const TableId table : tables) {
@@ -334,6 +367,11 @@ Result<std::vector<PendingTable>> ColdTier::Pending(std::span<const TableId> tab
       oldest = std::min(oldest, hot::RowSeq(cursor->value()).value);
     }
     KALAM_TRY(cursor->status());
+    // In the order of keys the oldest row may stand behind the last one that was counted.
+    if (counted.rows >= rows_max) {
+      KALAM_ASSIGN(const Seq found, OldestLiveRow(store_, table));
+      oldest = std::min(oldest, found.value);
+    }
     if (counted.rows > 0) {
       counted.oldest_wall_ms = hot::SeqWallMillis(Seq(oldest));
       pending.push_back(counted);

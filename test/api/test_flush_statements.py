@@ -1,4 +1,6 @@
 """FLUSH, COMPACT and their jobs from the outside: ids, counts, rows before and after (sql.md 1.6, acceptance T100 to T105, T135, T153)."""
+import time
+
 import kalam_jobs
 
 
@@ -53,3 +55,16 @@ def test_defaults_beside_expressions_reach_flushed_rows(root, ns):
     kalam_jobs.ended(root, kalam_jobs.ids_of(root.run(f"FLUSH TABLE {table}").result["message"])[0])
     assert root.run(f"UPDATE {table} SET a = DEFAULT, b = upper(b) WHERE id + 0 = 2").affected == 1
     assert root.rows(f"SELECT id, a, b FROM {table} ORDER BY id") == [["1", 1, "x"], ["2", 7, "Y"]]
+
+
+def test_rows_wait_no_longer_than_the_interval_though_the_first_key_is_always_new(make_server):
+    root = make_server({"flush": {"check_interval_seconds": 1}}).root()
+    root.run("CREATE NAMESPACE a; CREATE SHARED TABLE a.t (id BIGINT PRIMARY KEY, v INT) WITH (FLUSH_POLICY = 'interval:3'); INSERT INTO a.t SELECT range, 0 FROM range(100)")
+    give_up = time.monotonic() + kalam_jobs.SECONDS_MAX
+    updates = 0
+    while not (jobs := root.run("SELECT job_id FROM system.jobs WHERE job_type = 'flush'").dicts):
+        assert time.monotonic() < give_up, "no flush: only the first key was looked at"
+        updates += 1
+        root.run(f"UPDATE a.t SET v = {updates} WHERE id = 0")
+    assert kalam_jobs.ended(root, jobs[0]["job_id"])["status"] == "completed"
+    assert root.rows("SELECT COUNT(*), SUM(v) FROM a.t") == [["100", str(updates)]]
