@@ -254,9 +254,10 @@ class ScopeFiles final : public engine::Source {
 
 }  // namespace
 
-Status ColdTier::ReadRows(const TableShape& shape, const hot::Snapshot& snapshot, const VisitRow& visit) {
+Status ColdTier::ReadRows(const TableShape& shape, std::string_view prefix, const hot::Snapshot& snapshot,
+                          const VisitRow& visit) {
   if (!store_.HasColdRows(shape.id)) return {};
-  KALAM_ASSIGN(const auto segments, ReadSegments(store_, hot::SharedPrefix(shape.id), &snapshot));
+  KALAM_ASSIGN(const auto segments, ReadSegments(store_, prefix, &snapshot));
   std::string_view last;
   for (const SegmentPtr& segment : segments) {
     if (segment->prefix == last) continue;

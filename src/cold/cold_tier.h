@@ -121,10 +121,11 @@ class ColdTier {
                           const hot::ColdEntry& entry, const hot::Snapshot& snapshot,
                           int64_t deadline_nanos = INT64_MAX);
 
-  // Every cold row of the table, all scopes: its key in the hot tier and its bytes as that would store them.
-  // An error of `visit` ends it. The caller holds a pin.
+  // Every cold row whose key starts with the prefix (a table, or a scope of it): its key in the hot tier and
+  // its bytes as that would store them. An error of `visit` ends it. The caller holds a pin.
   using VisitRow = std::function<Status(std::string_view key, std::string_view row)>;
-  Status ReadRows(const TableShape& shape, const hot::Snapshot& snapshot, const VisitRow& visit);
+  Status ReadRows(const TableShape& shape, std::string_view prefix, const hot::Snapshot& snapshot,
+                  const VisitRow& visit);
   // Cold rows of one scope in the order of their _seq, after < _seq <= up_to, at most `limit` of them: what a
   // reader of hot/by_seq misses of rows that have moved. Files without such rows are not opened.
   struct SeqPage {

@@ -1,10 +1,14 @@
 // User export (UE): all rows of one user in every USER and STREAM table, as of one commit, in a zip file: one
 // <namespace>/<table>.ndjson per table, a JSON object per line, values as the SQL answers have them.
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "cold/cold_tier.h"
@@ -14,6 +18,7 @@
 #include "jobs/list.h"
 #include "jobs/stream_scan.h"
 #include "jobs/zip_file.h"
+#include "tables/read_view.h"
 #include "wire/json_text.h"
 #include "wire/value_json.h"
 
@@ -23,6 +28,17 @@ namespace {
 constexpr int64_t kStopCheckRows = 1024;
 constexpr size_t kPieceBytes = 1 << 18;
 constexpr size_t kKeptPerUser = 3;
+
+// After a rename: the new name survives a power loss.
+Status SyncFolder(const std::string& folder) {
+  const int fd = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = fd >= 0 && fsync(fd) == 0;
+  const int error = errno;
+  if (fd >= 0) close(fd);
+  if (synced) return {};
+  return Fail(ErrorCode::kIo,
+              fmt::format("Cannot sync '{}': {}", folder, std::generic_category().message(error)));
+}
 
 Error Stopped() { return Error(ErrorCode::kCancelled, "The export was stopped"); }
 
@@ -103,7 +119,8 @@ class UserExportExecutor final : public Executor {
     Status written = Write(part, user_id, round);
     if (written) {
       std::filesystem::rename(part, ExportFile(services_.settings, user_id, export_id), error);
-      if (error) written = Fail(ErrorCode::kIo, fmt::format("Cannot rename '{}': {}", part, error.message()));
+      written = error ? Fail(ErrorCode::kIo, fmt::format("Cannot rename '{}': {}", part, error.message()))
+                      : SyncFolder(folder);
     }
     if (!written) {
       std::filesystem::remove(part, error);
@@ -154,11 +171,9 @@ class UserExportExecutor final : public Executor {
       KALAM_TRY(lines.Add(cursor->value()));
     }
     KALAM_TRY(cursor->status());
-    if (!services_.read_cold) return {};
-    return services_.read_cold(table, snapshot, [&](std::string_view key, std::string_view row) -> Status {
-      if (!key.starts_with(prefix)) return {};
-      return lines.Add(row);
-    });
+    if (services_.cold == nullptr || table.type == TableType::kStream) return {};
+    return services_.cold->ReadRows(tables::ShapeOf(table), prefix, snapshot,
+                                    [&](std::string_view, std::string_view row) { return lines.Add(row); });
   }
 
   // Export ids carry their time, so the names of newer ones are greater.

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "cold/storage/storage_template.h"
+#include "hot/key_codec.h"
 #include "jobs/backup/restore.h"
 #include "jobs/list.h"
 #include "jobs/table_job.h"
@@ -171,7 +172,7 @@ void ConnectColdJobs(jobs::JobServices& services, cold::ColdTier& cold) {
   };
   services.read_cold = [&cold](const catalog::Table& table, const hot::Snapshot& snapshot,
                                const jobs::RowFn& visit) {
-    return cold.ReadRows(tables::ShapeOf(table), snapshot, visit);
+    return cold.ReadRows(tables::ShapeOf(table), hot::SharedPrefix(table.id), snapshot, visit);
   };
 }
 

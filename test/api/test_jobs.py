@@ -1,6 +1,7 @@
 """Background jobs as users see them: STREAM tables that expire, backups that come back, who may end what."""
 import time
 
+import kalam_files
 import kalam_jobs
 import pytest
 
@@ -192,6 +193,24 @@ def test_export_of_own_data(app):
     missing = alice.request("GET", "/v1/exports/alice/export-20000101-000000", headers=alice.bearer())
     assert missing.status == 404 and missing.json()["code"] == "EXPORT_NOT_FOUND"
     assert alice.request("GET", "/v1/exports/alice/..%2f..%2fserver", headers=alice.bearer()).status == 400
+
+
+def test_export_reads_no_files_of_others(app):
+    """A damaged file of another user's rows is no reason to fail, and nothing of it is read."""
+    server, root = app
+    root.run("CREATE USER TABLE app.notes (id INT PRIMARY KEY, body TEXT); CREATE USER alice WITH PASSWORD 'Alice-pass-1' ROLE user; CREATE USER bob WITH PASSWORD 'Bob-pass-123' ROLE user")
+    alice, bob = server.client("alice", "Alice-pass-1"), server.client("bob", "Bob-pass-123")
+    alice.run("INSERT INTO app.notes VALUES (1, 'hers')")
+    bob.run("INSERT INTO app.notes VALUES (1, 'not hers')")
+    kalam_jobs.run(root, "STORAGE FLUSH TABLE app.notes")
+    files = kalam_files.below(server.data_dir / "data" / "storage", ".parquet")
+    his = [file for file in files if "bob" in file.parts]
+    assert len(files) == 2 and len(his) == 1, files
+    his[0].write_bytes(b"\0" * his[0].stat().st_size)
+    server.restart()  # nothing of it is in memory
+    root, alice = server.root(), server.client("alice", "Alice-pass-1")
+    job = kalam_jobs.ended(root, kalam_jobs.id_of(message_of(alice, "EXPORT USER DATA")))
+    assert job["status"] == "completed" and '"rows_exported":1' in job["metrics"].replace(" ", ""), job
 
 
 def test_flush_back_up_and_restore_cold_rows(app, tmp_path):

@@ -63,7 +63,7 @@ Status ForEachLiveRow(const catalog::Table& table, const Services& services,
     if (!row.deleted()) KALAM_TRY(visit(row));
   }
   KALAM_TRY(cursor.status());
-  return services.cold.ReadRows(tables::ShapeOf(table), *view.snapshot,
+  return services.cold.ReadRows(tables::ShapeOf(table), hot::SharedPrefix(table.id), *view.snapshot,
                                 [&](std::string_view, std::string_view bytes) -> Status {
                                   KALAM_ASSIGN(const hot::RowView row, table.codec->Open(bytes));
                                   return visit(row);
