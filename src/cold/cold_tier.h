@@ -4,9 +4,9 @@
 // Purpose: flush and compaction move rows in chunks, each chunk one commit (hot/batch.h, kMove) together with
 //   the segment's record: at every snapshot a live row stands in exactly one place, and a crash between
 //   chunks leaves nothing to repair but files that nobody needs.
-// Owner and lifetime: main(); pins must die before it. Threads: thread-safe. Work on one table (Flush,
-// Compact,
-//   Remove) is serialised by the caller: the jobs of a table share a lane.
+// Owner and lifetime: main(); pins must die before it. Threads: thread-safe. Flush, Compact and Remove
+// exclude
+//   each other scope by scope (cold/scope_locks.h): a removal that is done stays done, whatever else runs.
 // Errors: those of the store, the engine and the storages; kCorruption when a file does not hold what its
 //   records say.
 // Limits: TierOptions.
@@ -30,6 +30,7 @@
 #include "cold/manifest.h"
 #include "cold/marks.h"
 #include "cold/pins.h"
+#include "cold/scope_locks.h"
 #include "cold/segment.h"
 #include "cold/storage/storage_resolver.h"
 #include "cold/table_shape.h"
@@ -62,7 +63,7 @@ struct TableWork {
   std::function<Result<TableShape>()> shape;
   // The storage of the table, or of the user whose rows are written.
   std::function<std::string(std::string_view user_id)> storage_of;
-  // Asked between chunks: end with what is done so far.
+  // Asked between chunks, and while other work on the same rows is waited for: end with what is done so far.
   std::function<bool()> should_stop;
   // After each chunk, for progress.
   std::function<void(uint64_t rows)> moved;
@@ -89,7 +90,8 @@ struct RemovalReport {
   uint64_t rows = 0;
   uint64_t bytes = 0;
   uint64_t files = 0;
-  bool done = true;  // false: readers still hold some files, ask again
+  // false: readers still hold some files, or a flush or compaction works on the rows; ask again.
+  bool done = true;
 };
 
 struct PendingTable {
@@ -137,11 +139,12 @@ class ColdTier {
   Status ReadBySeq(const TableShape& shape, const std::string& prefix, const hot::Snapshot& snapshot,
                    const SeqPage& page, const VisitRow& visit);
 
-  // --- work
+  // --- work. Flush and Compact wait for a scope that somebody else works on, Remove answers at once.
   Result<FlushReport> Flush(const TableWork& work);
   Result<CompactReport> Compact(const TableWork& work);
   // Removes the cold rows whose keys start with the prefix (a table, or a scope of it) and their files; needs
-  // nothing from the catalog. Repeat until done.
+  // nothing from the catalog. Repeat until done. The hot rows go before: what a flush still moves of them is
+  // removed here, and later ones do not find them.
   Result<RemovalReport> Remove(const std::string& prefix);
   // Deletes files that no reader holds any more. False when some are left.
   Result<bool> CollectGarbage();
@@ -175,7 +178,8 @@ class ColdTier {
   Result<int64_t> Run(const std::string& sql, std::shared_ptr<const engine::Source> source,
                       std::span<const Value> parameters, RowSink& sink, int64_t deadline_nanos = INT64_MAX);
 
-  Status FlushScope(const TableWork& work, const std::string& prefix, FlushReport& report);
+  Status FlushScope(const TableWork& work, const std::string& prefix, const ScopeLocks::Hold& hold,
+                    FlushReport& report);
   Result<std::shared_ptr<Segment>> BeginSegment(const TableWork& work, const TableShape& shape,
                                                 const std::string& prefix, ObjectStorePtr& store);
   // Writes, checks and publishes the file; the segment is live with no visible row.
@@ -197,7 +201,7 @@ class ColdTier {
   Result<bool> Measure(const TableShape& shape, const std::vector<SegmentPtr>& inputs);
   // One batch: the records become `removed`; then they are garbage.
   Status Retire(std::vector<SegmentPtr> segments, std::vector<std::string> dropped_prefixes);
-  // Writes manifest.json beside the files. Best effort: the records are the truth.
+  // Writes manifest.json beside the files. Best effort: the records are the truth. The scope is held.
   void PublishManifest(const TableShape& shape, const std::string& prefix);
   // Those of the table that a crash or a storage that did not answer has left behind.
   void PublishDueManifests(const TableShape& shape);
@@ -210,6 +214,7 @@ class ColdTier {
   const TierOptions options_;
   Pins pins_;
   MarkCache marks_;
+  ScopeLocks scope_locks_;
 
   // Shared from looking up a storage until the segment that names it is recorded. Before mu_.
   std::shared_mutex begin_mu_;

@@ -174,17 +174,22 @@ Result<CompactReport> ColdTier::Compact(const TableWork& work) {
   KALAM_ASSIGN(const TableShape shape, work.shape());
   KALAM_ASSIGN(const auto segments, ReadSegments(store_, hot::SharedPrefix(shape.id)));
   for (size_t begin = 0; begin < segments.size() && !report.stopped;) {
-    std::vector<SegmentPtr> scope;
-    size_t end = begin;
-    for (; end < segments.size() && segments[end]->prefix == segments[begin]->prefix; ++end) {
-      if (segments[end]->status != SegmentStatus::kLive) continue;
-      scope.push_back(segments[end]);
-      report.files_before += 1;
-      report.bytes_before += segments[end]->bytes;
-    }
-    begin = end;
+    const std::string prefix = segments[begin]->prefix;
+    while (begin < segments.size() && segments[begin]->prefix == prefix) ++begin;
     if (work.should_stop && work.should_stop()) report.stopped = true;
-    if (report.stopped) continue;
+    const ScopeLocks::Hold hold = scope_locks_.Take(prefix, work.should_stop);
+    if (!hold) {
+      report.stopped = true;
+      break;
+    }
+    // As they are now: the scope may have been removed since the table was looked at.
+    KALAM_ASSIGN(const auto scope, ReadSegments(store_, prefix));
+    for (const SegmentPtr& segment : scope) {
+      if (segment->status != SegmentStatus::kLive) continue;
+      report.files_before += 1;
+      report.bytes_before += segment->bytes;
+    }
+    if (report.stopped) break;
     KALAM_ASSIGN(std::vector<SegmentPtr> inputs, ChooseInputs(scope));
     for (;;) {
       KALAM_ASSIGN(const bool learnt, Measure(shape, inputs));
@@ -192,7 +197,6 @@ Result<CompactReport> ColdTier::Compact(const TableWork& work) {
       KALAM_ASSIGN(inputs, ChooseInputs(scope));
     }
     if (inputs.empty()) continue;
-    const std::string prefix = inputs[0]->prefix;
     KALAM_TRY(CompactScope(work, shape, std::move(inputs), report));
     PublishManifest(shape, prefix);
   }

@@ -56,8 +56,13 @@ Result<FlushReport> ColdTier::Flush(const TableWork& work) {
     KALAM_ASSIGN(const auto scope, NextScope(store_, shape, from));
     if (!scope) break;
     from = hot::PrefixEnd(*scope);
+    const ScopeLocks::Hold hold = scope_locks_.Take(*scope, work.should_stop);
+    if (!hold) {
+      report.stopped = true;
+      break;
+    }
     const uint64_t files = report.files;
-    const Status flushed = FlushScope(work, *scope, report);
+    const Status flushed = FlushScope(work, *scope, hold, report);
     if (!flushed) {
       // One user's storage must not hold up the others.
       last = flushed.error();
@@ -71,13 +76,15 @@ Result<FlushReport> ColdTier::Flush(const TableWork& work) {
   return report;
 }
 
-Status ColdTier::FlushScope(const TableWork& work, const std::string& prefix, FlushReport& report) {
+Status ColdTier::FlushScope(const TableWork& work, const std::string& prefix, const ScopeLocks::Hold& hold,
+                            FlushReport& report) {
   // Before the snapshot: nobody wrote what the snapshot shows after this.
   const Seq read_at = store_.last_seq();
   auto snapshot = std::make_shared<const hot::Snapshot>(store_.TakeSnapshot());
   KALAM_ASSIGN(const TableShape shape, work.shape());
   const std::string end = hot::PrefixEnd(prefix);
-  for (std::string begin = prefix; !begin.empty() && !report.stopped;) {
+  // Rows that a removal waits for are gone already, but for those of the snapshot.
+  for (std::string begin = prefix; !begin.empty() && !report.stopped && !hold.wanted();) {
     KALAM_ASSIGN(const bool any, HasLiveRow(store_, *snapshot, begin, end));
     if (!any) break;
     auto rows = std::make_shared<HotRows>(store_, shape, snapshot, begin, end, options_.rows_per_file_max);

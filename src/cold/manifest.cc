@@ -115,7 +115,14 @@ void ColdTier::PublishDueManifests(const TableShape& shape) {
   for (; cursor->Valid(); cursor->Next()) {
     prefixes.emplace_back(cursor->key().substr(kManifestDueKeys.size()));
   }
-  for (const std::string& prefix : prefixes) PublishManifest(shape, prefix);
+  for (const std::string& prefix : prefixes) {
+    const ScopeLocks::Hold hold = scope_locks_.Try(prefix);
+    if (!hold) continue;
+    // A removal takes the notes away with everything else; what it has finished must not come back.
+    hot::PinnedBytes bytes;
+    const auto due = store_.Get(hot::Space::kMeta, ManifestDue(prefix).key, bytes);
+    if (due && *due) PublishManifest(shape, prefix);
+  }
 }
 
 void ColdTier::PublishManifest(const TableShape& shape, const std::string& prefix) {
@@ -137,12 +144,19 @@ void ColdTier::PublishManifest(const TableShape& shape, const std::string& prefi
         newest != segments.end()) {
       const std::string path = (*newest)->path.substr(0, (*newest)->path.rfind('/')) + "/manifest.json";
       KALAM_ASSIGN(const ObjectStorePtr store, storages_.StoreOf((*newest)->storage_id));
-      const auto info = store->Put(path, ManifestJson(shape, UserOf(shape, prefix), segments, record));
-      CrashPoint({"manifest.put"});
-      if (info) {
-        record.etag = info->etag;
+      if (std::ranges::all_of(segments, [](const SegmentPtr& segment) {
+            return segment->status == SegmentStatus::kRemoved;
+          })) {
+        // Nobody would remove it later: a removal finds the folder by these records, which go soon.
+        put = store->Delete(path);
       } else {
-        put = Fail(info.error());
+        const auto info = store->Put(path, ManifestJson(shape, UserOf(shape, prefix), segments, record));
+        CrashPoint({"manifest.put"});
+        if (info) {
+          record.etag = info->etag;
+        } else {
+          put = Fail(info.error());
+        }
       }
     }
     record.published = put.has_value();

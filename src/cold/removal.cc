@@ -72,6 +72,11 @@ Result<bool> ColdTier::CollectGarbage() {
 
 Result<RemovalReport> ColdTier::Remove(const std::string& prefix) {
   RemovalReport report;
+  const ScopeLocks::Hold hold = scope_locks_.TryOrAsk(prefix);
+  if (!hold) {
+    report.done = false;
+    return report;
+  }
   KALAM_ASSIGN(const auto segments, ReadSegments(store_, prefix));
   std::vector<SegmentPtr> live;
   std::set<std::pair<std::string, std::string>> folders;

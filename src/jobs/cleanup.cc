@@ -55,7 +55,7 @@ class CleanupExecutor final : public Executor {
     KALAM_ASSIGN(const Erasure erased, EraseRows(services_, hot::SharedPrefix(table.id), round));
     if (erased == Erasure::kStopped) return RoundOutcome::Interrupted();
     if (erased == Erasure::kBlocked) {
-      return RoundOutcome::MoreWork("Waiting for readers of the table's files", kBlockedDelayMs);
+      return RoundOutcome::MoreWork("Waiting for work on the table's files to end", kBlockedDelayMs);
     }
     hot::Batch batch;
     batch.meta.push_back({hot::ResumeHorizonKey(table.id), std::nullopt});

@@ -20,7 +20,7 @@ Result<HotSize> MeasureHot(const hot::Store& store, const Clock& clock, std::str
 
 enum class Erasure : uint8_t {
   kDone,
-  kBlocked,  // readers hold cold files; ask again in a while
+  kBlocked,  // readers hold cold files, or a flush or compaction works on them; ask again in a while
   kStopped,  // the round should stop first
 };
 inline constexpr int64_t kBlockedDelayMs = 1'000;

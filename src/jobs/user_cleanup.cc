@@ -52,7 +52,7 @@ class UserCleanupExecutor final : public Executor {
       KALAM_ASSIGN(const Erasure erased, EraseTables(user_id, round));
       if (erased == Erasure::kStopped) return RoundOutcome::Interrupted();
       if (erased == Erasure::kBlocked) {
-        return RoundOutcome::MoreWork("Waiting for readers of the user's files", kBlockedDelayMs);
+        return RoundOutcome::MoreWork("Waiting for work on the user's files to end", kBlockedDelayMs);
       }
     }
     if (cascade) {

@@ -6,7 +6,9 @@
 #include <fstream>
 #include <future>
 #include <thread>
+#include <utility>
 
+#include "cold/manifest.h"
 #include "cold/segment.h"
 #include "database.h"
 #include "hot/key_codec.h"
@@ -187,6 +189,134 @@ TEST_F(ColdTest, APartialFlushIsAConsistentState) {
   Flush();
   EXPECT_EQ(HotRows(), 0u);
   EXPECT_EQ(One("SELECT COUNT(*) FROM c.t"), "5000");
+}
+
+// A user's rows are erased while they are being moved.
+class ErasureTest : public ColdTest {
+ protected:
+  void SetUp() override {
+    ColdTest::SetUp();
+    Must("CREATE USER TABLE c.notes (id BIGINT PRIMARY KEY, n INT, body TEXT)");
+    Insert(0, 5000, "c.notes", "alice");
+    Insert(0, 3000, "c.notes", "bob");
+    work_ = db_.WorkOn("c", "notes");
+  }
+  // As a cleanup job does it: hot rows, then what is cold. True when it is done.
+  bool Erase(const std::string& user) {
+    hot::Batch batch;
+    batch.dropped_hot_rows.push_back(PrefixOf(user));
+    EXPECT_TRUE(db_.instance().store().Commit(std::move(batch)).status);
+    const auto removed = db_.instance().cold().Remove(PrefixOf(user));
+    EXPECT_TRUE(removed.has_value()) << removed.error().message;
+    return removed->done;
+  }
+  std::string PrefixOf(const std::string& user) {
+    return hot::UserPrefix(db_.instance().catalog().Snapshot()->FindTable("c", "notes")->id, user);
+  }
+  // No file, record, mark or row of the user is left anywhere.
+  void ExpectNothingOf(const std::string& user) {
+    hot::Store& store = db_.instance().store();
+    EXPECT_EQ(cold::ReadSegments(store, PrefixOf(user))->size(), 0u);
+    for (const std::string_view keys : {cold::kManifestKeys, cold::kManifestDueKeys}) {
+      const std::string begin = std::string(keys) + PrefixOf(user);
+      EXPECT_FALSE(store.Scan(hot::Space::kMeta, begin, hot::PrefixEnd(begin))->Valid()) << keys;
+    }
+    for (const hot::Space space : {hot::Space::kRows, hot::Space::kColdKeys}) {
+      EXPECT_FALSE(store.Scan(space, PrefixOf(user), hot::PrefixEnd(PrefixOf(user)))->Valid());
+    }
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(db_.folder())) {
+      if (entry.is_regular_file()) {
+        EXPECT_EQ(entry.path().string().find("/" + user + "/"), std::string::npos) << entry.path();
+      }
+    }
+    EXPECT_EQ(One("SELECT COUNT(*) FROM c.notes", user), "0");
+  }
+
+  cold::TableWork work_;
+};
+
+TEST_F(ErasureTest, RowsThatAFlushMovesMeanwhileGoWithTheRest) {
+  int asked = 0;
+  work_.moved = [&](uint64_t) {
+    if (asked++ == 0) {
+      EXPECT_FALSE(Erase("alice")) << "the flush works on these rows";
+      // A scope that comes later does not wait, and the flush does not bring it back.
+      EXPECT_TRUE(Erase("bob"));
+    }
+  };
+  const auto report = db_.instance().cold().Flush(work_);
+  ASSERT_TRUE(report.has_value()) << report.error().message;
+  EXPECT_GT(asked, 1);
+  // What had moved before; the rows that moved afterwards are marked, for they were no more.
+  EXPECT_EQ(One("SELECT COUNT(*) FROM c.notes", "alice"), "2048");
+  EXPECT_TRUE(Erase("alice"));
+  ExpectNothingOf("alice");
+  ExpectNothingOf("bob");
+  EXPECT_EQ(Flush("notes").files, 0u);
+  Insert(0, 10, "c.notes", "alice");
+  EXPECT_EQ(Flush("notes").files, 1u);
+  db_.Restart();
+  EXPECT_EQ(One("SELECT COUNT(*) FROM c.notes", "alice"), "10");
+}
+
+TEST_F(ErasureTest, RowsThatACompactionMovesMeanwhileGoWithTheRest) {
+  Flush("notes");
+  Insert(5000, 8000, "c.notes", "alice");
+  Insert(3000, 6000, "c.notes", "bob");
+  Flush("notes");
+  int asked = 0;
+  work_.moved = [&](uint64_t) {
+    if (asked++ != 0) return;
+    EXPECT_FALSE(Erase("alice")) << "the compaction works on these rows";
+    EXPECT_FALSE(Erase("bob")) << "the compaction reads files, so none goes now";
+    EXPECT_EQ(One("SELECT COUNT(*) FROM c.notes", "bob"), "0");
+  };
+  const auto report = db_.instance().cold().Compact(work_);
+  ASSERT_TRUE(report.has_value()) << report.error().message;
+  EXPECT_GT(asked, 1);
+  EXPECT_TRUE(Erase("alice"));
+  EXPECT_TRUE(Erase("bob"));
+  ExpectNothingOf("alice");
+  ExpectNothingOf("bob");
+}
+
+TEST_F(ErasureTest, AJobThatWaitsForAnotherEndsWhenItShould) {
+  Flush("notes");
+  Insert(5000, 8000, "c.notes", "alice");
+  cold::TableWork waiting = db_.WorkOn("c", "notes");
+  waiting.should_stop = [calls = 0]() mutable { return ++calls > 3; };
+  bool waited = false;
+  work_.moved = [&](uint64_t) {
+    if (std::exchange(waited, true)) return;
+    const auto report = db_.instance().cold().Compact(waiting);
+    ASSERT_TRUE(report.has_value()) << report.error().message;
+    EXPECT_TRUE(report->stopped);
+    EXPECT_EQ(report->rows, 0u);
+  };
+  ASSERT_TRUE(db_.instance().cold().Flush(work_).has_value());
+  EXPECT_TRUE(waited);
+  EXPECT_EQ(One("SELECT COUNT(*) FROM c.notes", "alice"), "8000");
+}
+
+TEST_F(ErasureTest, ADroppedUserWaitsForTheFlushAndIsGoneAfterIt) {
+  std::string job;
+  work_.moved = [&](uint64_t) {
+    if (!job.empty()) return;
+    Must("DROP USER alice CASCADE");
+    for (const jobs::JobPtr& found : db_.instance().jobs().List()) {
+      if (found->type == jobs::JobType::kUserCleanup) job = found->id;
+    }
+    // It has looked once, and is neither done nor in a thread.
+    while (db_.instance().jobs().Find(job)->rounds == 0) std::this_thread::yield();
+    EXPECT_EQ(db_.instance().jobs().Find(job)->status, jobs::JobStatus::kRetrying);
+  };
+  Must("CREATE USER alice WITH PASSWORD 'Alice-passw0rd' ROLE user");
+  ASSERT_TRUE(db_.instance().cold().Flush(work_).has_value());
+  const jobs::JobPtr ended = db_.instance().jobs().WaitFor(job, std::chrono::seconds(60));
+  EXPECT_EQ(ended->status, jobs::JobStatus::kCompleted) << ended->message;
+  EXPECT_EQ(ended->metrics.Number("rows_deleted"), 5000);
+  ExpectNothingOf("alice");
+  EXPECT_EQ(One("SELECT COUNT(*) FROM c.notes", "bob"), "3000");
 }
 
 TEST_F(ColdTest, FilesThatAStartFindsUnfinishedGo) {
