@@ -2,6 +2,8 @@
 // It goes by the table's id, which is never given again, so a new table of the same name is out of its reach.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <map>
 #include <memory>
 #include <set>
 #include <utility>
@@ -17,6 +19,9 @@ namespace kalam::jobs {
 namespace {
 
 constexpr std::string_view kDropTable = "drop_table";
+// From one cleanup job of a table to the next, when they fail. Doubles.
+constexpr int64_t kAgainMs = 5'000;
+constexpr int64_t kAgainMaxMs = 60'000;
 
 class CleanupExecutor final : public Executor {
  public:
@@ -92,13 +97,18 @@ JobRequest CleanupRequest(const catalog::Table& dropped, const HotSize& hot) {
 
 namespace {
 
-// Tables that are gone and have segments left, with no job that will remove them.
-Result<std::set<TableId>> Forgotten(const JobServices& services, const Scheduler& scheduler) {
+// Tables that are gone and have segments left.
+Result<std::set<TableId>> Leftovers(const JobServices& services) {
   std::set<TableId> tables;
   KALAM_ASSIGN(const auto segments, cold::ReadSegments(services.store, {}));
   for (const cold::SegmentPtr& segment : segments) tables.insert(hot::TableOf(segment->prefix));
   if (tables.empty()) return tables;
   for (const catalog::TablePtr& table : services.catalog.Snapshot()->Tables()) tables.erase(table->id);
+  return tables;
+}
+
+// Those with no job that will remove them.
+Result<std::set<TableId>> Forgotten(std::set<TableId> tables, const Scheduler& scheduler) {
   if (tables.empty()) return tables;
   for (const JobPtr& job : scheduler.List()) {
     if (job->type != JobType::kCleanup || IsTerminal(job->status)) continue;
@@ -111,28 +121,44 @@ Result<std::set<TableId>> Forgotten(const JobServices& services, const Scheduler
 // What a look of the planner knows from the one before.
 struct Looks {
   uint64_t catalog_version = 0;
+  std::set<TableId> leftovers;
   std::set<TableId> forgotten;
+  // Jobs that were made here, so that a storage that stays away does not fill the list of jobs.
+  struct Made {
+    int64_t pause_ms = 0;
+    int64_t next_at_ms = 0;
+  };
+  std::map<TableId, Made> made;
 };
 
 }  // namespace
 
 // A DROP and its cleanup job are two commits: a crash between them, or a full queue of jobs, leaves files
-// that nobody would remove.
+// that nobody would remove. So does a job that failed for good, because the storage was away for too long.
 Planner CleanupPlanner(const JobServices& services, Scheduler& scheduler) {
   const auto plan = [&services, &scheduler, looks = std::make_shared<Looks>()]() -> Status {
     const uint64_t version = services.catalog.version();
-    if (version == looks->catalog_version && looks->forgotten.empty()) return {};
-    KALAM_ASSIGN(std::set<TableId> forgotten, Forgotten(services, scheduler));
+    // A look costs nothing while there is nothing to remove.
+    if (version == looks->catalog_version && looks->leftovers.empty()) return {};
+    KALAM_ASSIGN(std::set<TableId> leftovers, Leftovers(services));
+    KALAM_ASSIGN(std::set<TableId> forgotten, Forgotten(leftovers, scheduler));
+    std::erase_if(looks->made, [&](const auto& made) { return !leftovers.contains(made.first); });
+    const int64_t now_ms = services.clock.WallMillis();
     for (const TableId id : forgotten) {
       // At the first look the DROP may be about to create its job.
       if (!looks->forgotten.contains(id)) continue;
+      Looks::Made& made = looks->made[id];
+      if (now_ms < made.next_at_ms) continue;
       catalog::Table table;
       table.id = id;
       table.ns = "dropped";
       table.name = fmt::format("table_{}", id.value);
       KALAM_TRY(CreateUnlessActive(scheduler, CleanupRequest(table, {})));
+      made.pause_ms = std::clamp(made.pause_ms * 2, kAgainMs, kAgainMaxMs);
+      made.next_at_ms = now_ms + made.pause_ms;
     }
     looks->catalog_version = version;
+    looks->leftovers = std::move(leftovers);
     looks->forgotten = std::move(forgotten);
     return {};
   };

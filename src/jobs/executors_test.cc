@@ -2,10 +2,12 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <condition_variable>
 #include <map>
 #include <mutex>
 
+#include "cold/segment.h"
 #include "hot/key_codec.h"
 #include "hot/resume_horizon.h"
 #include "hot/row_codec.h"
@@ -298,6 +300,59 @@ TEST_F(ExecutorsTest, CleanupRemovesWhatADroppedTableLeaves) {
   EXPECT_EQ(cold_calls, 3);
   EXPECT_EQ(CountRows(*table), 0);
   EXPECT_EQ(CountRows(*again), 7);
+}
+
+// The storage is away for longer than a job tries.
+TEST_F(ExecutorsTest, ACleanupThatFailedForGoodIsMadeAgain) {
+  const auto table = CreateTable(TableType::kShared, "t");
+  cold::Segment segment;
+  segment.id = 1;
+  segment.prefix = hot::SharedPrefix(table->id);
+  segment.storage_id = "away";
+  segment.path = "default/t/batch-1.parquet";
+  hot::Batch batch;
+  batch.meta.push_back({cold::SegmentKey(segment), cold::EncodeSegment(segment)});
+  ASSERT_TRUE(store_->Commit(std::move(batch)).status);
+  std::atomic<bool> away = true;
+  services_->erase_cold = [&](std::string_view) -> Result<ErasedCold> {
+    if (away) return Fail(ErrorCode::kInvalidOperation, "the storage is away");
+    hot::Batch gone;
+    gone.meta.push_back({cold::SegmentKey(segment), std::nullopt});
+    KALAM_TRY(store_->Commit(std::move(gone)).status);
+    return ErasedCold{.rows = 1, .bytes = 1, .done = true};
+  };
+  const Planner planner = CleanupPlanner(*services_, *scheduler_);
+  const auto look = [&] {
+    clock_.AdvanceMicros(2'000'000);
+    ASSERT_TRUE(planner.plan());
+  };
+  const auto jobs = [&] { return scheduler_->List().size(); };
+  ASSERT_TRUE(catalog_->DropTable("default", "t").has_value());
+  const std::string dropped = (*scheduler_->Create(CleanupRequest(*table, {})))->id;
+  look();
+  look();
+  EXPECT_EQ(jobs(), 1u) << "that of the drop has not ended";
+  scheduler_->Start({});
+  EXPECT_EQ(End(dropped).status, JobStatus::kFailed);
+  look();
+  look();
+  ASSERT_EQ(jobs(), 2u);
+  // It fails, too; the next ones come less and less often, but they come.
+  for (int minute = 0; minute < 20 * 30; ++minute) {
+    look();
+    for (const JobPtr& job : scheduler_->List()) End(job->id);
+  }
+  EXPECT_GE(jobs(), 2u + 20 - 5);
+  EXPECT_LE(jobs(), 2u + 20 + 5);
+  away = false;
+  for (int i = 0; i < 40; ++i) {
+    look();
+    for (const JobPtr& job : scheduler_->List()) End(job->id);
+  }
+  EXPECT_EQ(cold::ReadSegments(*store_, {})->size(), 0u);
+  const size_t before = jobs();
+  for (int i = 0; i < 40; ++i) look();
+  EXPECT_EQ(jobs(), before) << "nothing is left to do";
 }
 
 TEST_F(ExecutorsTest, CleanupCannotBeCancelled) {
