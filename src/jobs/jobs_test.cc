@@ -499,6 +499,36 @@ TEST_F(JobsTest, StopInTheMiddleResumesAtTheCheckpoint) {
   EXPECT_EQ(HistoryText(job), "new,queued,running,queued,running,completed");
 }
 
+// A round that ends while the server stops: how it ended is not forgotten.
+TEST_F(JobsTest, WhatEndsDuringAStopIsStored) {
+  std::atomic<int> inside{0};
+  const auto until_stop = [&](Result<RoundOutcome> outcome) {
+    return [&inside, outcome](Round& round) -> Result<RoundOutcome> {
+      ++inside;
+      while (!round.should_stop()) std::this_thread::yield();
+      round.metrics().Add("n", 7);
+      return outcome;
+    };
+  };
+  Add({.type = JobType::kBackup, .restart = RestartRule::kFail},
+      until_stop(RoundOutcome::Completed("all of it")));
+  Add({.type = JobType::kRestore, .restart = RestartRule::kFail},
+      until_stop(Fail(ErrorCode::kInvalidInput, "a damaged file")));
+  options_.threads = 2;
+  Open();
+  const std::string complete = Create(JobType::kBackup)->id;
+  const std::string failed = Create(JobType::kRestore)->id;
+  while (inside < 2) std::this_thread::yield();
+  CloseAll();
+  OpenStore();
+  Open();
+  EXPECT_EQ(End(complete).status, JobStatus::kCompleted);
+  EXPECT_EQ(End(complete).message, "all of it");
+  EXPECT_EQ(End(complete).metrics.Number("n"), 7);
+  EXPECT_EQ(End(failed).status, JobStatus::kFailed);
+  EXPECT_EQ(End(failed).message, "a damaged file");
+}
+
 // Takes a copy of all job records after every transition and checkpoint of one job, then starts a server on
 // each copy: whatever the moment of the crash, the job ends, and the work is done exactly once.
 TEST_F(JobsTest, EveryDurableStateRecovers) {

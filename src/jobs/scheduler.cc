@@ -104,7 +104,7 @@ struct Scheduler::Impl {
   void Finish(std::string_view id, RoundState& round, Result<RoundOutcome> outcome, int64_t cpu_micros);
   Job Next(const Job& job, RoundState& round, const Result<RoundOutcome>& outcome, int64_t now_ms) const;
   void NextAfterError(Job& next, const Error& error, int64_t now_ms) const;
-  // Until it works or the server stops.
+  // Until it works, or the server stops: then once.
   template <typename Change>
   bool Persist(const Change& change);
 
@@ -247,14 +247,16 @@ void Scheduler::Impl::WorkerLoop() {
 
 template <typename Change>
 bool Scheduler::Impl::Persist(const Change& change) {
-  while (!stopping) {
+  while (true) {
+    // Before the try: what a round has done is stored also when the server stops meanwhile.
+    const bool last = stopping;
     const Status status = change();
     if (status) return true;
     observe::LogError("The state of a job cannot be stored: {}", status.error().message);
+    if (last) return false;
     std::unique_lock lock(mu);
     work_cv.wait_for(lock, kCommitRetry, [&] { return stopping.load(); });
   }
-  return false;
 }
 
 // False when the job was cancelled before it could start, or the server stops.
@@ -262,6 +264,8 @@ bool Scheduler::Impl::Begin(std::string_view id) {
   bool runs = false;
   const bool stored = Persist([&]() -> Status {
     std::lock_guard write(write_mu);
+    // The next start does not find it running.
+    if (stopping) return {};
     Job job;
     {
       std::lock_guard lock(mu);
