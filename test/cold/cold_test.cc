@@ -1,6 +1,7 @@
 // What users rely on of the cold tier, told with SQL.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <fstream>
@@ -362,6 +363,37 @@ TEST_F(ColdTest, AStorageIsNotDroppedUnderAFlushThatHasFoundIt) {
   EXPECT_FALSE(refused.ok);
   EXPECT_NE(refused.message.find("1 file(s) are left in it"), std::string::npos) << refused.message;
   EXPECT_EQ(One("SELECT COUNT(*) FROM c.t"), "2");
+}
+
+TEST_F(ColdTest, AStorageIsNotDroppedWithTheFilesOfATableThatWentMeanwhile) {
+  Insert(1, 3);
+  Must("CREATE STORAGE extra TYPE 'filesystem' PATH '" + db_.folder() + "/extra'");
+  Must("CREATE SHARED TABLE c.kept (id BIGINT PRIMARY KEY) WITH (STORAGE_ID = 'extra')");
+  Must("INSERT INTO c.kept VALUES (1)");
+  cold::TableWork kept = db_.WorkOn("c", "kept");
+  kept.storage_of = [](std::string_view) { return "extra"; };
+  ASSERT_TRUE(db_.instance().cold().Flush(kept).has_value());
+  const auto left = [&] {
+    const auto segments = cold::ReadSegments(db_.instance().store(), {});
+    return std::ranges::count_if(*segments,
+                                 [](const auto& segment) { return segment->storage_id == "extra"; });
+  };
+  EXPECT_EQ(left(), 1);
+  EXPECT_NE(db_.Run("DROP STORAGE extra").message.find("1 table(s) still using it"), std::string::npos);
+  cold::TableWork work = db_.WorkOn("c", "t");
+  std::future<Answer> dropped;
+  work.storage_of = [&](std::string_view) {
+    // The drop of the storage has begun and waits for this file; the table goes without its cleanup job.
+    dropped = std::async(std::launch::async, [&] { return db_.Run("DROP STORAGE extra"); });
+    EXPECT_EQ(dropped.wait_for(std::chrono::milliseconds(200)), std::future_status::timeout);
+    EXPECT_TRUE(db_.instance().catalog().DropTable("c", "kept").has_value());
+    return "local";
+  };
+  ASSERT_TRUE(db_.instance().cold().Flush(work).has_value());
+  const Answer answer = dropped.get();
+  EXPECT_TRUE(!answer.ok || left() == 0) << "files without a storage";
+  if (!answer.ok)
+    EXPECT_NE(answer.message.find("1 file(s) are left in it"), std::string::npos) << answer.message;
 }
 
 TEST_F(ColdTest, AFlushThatComesAfterTheDropOfItsStorageFindsThat) {

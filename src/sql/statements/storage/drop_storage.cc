@@ -23,6 +23,19 @@ jobs::JobPtr CleanupOf(const jobs::Scheduler& scheduler, TableId table) {
   return nullptr;
 }
 
+// Before the files: of a table that is still there it is not they that must go. Not left to the catalog
+// alone: the last table may be dropped before that looks, and leave its files.
+Status CheckNoTables(const std::string& id, const Services& services) {
+  if (id == kLocalStorage) return {};  // the catalog knows why not
+  int64_t tables = 0;
+  for (const catalog::TablePtr& table : services.catalog.Snapshot()->Tables()) {
+    tables += table->options.storage_id == id ? 1 : 0;
+  }
+  if (tables == 0) return {};
+  return Fail(ErrorCode::kInvalidOperation,
+              fmt::format("Cannot drop storage '{}': {} table(s) still using it", id, tables));
+}
+
 // Without the storage nobody could remove these files any more.
 Status CheckNoFiles(const std::string& id, const Services& services) {
   KALAM_ASSIGN(const auto segments, cold::ReadSegments(services.store, {}));
@@ -48,7 +61,7 @@ Status CheckNoFiles(const std::string& id, const Services& services) {
         "try again when it has ended",
         job->id, job->ns, job->table, jobs::JobStatusName(job->status));
   } else {
-    why = "files of a dropped table wait for their cleanup job; try again in some seconds";
+    why = "files of a dropped table wait for their next cleanup job; try again in a minute";
   }
   return Fail(Error(ErrorCode::kInvalidOperation,
                     fmt::format("Cannot drop storage '{}': {} file(s) are left in it: {}", id, files, why))
@@ -59,13 +72,11 @@ Status CheckNoFiles(const std::string& id, const Services& services) {
 
 Result<Outcome> RunDropStorage(const Statement& statement, Request& request, Services& services) {
   const auto& drop = std::get<DropStorage>(statement.body);
-  bool in_use = false;  // the catalog says by how many tables
-  for (const catalog::TablePtr& table : services.catalog.Snapshot()->Tables()) {
-    in_use = in_use || table->options.storage_id == drop.storage_id;
-  }
   // A flush that begins a file at this moment either has recorded it, or finds that the storage is gone.
   const Status dropped = services.cold.WhileNoFileBegins([&]() -> Status {
-    if (!in_use) KALAM_TRY(CheckNoFiles(drop.storage_id, services));
+    KALAM_TRY(CheckNoTables(drop.storage_id, services));
+    // A table that is made from here on begins no file, and one that is there makes the catalog refuse.
+    KALAM_TRY(CheckNoFiles(drop.storage_id, services));
     return services.catalog.DropStorage(drop.storage_id,
                                         AuditOf(request, services, "DROP_STORAGE", drop.storage_id));
   });
