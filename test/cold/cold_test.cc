@@ -392,8 +392,9 @@ TEST_F(ColdTest, AStorageIsNotDroppedWithTheFilesOfATableThatWentMeanwhile) {
   ASSERT_TRUE(db_.instance().cold().Flush(work).has_value());
   const Answer answer = dropped.get();
   EXPECT_TRUE(!answer.ok || left() == 0) << "files without a storage";
-  if (!answer.ok)
+  if (!answer.ok) {
     EXPECT_NE(answer.message.find("1 file(s) are left in it"), std::string::npos) << answer.message;
+  }
 }
 
 TEST_F(ColdTest, AFlushThatComesAfterTheDropOfItsStorageFindsThat) {
