@@ -204,7 +204,9 @@ ON_TABLES = [
 def lowest_role(kind, lowest, access):
     level = kind.removeprefix("view of ")
     if lowest == "alter":
-        return "user" if kind in ("user", "stream") or kind.startswith("view") else "service"
+        if kind in ("user", "stream") or kind.startswith("view"):
+            return "user"
+        return LEVELS[kind][True]  # a SHARED table is altered by those who may write it
     if level in LEVELS and access in ("read", "write"):
         return max(lowest, LEVELS[level][access == "write"], key=ROLES.index)
     return lowest
