@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/gate.h"
+#include "base/hex.h"
 #include "base/random.h"
 
 namespace kalam {
@@ -52,6 +53,18 @@ TEST(GateTest, CloseWaitsForThoseInside) {
   pass = Gate::Pass();
   closer.join();
   EXPECT_TRUE(closed);
+}
+
+TEST(HexTest, BytesComeBack) {
+  const std::string bytes(
+      "\x00\x7f\xff"
+      "A",
+      4);
+  EXPECT_EQ(ToHex(bytes), "007fff41");
+  EXPECT_EQ(FromHex("007fff41"), bytes);
+  EXPECT_EQ(FromHex(""), "");
+  EXPECT_EQ(FromHex("007FfF41", HexCase::kAny), bytes);
+  for (const char* bad : {"0", "0g", "+1", " 1", "FF"}) EXPECT_EQ(FromHex(bad), std::nullopt) << bad;
 }
 
 }  // namespace

@@ -5,10 +5,11 @@
 #include <bit>
 #include <boost/json.hpp>
 #include <charconv>
-#include <iterator>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "base/hex.h"
 
 namespace kalam::catalog {
 namespace {
@@ -17,30 +18,11 @@ namespace json = boost::json;
 
 using UInt128 = unsigned __int128;
 
-std::string ToHex(std::string_view bytes) {
-  std::string out;
-  out.reserve(bytes.size() * 2);
-  for (char c : bytes) fmt::format_to(std::back_inserter(out), "{:02x}", static_cast<unsigned char>(c));
-  return out;
-}
-
 std::optional<uint64_t> ParseHexNumber(std::string_view digits) {
   uint64_t number = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number, 16);
   if (error != std::errc() || end != digits.data() + digits.size() || digits.empty()) return std::nullopt;
   return number;
-}
-
-std::optional<std::string> FromHex(std::string_view digits) {
-  if (digits.size() % 2 != 0) return std::nullopt;
-  std::string out;
-  out.reserve(digits.size() / 2);
-  for (size_t i = 0; i < digits.size(); i += 2) {
-    const auto byte = ParseHexNumber(digits.substr(i, 2));
-    if (!byte.has_value()) return std::nullopt;
-    out.push_back(static_cast<char>(*byte));
-  }
-  return out;
 }
 
 // JSON text must be UTF-8; whatever is not goes as hexadecimal. The parser is the judge, since it is the one
@@ -66,7 +48,7 @@ Result<OwnedValue> DecodeBytes(TypeKind kind, const json::object& object) {
   }
   const json::value* hex = object.if_contains("hex");
   if (hex == nullptr || !hex->is_string()) return Bad("no text and no hex");
-  const auto bytes = FromHex(hex->get_string());
+  const auto bytes = FromHex(hex->get_string(), HexCase::kAny);
   if (!bytes.has_value()) return Bad("hex does not decode");
   return OwnedValue(Value::Bytes(kind, *bytes));
 }

@@ -119,8 +119,7 @@ struct ParquetWriter::Impl {
   std::string TooLittleMemory() const {
     return fmt::format(
         "Writing a Parquet file needs more memory than engine.memory_limit allows ({} bytes); raise it to "
-        "some "
-        "times the size of the largest row",
+        "some times the size of the largest row",
         memory_bytes_max);
   }
 

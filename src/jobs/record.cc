@@ -5,6 +5,8 @@
 #include <array>
 #include <boost/json.hpp>
 
+#include "base/hex.h"
+
 namespace kalam::jobs {
 namespace {
 
@@ -112,31 +114,6 @@ void ReadHistory(FieldReader& reader, std::vector<StatusStep>& history) {
   }
 }
 
-// Cursors may hold any bytes, JSON only text.
-std::string ToHex(std::string_view bytes) {
-  std::string hex;
-  hex.reserve(bytes.size() * 2);
-  for (const char byte : bytes) hex += fmt::format("{:02x}", static_cast<uint8_t>(byte));
-  return hex;
-}
-
-int HexDigit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  return -1;
-}
-
-bool FromHex(std::string_view hex, std::string& bytes) {
-  if (hex.size() % 2 != 0) return false;
-  for (size_t i = 0; i < hex.size(); i += 2) {
-    const int high = HexDigit(hex[i]);
-    const int low = HexDigit(hex[i + 1]);
-    if (high < 0 || low < 0) return false;
-    bytes += static_cast<char>(high * 16 + low);
-  }
-  return true;
-}
-
 Result<json::value> ParseObject(std::string_view id, std::string_view bytes) {
   boost::system::error_code error;
   json::value parsed = json::parse(bytes, error);
@@ -242,7 +219,12 @@ Result<Checkpoint> DecodeCheckpoint(std::string_view id, std::string_view bytes)
   reader.Read("cursor", cursor);
   ReadMetrics(reader, checkpoint.metrics);
   ReadProgress(reader, checkpoint.progress);
-  if (!FromHex(cursor, checkpoint.cursor)) reader.Refuse("cursor");
+  // Cursors may hold any bytes, JSON only text.
+  if (auto decoded = FromHex(cursor)) {
+    checkpoint.cursor = std::move(*decoded);
+  } else {
+    reader.Refuse("cursor");
+  }
   if (!reader.bad_field().empty()) return Corrupt(id, fmt::format("checkpoint field {}", reader.bad_field()));
   if (format != kFormat) return Corrupt(id, fmt::format("unknown checkpoint format {}", format));
   return checkpoint;

@@ -13,6 +13,8 @@
 #include <span>
 #include <system_error>
 
+#include "base/hex.h"
+
 namespace kalam::cold {
 namespace {
 
@@ -26,25 +28,6 @@ const unsigned char* Bytes(std::string_view text) {
   return reinterpret_cast<const unsigned char*>(text.data());
 }
 unsigned char* Bytes(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
-
-std::string ToHex(std::string_view bytes) {
-  std::string hex;
-  for (const char c : bytes) hex += fmt::format("{:02x}", static_cast<unsigned char>(c));
-  return hex;
-}
-
-std::optional<std::string> FromHex(std::string_view hex) {
-  const auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-  };
-  std::string bytes;
-  if (hex.size() % 2 != 0) return std::nullopt;
-  for (size_t i = 0; i < hex.size(); i += 2) {
-    if (digit(hex[i]) < 0 || digit(hex[i + 1]) < 0) return std::nullopt;
-    bytes.push_back(static_cast<char>(digit(hex[i]) * 16 + digit(hex[i + 1])));
-  }
-  return bytes;
-}
 
 std::unexpected<Error> KeyFileError(const std::string& file, int error_number) {
   return Fail(ErrorCode::kIo, fmt::format("Cannot use the key file '{}' of storage credentials: {}", file,
